@@ -1,0 +1,117 @@
+"""Customers in the admin: who they are, who may open their portal, and what Alguna would be sent for them."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from .client import session_request
+from .conf import conf
+from .models import Customer, Membership
+from .plans import settings_for
+from .roles import Role
+
+if TYPE_CHECKING:
+    MembershipInlineBase = admin.TabularInline[Membership, Customer]
+    CustomerAdminBase = admin.ModelAdmin[Customer]
+    CustomerFormBase = forms.ModelForm[Customer]
+else:
+    MembershipInlineBase = admin.TabularInline
+    CustomerAdminBase = admin.ModelAdmin
+    CustomerFormBase = forms.ModelForm
+
+
+class CustomerForm(CustomerFormBase):
+    """A customer, with the plans that are configured to choose from."""
+
+    class Meta:
+        model = Customer
+        fields = ("name", "alias", "customer_id", "email", "currency", "plan", "portal_settings")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "plan" in self.fields:
+            self.fields["plan"] = self._plan_field()
+
+    def _plan_field(self) -> forms.ChoiceField:
+        """Offer the configured plans, and the one the customer has, so that saving never changes it unseen."""
+        plans = _configured_plans()
+        choices = [("", _("no plan")), *((plan, plan) for plan in plans)]
+        if self.instance.plan and self.instance.plan not in plans:
+            choices.append((self.instance.plan, _("%(plan)s (not configured)") % {"plan": self.instance.plan}))
+        field = self.fields["plan"]
+        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=field.help_text)
+
+    def clean_portal_settings(self) -> Any:
+        """Take an empty field, and JSON's null, for no settings."""
+        return self.cleaned_data["portal_settings"] or {}
+
+
+class MembershipInline(MembershipInlineBase):
+    """The people of a customer, and their roles."""
+
+    model = Membership
+    extra = 0
+    # Used where users cannot be searched, below: a list of all of them may be endless.
+    raw_id_fields = ["user"]
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Search users as one types, where their own admin can be searched."""
+        users = self.admin_site._registry.get(get_user_model())  # noqa: SLF001  (`get_model_admin` raises)
+        return ("user",) if users and users.get_search_fields(request) else ()
+
+
+@admin.register(Customer)
+class CustomerAdmin(CustomerAdminBase):
+    """Customers, searchable by their names and ids and by the names of their people."""
+
+    form = CustomerForm
+    inlines = [MembershipInline]
+    list_display = ["name", "alias", "plan", "customer_id"]
+    list_display_links = ["name", "alias"]
+    list_filter = ["plan", "memberships__role"]
+    search_fields = ["name", "alias", "customer_id", "email"]
+    readonly_fields = ["sent_as_manager", "sent_as_viewer"]
+    fieldsets = [
+        (None, {"fields": ["name", "alias", "customer_id", "email", "currency"]}),
+        (_("Portal"), {"fields": ["plan", "portal_settings"]}),
+        (
+            _("Sent to Alguna for a portal session, as last saved"),
+            {"fields": ["sent_as_manager", "sent_as_viewer"]},
+        ),
+    ]
+
+    @admin.display(description=_("for a manager"))
+    def sent_as_manager(self, customer: Customer) -> SafeString | str:
+        """Show the request for a manager's session."""
+        return _preview(customer, Role.MANAGER)
+
+    @admin.display(description=_("for a viewer"))
+    def sent_as_viewer(self, customer: Customer) -> SafeString | str:
+        """Show the request for a viewer's session."""
+        return _preview(customer, Role.VIEWER)
+
+
+def _preview(customer: Customer, role: Role) -> SafeString | str:
+    if not customer.alias:
+        return "-"
+    try:
+        request = session_request(customer.alias, settings_for(customer, role=role))
+    except ImproperlyConfigured as exc:
+        return str(exc)
+    return format_html("<pre>{}</pre>", json.dumps(request, indent=2, ensure_ascii=False))
+
+
+def _configured_plans() -> list[str]:
+    """List the plans there are; with settings that cannot be read, none, so that the page still opens."""
+    try:
+        return list(conf.PLANS)
+    except ImproperlyConfigured:
+        return []

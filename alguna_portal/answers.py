@@ -1,0 +1,169 @@
+"""What Alguna answered: from a status, headers and bytes to data, or to one exception of `exceptions`.
+
+Pure functions, without I/O or settings. JSON is narrowed here and nowhere deeper. What an answer says is
+quoted in exceptions only after `quotable` took addresses and URLs out.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from .exceptions import (
+    AlgunaError,
+    AlgunaRefused,
+    AlgunaUnavailable,
+    AuthenticationFailed,
+    BadAnswer,
+    CustomerUnknown,
+)
+
+JSON = dict[str, Any]
+
+LONGEST_WAIT = 24 * 60 * 60.0  # seconds; a longer Retry-After is a fault, not advice
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortalSession:
+    """One session of a customer in the hosted portal. Its `url` is a credential and stays out of `repr`."""
+
+    id: str
+    customer_id: str
+    url: str = field(repr=False)
+    created_at: datetime
+    expires_at: datetime
+
+    @property
+    def life(self) -> timedelta:
+        """How long the session works, from its creation."""
+        return self.expires_at - self.created_at
+
+
+def decode(status: int, headers: Mapping[str, str], body: bytes, *, secrets: Sequence[str] = ()) -> JSON:
+    """Return the JSON object of a successful answer; raise the exception that fits any other.
+
+    `secrets` are taken out of what the exception quotes.
+    """
+    if not 200 <= status < 300:
+        raise _failure(status, headers, _reason(body, secrets))
+    data = _json_object(body)
+    if data is None:
+        raise BadAnswer(
+            f"Alguna answered {status}, but not with a JSON object. Does ALGUNA_PORTAL_API_URL lead to its API, "
+            "and not to a page or a proxy?",
+            status=status,
+        )
+    return data
+
+
+def portal_session(data: JSON) -> PortalSession:
+    """Read a portal session from the API's answer, whose times are both by Alguna's clock."""
+    session = PortalSession(
+        id=_text(data, "id"),
+        customer_id=_text(data, "customer_id"),
+        url=_text(data, "url"),
+        created_at=_time(data, "created_at"),
+        expires_at=_time(data, "expires_at"),
+    )
+    if session.life <= timedelta(0):
+        raise BadAnswer("Alguna's portal session expires before it was created.")
+    return session
+
+
+def _failure(status: int, headers: Mapping[str, str], said: str) -> AlgunaError:
+    """Make the exception for an answer that is not a success."""
+    answered = f"Alguna answered {status}{f' (“{said}”)' if said else ''}."
+    retry_after = _retry_after(headers)
+    if status in {408, 429} or status >= 500:
+        return AlgunaUnavailable(f"{answered} Try again later.", status=status, retry_after=retry_after)
+    if status == 409 and retry_after is not None:
+        return AlgunaUnavailable(
+            f"{answered} The same request is still running.", status=status, retry_after=retry_after
+        )
+    if status == 401:
+        return AuthenticationFailed(
+            f"{answered} Check ALGUNA_PORTAL_API_KEY, and that it belongs to the account behind "
+            "ALGUNA_PORTAL_API_URL: the production and the sandbox API have keys of their own.",
+            status=status,
+        )
+    if status == 403:
+        return AuthenticationFailed(f"{answered} The API key may not do this; check its rights.", status=status)
+    if status == 404 and said:
+        return CustomerUnknown(
+            f"{answered} No customer in this Alguna account has this alias; create it there, or correct the alias.",
+            status=status,
+        )
+    if 400 <= status < 500 and status != 404:
+        return AlgunaRefused(f"{answered} It will not accept this request as it is.", status=status)
+    return BadAnswer(
+        f"{answered} That is no answer of its API; redirects are not followed. Check ALGUNA_PORTAL_API_URL.",
+        status=status,
+    )
+
+
+def _reason(body: bytes, secrets: Sequence[str]) -> str:
+    """Find what the API (`detail`) or the gateway before it (`message`) says went wrong."""
+    data = _json_object(body) or {}
+    text = next((data[key] for key in ("detail", "message") if isinstance(data.get(key), str)), "")
+    for secret in secrets:
+        text = text.replace(secret, "[key]")
+    return quotable(text)
+
+
+def quotable(text: str) -> str:
+    """Make a foreign text fit for a log: one short line, without addresses, URLs and long random words."""
+    text = re.sub(r"\S+://\S+", "[URL]", text)
+    text = re.sub(r"\S+@\S+", "[e-mail]", text)
+    text = re.sub(r"[A-Za-z0-9_.\-]{40,}", "[…]", text)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Read `Retry-After` in both its forms; return seconds from now, or None where there is none to use."""
+    lowered = {name.lower(): value for name, value in headers.items()}
+    raw = lowered.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,10}", raw):
+        return min(float(raw), LONGEST_WAIT)
+    until = _http_date(raw)
+    if until is None:
+        return None
+    # By the clock that set the time, if it tells; ours may differ.
+    wait = until - (_http_date(lowered.get("date", "")) or datetime.now(UTC))
+    return min(max(wait.total_seconds(), 0.0), LONGEST_WAIT)
+
+
+def _http_date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _json_object(body: bytes) -> JSON | None:
+    """Read a JSON object, or return None. Without a chained cause: a parser's error carries the whole body."""
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _text(data: JSON, key: str) -> str:
+    value = data.get(key)
+    if not isinstance(value, str) or not value:
+        raise BadAnswer(f"Alguna's portal session has no “{key}”, or one that is not a string.")
+    return value
+
+
+def _time(data: JSON, key: str) -> datetime:
+    """Read a time as RFC 3339 writes it; without a zone it could mean anything, so it is refused."""
+    try:
+        time = datetime.fromisoformat(_text(data, key))
+    except ValueError:
+        raise BadAnswer(f"Alguna's portal session has a “{key}” that is not a time as in RFC 3339.") from None
+    if time.tzinfo is None:
+        raise BadAnswer(f"Alguna's portal session has a “{key}” without a time zone.")
+    return time

@@ -1,0 +1,19 @@
+"""The app as Django loads it."""
+
+from django.apps import AppConfig
+from django.core.checks import register
+from django.utils.translation import gettext_lazy as _
+
+
+class AlgunaPortalConfig(AppConfig):
+    """Alguna's customer portal, and the checks of its settings."""
+
+    name = "alguna_portal"
+    verbose_name = _("Billing portal")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the system checks."""
+        from .checks import check_settings
+
+        register(check_settings)

@@ -1,0 +1,90 @@
+"""System checks: what is wrong with the settings, said at `manage.py check` in the words of `conf`.
+
+alguna_portal.E001 …    a setting is wrong; one id for each, listed in `IDS`
+alguna_portal.W001      no API key: everything works until the first click
+alguna_portal.W002      a setting's name is not one of ours
+alguna_portal.W003      a setting asks for what this version does not do yet
+"""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's name)
+from django.core.exceptions import ImproperlyConfigured
+
+from .conf import PREFIX, conf
+
+# Ids are stable: hosts silence them by name. A setting that goes takes its id with it; new ones come last.
+IDS = {
+    "API_KEY": "E001",
+    "API_URL": "E002",
+    "API_VERSION": "E003",
+    "TIMEOUT": "E004",
+    "TIME_BUDGET": "E005",
+    "RETRIES": "E006",
+    "URL_HOSTS": "E007",
+    "DEFAULTS": "E008",
+    "PLANS": "E009",
+    "PLAN_IDS": "E010",
+    "SESSION_REUSE": "E011",
+    "SESSION_SECONDS": "E012",
+    "EXPIRY_MARGIN": "E013",
+    "CACHE": "E014",
+    "ENCRYPT_CACHE": "E015",
+    "CUSTOMER_RESOLVER": "E016",
+    "ACCESS_POLICY": "E017",
+    "PROVISION_ON_OPEN": "E018",
+    "LINK_MAX_AGE": "E019",
+    "LINK_ROLE": "E020",
+    "SITE_URL": "E021",
+    "SUPPORT_CONTACT": "E022",
+    "WEBHOOK_SECRETS": "E023",
+    "USE_TASKS": "E024",
+}
+# Needed on first use only, so that a project can be set up before it has them.
+REQUIRED_ON_USE = ("API_KEY", "SITE_URL")
+# Accepted, and without effect so far. Whoever relies on them should hear of it.
+NOT_YET = ("ENCRYPT_CACHE", "PROVISION_ON_OPEN", "USE_TASKS")
+
+
+def check_settings(**_: Any) -> list[CheckMessage]:
+    """Report every setting of ours that is wrong, missing, misspelt or without effect."""
+    return [*_wrong(), *_missing(), *_misspelt(), *_without_effect()]
+
+
+def _wrong() -> Iterator[CheckMessage]:
+    for name, number in IDS.items():
+        if name in REQUIRED_ON_USE and not getattr(settings, PREFIX + name, ""):
+            continue
+        try:
+            getattr(conf, name)
+        except ImproperlyConfigured as exc:
+            # A wrong plan makes the mapping of plan ids unreadable too: say it once, where it is.
+            if name == "PLAN_IDS" and not str(exc).startswith(PREFIX + name):
+                continue
+            yield Error(str(exc), id=f"alguna_portal.{number}")
+
+
+def _missing() -> Iterator[CheckMessage]:
+    if not getattr(settings, PREFIX + "API_KEY", ""):
+        try:
+            _ = conf.API_KEY
+        except ImproperlyConfigured as exc:
+            yield Warning(str(exc), id="alguna_portal.W001")
+
+
+def _misspelt() -> Iterator[CheckMessage]:
+    for setting in dir(settings):
+        name = setting.removeprefix(PREFIX)
+        if setting.startswith(PREFIX) and name not in IDS:
+            nearest = get_close_matches(name, IDS, n=1)
+            hint = f"Did you mean {PREFIX}{nearest[0]}?" if nearest else "Remove it, or look its name up in the README."
+            yield Warning(f"{setting} is not a setting of alguna_portal.", hint=hint, id="alguna_portal.W002")
+
+
+def _without_effect() -> Iterator[CheckMessage]:
+    for name in NOT_YET:
+        if getattr(settings, PREFIX + name, False) is True:
+            yield Warning(f"{PREFIX}{name} has no effect in this version.", id="alguna_portal.W003")

@@ -1,0 +1,53 @@
+"""What can go wrong between a click and the portal.
+
+    AlgunaError                     every failure of a call to Alguna; the base to catch
+    ├── AlgunaUnavailable           try again later: no connection, a timeout, 408, 429, 5xx
+    ├── AlgunaRefused               Alguna understood and said no (other 4xx)
+    │   ├── AuthenticationFailed    401 or 403: the key is wrong, or may not do this
+    │   └── CustomerUnknown         404: no customer has this alias
+    └── BadAnswer                   a success whose content is not what the API promises
+        ├── UnsafePortalURL         a portal URL that users must not be sent to
+        └── StrangerAnswered        a session for another customer than the one asked for
+
+Configuration errors are Django's `ImproperlyConfigured` and stand outside this tree: code that
+survives an outage should not survive, unseen, a missing key.
+
+No text here holds a key, a portal URL or an e-mail address. Every exception pickles.
+"""
+
+
+class AlgunaError(Exception):
+    """A call to Alguna did not do what was asked; `status` is the HTTP status, where there was one."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after  # seconds, where Alguna named them
+
+
+class AlgunaUnavailable(AlgunaError):
+    """Alguna cannot be reached, is overloaded or is failing; the same call may succeed later."""
+
+
+class AlgunaRefused(AlgunaError):
+    """Alguna refused the request; sent again unchanged, it will be refused again."""
+
+
+class AuthenticationFailed(AlgunaRefused):
+    """Alguna does not accept the API key, or does not let it do this."""
+
+
+class CustomerUnknown(AlgunaRefused):
+    """No customer in this Alguna account has the alias."""
+
+
+class BadAnswer(AlgunaError):
+    """The answer says success, but is not what the API promises."""
+
+
+class UnsafePortalURL(BadAnswer):
+    """The portal URL is not https, or not on a host in `ALGUNA_PORTAL_URL_HOSTS`."""
+
+
+class StrangerAnswered(BadAnswer):
+    """The session belongs to another customer than the one it was asked for."""

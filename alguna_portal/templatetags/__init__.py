@@ -1,0 +1,1 @@
+"""The tags of alguna_portal: `{% load alguna_portal %}`."""

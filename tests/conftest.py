@@ -1,0 +1,110 @@
+"""What most tests need: a clean cache, people and customers, and somebody who plays Alguna."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+import responses
+from django.contrib.auth.models import User
+from django.core.cache import caches
+
+from alguna_portal.models import Customer, Membership
+from alguna_portal.roles import Role
+
+API = "https://api.alguna.io"
+
+
+class Alguna:
+    """Plays Alguna's portal sessions at the edge of `requests`, and remembers what it was asked."""
+
+    def __init__(self, http: responses.RequestsMock) -> None:
+        self.http = http
+        self.life = timedelta(hours=1)
+        self.clock_is_off_by = timedelta(0)
+        self.customer_id = "cust_abc123"
+        self.host = "portal.alguna.io"
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.requests: list[requests.PreparedRequest] = []
+        self._failures: list[tuple[int, dict[str, str], str] | Exception] = []
+        http.add_callback("POST", f"{API}/customer-portal-sessions", callback=self._answer)
+
+    def fail(self, status: int | Exception, body: str = "{}", **headers: str) -> None:
+        """Answer the next request with a failure."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._failures.append(status if isinstance(status, Exception) else (status, named, body))
+
+    @property
+    def bodies(self) -> list[dict[str, Any]]:
+        """The requests' bodies, in order."""
+        return [json.loads(request.body or b"") for request in self.requests]
+
+    def url(self, number: int) -> str:
+        """The URL of the session that request `number` made, from 1."""
+        return f"https://{self.host}/hs/token{number}"
+
+    def _answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        self.requests.append(request)
+        self.meanwhile()
+        if self._failures:
+            failure = self._failures.pop(0)
+            if isinstance(failure, Exception):
+                raise failure
+            return failure
+        created_at = datetime.now(UTC) + self.clock_is_off_by
+        session = {
+            "id": f"sess{len(self.requests)}",
+            "customer_id": self.customer_id,
+            "url": self.url(len(self.requests)),
+            "created_at": created_at.isoformat(),
+            "expires_at": (created_at + self.life).isoformat(),
+        }
+        return 200, {}, json.dumps(session)
+
+
+@pytest.fixture
+def alguna() -> Iterator[Alguna]:
+    """Alguna, answering as it should until told otherwise."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as http:
+        yield Alguna(http)
+
+
+@pytest.fixture(autouse=True)
+def _empty_cache() -> None:
+    caches["default"].clear()
+
+
+@pytest.fixture
+def acme(db: None) -> Customer:
+    """A customer on the starter plan."""
+    return Customer.objects.create(alias="acme-1", name="Acme", plan="starter")
+
+
+@pytest.fixture
+def umbrella(db: None) -> Customer:
+    """A customer on the enterprise plan."""
+    return Customer.objects.create(alias="umbrella-2", name="Umbrella", plan="enterprise")
+
+
+@pytest.fixture
+def manager(acme: Customer) -> User:
+    """A user who manages the billing of Acme."""
+    user = User.objects.create_user("mia", "mia@acme.example")
+    Membership.objects.create(user=user, customer=acme, role=Role.MANAGER)
+    return user
+
+
+@pytest.fixture
+def viewer(acme: Customer) -> User:
+    """A user who may look at the billing of Acme."""
+    user = User.objects.create_user("vic", "vic@acme.example")
+    Membership.objects.create(user=user, customer=acme, role=Role.VIEWER)
+    return user
+
+
+@pytest.fixture
+def stranger(db: None) -> User:
+    """A user who is a member of nothing."""
+    return User.objects.create_user("sue", "sue@elsewhere.example")

@@ -1,0 +1,190 @@
+"""Access: who may open whose portal, in which role; decided afresh, and closed where nobody decided."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
+from django.test import RequestFactory
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from alguna_portal.access import Access, accesses, find
+from alguna_portal.models import Customer, Membership
+
+
+def a_request(user: Any) -> HttpRequest:
+    """Make a request of a user."""
+    request = RequestFactory().get("/billing/")
+    request.user = user
+    return request
+
+
+def opened(user: Any) -> list[tuple[str, str]]:
+    """List what a new request of the user may open: alias and role."""
+    return [(each.customer.alias, each.role) for each in accesses(a_request(user))]
+
+
+def resolve_unsaved(request: HttpRequest) -> Customer:
+    """Resolve as a host that keeps its own organizations."""
+    return Customer(alias="org-7", plan="starter")
+
+
+def resolve_acme(request: HttpRequest) -> Customer:
+    """Resolve as a host with a subdomain per company, whoever asks."""
+    return Customer.objects.get(alias="acme-1")
+
+
+def resolve_access(request: HttpRequest) -> Access:
+    """Resolve customer and role."""
+    return Access(customer=Customer(alias="org-7"), role="viewer")
+
+
+def resolve_list(request: HttpRequest) -> list[Access]:
+    """Resolve several."""
+    return [Access(customer=Customer(alias=alias), role="viewer") for alias in ("org-7", "org-8")]
+
+
+def resolve_nothing(request: HttpRequest) -> None:
+    """Resolve nothing."""
+
+
+def resolve_nonsense(request: HttpRequest) -> str:
+    """Resolve wrongly."""
+    return "org-7"
+
+
+def nobody(**_: Any) -> bool:
+    """Refuse everyone."""
+    return False
+
+
+def managers_only(*, role: str, **_: Any) -> bool:
+    """Refuse viewers."""
+    return role == "manager"
+
+
+async def forgot_to_be_sync(**_: Any) -> bool:
+    """Answer with a coroutine, which is true."""
+    return False
+
+
+def test_members_open_the_portals_of_their_companies_in_their_roles(
+    manager: User, viewer: User, stranger: User, umbrella: Customer
+) -> None:
+    """Memberships decide, and a stranger has none."""
+    Membership.objects.create(user=manager, customer=umbrella, role="viewer")
+    assert opened(manager) == [("acme-1", "manager"), ("umbrella-2", "viewer")]
+    assert opened(viewer) == [("acme-1", "viewer")]
+    assert opened(stranger) == []
+
+
+def test_a_changed_membership_counts_from_the_next_request(manager: User) -> None:
+    """Nothing about access is kept between requests."""
+    Membership.objects.filter(user=manager).update(role="viewer")
+    assert opened(manager) == [("acme-1", "viewer")]
+    Membership.objects.filter(user=manager).delete()
+    assert opened(manager) == []
+
+
+def test_nobody_is_matched_by_address(acme: Customer, stranger: User) -> None:
+    """The billing contact's address opens nothing: anyone could have registered it."""
+    acme.email = stranger.email
+    acme.save()
+    assert opened(stranger) == []
+
+
+def test_an_inactive_user_opens_nothing(manager: User) -> None:
+    """Whatever the authentication backend let through."""
+    manager.is_active = False
+    assert opened(manager) == []
+
+
+def test_an_anonymous_user_opens_nothing_and_costs_no_query(
+    django_assert_num_queries: DjangoAssertNumQueries, settings: Settings
+) -> None:
+    """Not even where the host's resolver would name a customer."""
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_unsaved
+    assert opened(AnonymousUser()) == []
+    assert opened(None) == []
+    assert accesses(RequestFactory().get("/")) == []
+
+
+def test_an_impersonated_user_opens_nothing(manager: User) -> None:
+    """Staff who hijacked a login (django-hijack) do not get to its payment methods."""
+    manager.is_hijacked = True  # type: ignore[attr-defined]
+    assert opened(manager) == []
+
+
+def test_one_request_asks_once(manager: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    """A page with ten buttons costs one query."""
+    request = a_request(manager)
+    with django_assert_num_queries(1):
+        for _ in range(3):
+            assert len(accesses(request)) == 1
+
+
+@pytest.mark.parametrize(
+    ("resolver", "expected"),
+    [
+        (resolve_unsaved, [("org-7", "manager")]),
+        (resolve_access, [("org-7", "viewer")]),
+        (resolve_list, [("org-7", "viewer"), ("org-8", "viewer")]),
+        (resolve_nothing, []),
+    ],
+)
+def test_a_host_can_say_whom_a_request_is_about(
+    settings: Settings, stranger: User, resolver: Any, expected: list[tuple[str, str]]
+) -> None:
+    """A host with organizations of its own needs no rows of ours."""
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolver
+    assert opened(stranger) == expected
+
+
+def test_a_saved_customer_is_opened_by_its_members_only(
+    settings: Settings, manager: User, viewer: User, stranger: User, umbrella: Customer
+) -> None:
+    """A resolver that goes by subdomain names a company; it does not make everyone its manager."""
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = "tests.test_access.resolve_acme"
+    Membership.objects.create(user=manager, customer=umbrella)
+    assert opened(manager) == [("acme-1", "manager")]
+    assert opened(viewer) == [("acme-1", "viewer")]
+    assert opened(stranger) == []
+
+
+def test_a_resolver_that_answers_nonsense_is_named(settings: Settings, stranger: User) -> None:
+    """The error says what may be returned."""
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_nonsense
+    with pytest.raises(TypeError, match="returned a str; return an Access, a Customer, a list of Access, or None"):
+        opened(stranger)
+
+
+def test_a_role_that_does_not_exist_is_refused() -> None:
+    """A resolver cannot invent one."""
+    with pytest.raises(ValueError, match="owner"):
+        Access(customer=Customer(alias="org-7"), role="owner")
+
+
+@pytest.mark.parametrize(("policy", "manages", "views"), [(nobody, 0, 0), (managers_only, 1, 0)])
+def test_a_policy_may_refuse(
+    settings: Settings, manager: User, viewer: User, policy: Any, manages: int, views: int
+) -> None:
+    """The host's policy has the last word."""
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = policy
+    assert (len(opened(manager)), len(opened(viewer))) == (manages, views)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+def test_only_true_means_yes(settings: Settings, manager: User) -> None:
+    """A coroutine, or anything else that happens to be true, has not said yes."""
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = forgot_to_be_sync
+    assert opened(manager) == []
+
+
+def test_a_customer_is_found_among_the_users_own_only(manager: User, acme: Customer, umbrella: Customer) -> None:
+    """Another organization's id in the request leads nowhere."""
+    request = a_request(manager)
+    mine = find(request, str(acme.pk))
+    assert mine is not None
+    assert mine.customer == acme
+    for other in (str(umbrella.pk), "0", "", "1 OR 1=1", "None"):
+        assert find(request, other) is None

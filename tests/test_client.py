@@ -1,0 +1,231 @@
+"""The client: what it sends, over real sockets where that matters, and that nothing of `requests` comes out."""
+
+import json
+import os
+import pickle
+import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from uuid import UUID
+
+import pytest
+import requests
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django import Settings
+from urllib3.exceptions import ProtocolError
+
+from alguna_portal import __version__
+from alguna_portal.client import AlgunaClient
+from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, BadAnswer
+from alguna_portal.portal_settings import PortalSettings
+
+from .conftest import Alguna
+
+NO_CANCEL = PortalSettings.parse({"plan_overview_settings": {"allow_subscription_cancel": False}})
+
+
+class Server(ThreadingHTTPServer):
+    """A real HTTP server that answers as it is told, and remembers whom it heard."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer: tuple[int, dict[str, str], bytes] = (200, {}, b"{}")
+        self.heard: list[dict[str, str]] = []
+        self.peers: set[tuple[str, int]] = set()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection to `Server`."""
+
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def do_POST(self) -> None:
+        """Answer as told."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.heard.append({"path": self.path, **dict(self.headers)})
+        self.server.peers.add(self.client_address)
+        status, headers, body = self.server.answer
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[Server]:
+    """A real server that stands where the API does."""
+    with Server() as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        settings.ALGUNA_PORTAL_API_URL = server.url
+        yield server
+        server.shutdown()
+
+
+def create() -> None:
+    """Ask for a session with the settings of now."""
+    AlgunaClient.from_settings().create_portal_session("acme-1", NO_CANCEL)
+
+
+def test_the_request_is_what_the_api_asks_for(alguna: Alguna) -> None:
+    """Alias and set fields in the body; key, version, idempotency key and our name in the headers."""
+    session = AlgunaClient.from_settings().create_portal_session("acme-1", NO_CANCEL, customer_id="cust_abc123")
+    assert session.url == alguna.url(1)
+    assert alguna.bodies == [
+        {"customer_alias": "acme-1", "plan_overview_settings": {"allow_subscription_cancel": False}}
+    ]
+    sent = alguna.requests[0].headers
+    assert sent["Authorization"] == "Bearer key_1.secret-of-the-tests"
+    assert sent["Alguna-Version"] == "2026-04-01"
+    assert sent["Content-Type"] == "application/json"
+    assert sent["User-Agent"] == f"alguna_portal/{__version__}"
+    assert UUID(sent["Idempotency-Key"]).version == 4
+
+
+def test_each_session_wanted_has_an_idempotency_key_of_its_own(alguna: Alguna) -> None:
+    """A key used twice would replay a spent session for a day."""
+    create()
+    create()
+    first, second = (request.headers["Idempotency-Key"] for request in alguna.requests)
+    assert first != second
+
+
+def test_a_request_has_both_timeouts(alguna: Alguna, settings: Settings) -> None:
+    """No call can wait for ever."""
+    settings.ALGUNA_PORTAL_TIMEOUT = (1, 2)
+    create()
+    assert alguna.requests[0].req_kwargs["timeout"] == (1, 2)  # type: ignore[attr-defined]
+
+
+def test_a_body_that_says_nothing_about_sections_leaves_alguna_its_defaults(alguna: Alguna) -> None:
+    """Unset stays unset on the wire."""
+    AlgunaClient.from_settings().create_portal_session("acme-1", PortalSettings())
+    assert alguna.bodies == [{"customer_alias": "acme-1"}]
+
+
+def test_a_missing_key_stops_before_any_call(settings: Settings, alguna: Alguna) -> None:
+    """A configuration error is none of our `AlgunaError`s, so that nothing swallows it."""
+    del settings.ALGUNA_PORTAL_API_KEY
+    with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_API_KEY is not set"):
+        create()
+    assert not issubclass(ImproperlyConfigured, AlgunaError)
+    assert alguna.requests == []
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        requests.ConnectionError("connection to https://portal.alguna.io/hs/abc refused"),
+        requests.ConnectTimeout("bob@example.com"),
+        requests.ReadTimeout(),
+        requests.exceptions.SSLError(),
+        requests.exceptions.ProxyError("http://user:password@proxy"),
+        requests.exceptions.ChunkedEncodingError(),
+        ProtocolError("broke off"),
+    ],
+)
+def test_what_goes_wrong_on_the_way_is_an_outage(alguna: Alguna, failure: Exception) -> None:
+    """Every failure of the transport says that Alguna cannot be reached, and quotes nothing."""
+    alguna.fail(failure)
+    with pytest.raises(AlgunaUnavailable) as caught:
+        create()
+    assert str(caught.value) == (
+        f"Alguna cannot be reached ({type(failure).__name__}). Try again later; if it stays so, check "
+        "ALGUNA_PORTAL_API_URL and the way out of your network."
+    )
+    assert caught.value.__cause__ is failure
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_a_port_where_nobody_listens_is_an_outage(settings: Settings) -> None:
+    """A real refusal, from the operating system."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        settings.ALGUNA_PORTAL_API_URL = f"http://127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(AlgunaUnavailable, match="ConnectionError"):
+            create()
+
+
+def test_a_server_that_never_answers_is_an_outage(settings: Settings) -> None:
+    """A real read timeout."""
+    settings.ALGUNA_PORTAL_TIMEOUT = (1, 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.ALGUNA_PORTAL_API_URL = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(AlgunaUnavailable, match="ReadTimeout"):
+            create()
+
+
+def test_a_body_that_breaks_off_is_an_outage(server: Server) -> None:
+    """Fewer bytes than were announced are no answer."""
+    server.answer = (200, {"Content-Length": "100", "Connection": "close"}, b'{"id"')
+    with pytest.raises(AlgunaUnavailable):
+        create()
+
+
+def test_redirects_are_not_followed(server: Server) -> None:
+    """The key goes to the address that was configured, and nowhere else."""
+    server.answer = (307, {"Location": f"{server.url}/elsewhere"}, b"")
+    with pytest.raises(BadAnswer, match="redirects are not followed"):
+        create()
+    assert [heard["path"] for heard in server.heard] == ["/customer-portal-sessions"]
+
+
+def test_a_netrc_entry_does_not_replace_the_key(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`requests` prefers `.netrc` to an Authorization header; ours must be what is sent."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with pytest.raises(BadAnswer):
+        create()
+    assert server.heard[0]["Authorization"] == "Bearer key_1.secret-of-the-tests"
+
+
+def test_connections_are_reused_and_cookies_are_not_kept(server: Server) -> None:
+    """One pool a process; Alguna can set no state that threads would share."""
+    server.answer = (200, {"Set-Cookie": "a=b"}, b"{}")
+    for _ in range(3):
+        with pytest.raises(BadAnswer):
+            create()
+    assert len(server.peers) == 1
+    assert "Cookie" not in server.heard[-1]
+
+
+def test_a_forked_child_opens_connections_of_its_own(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes that shared a socket would read each other's answers."""
+    with pytest.raises(BadAnswer):
+        create()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(BadAnswer):
+        create()
+    assert len(server.peers) == 2
+
+
+def test_no_error_quotes_the_key(server: Server) -> None:
+    """A gateway that repeats the key does not get it into our logs."""
+    said = "invalid key key_1.secret-of-the-tests, secret secret-of-the-tests"
+    server.answer = (401, {}, json.dumps({"code": "unauthenticated", "message": said}).encode())
+    with pytest.raises(AuthenticationFailed) as caught:
+        create()
+    assert "invalid key [key], secret [key]" in str(caught.value)
+
+
+def test_no_repr_shows_the_key() -> None:
+    """A client in a traceback gives nothing away."""
+    client = AlgunaClient.from_settings()
+    assert "secret-of-the-tests" not in repr(client) + repr(vars(client))

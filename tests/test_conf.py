@@ -1,0 +1,233 @@
+"""Settings: right values are read as their types, and each mistake has one clear error, the same in the checks."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.test import override_settings
+from pytest_django import Settings
+
+from alguna_portal.access import by_membership, every_member
+from alguna_portal.checks import IDS
+from alguna_portal.conf import Conf, conf
+from alguna_portal.portal_settings import PortalSettings
+
+DEFAULTS = {
+    "API_URL": "https://api.alguna.io",
+    "API_VERSION": "2026-04-01",
+    "TIMEOUT": (3.05, 8),
+    "TIME_BUDGET": 12,
+    "RETRIES": 2,
+    "URL_HOSTS": ("alguna.io", ".alguna.io", ".alguna.app", ".alguna.site"),
+    "DEFAULTS": PortalSettings(),
+    "PLANS": {},
+    "PLAN_IDS": {},
+    "SESSION_REUSE": "user",
+    "SESSION_SECONDS": 300,
+    "EXPIRY_MARGIN": 60,
+    "CACHE": "default",
+    "ENCRYPT_CACHE": False,
+    "CUSTOMER_RESOLVER": by_membership,
+    "ACCESS_POLICY": every_member,
+    "PROVISION_ON_OPEN": False,
+    "LINK_MAX_AGE": timedelta(days=7),
+    "LINK_ROLE": "manager",
+    "SUPPORT_CONTACT": "",
+    "WEBHOOK_SECRETS": [],
+    "USE_TASKS": False,
+}
+
+GOOD = [
+    ("API_URL", "http://localhost:8000/sandbox/", "http://localhost:8000/sandbox"),
+    ("API_URL", "http://[::1]:8000", "http://[::1]:8000"),
+    ("API_URL", "http://app.localhost:8000", "http://app.localhost:8000"),
+    ("TIMEOUT", 5, (5, 5)),
+    ("TIMEOUT", [1, 2.5], (1, 2.5)),
+    ("EXPIRY_MARGIN", 0, 0),
+    ("URL_HOSTS", ["Billing.Example.com", "localhost", "[::1]"], ("billing.example.com", "localhost", "::1")),
+    ("PLANS", {"pro": {"invoice_list_settings": {"show_section": True}}}, {
+        "pro": PortalSettings.parse({"invoice_list_settings": {"show_section": True}}),
+    }),
+    ("PLAN_IDS", {"plan_1": "starter"}, {"plan_1": "starter"}),
+    ("ACCESS_POLICY", every_member, every_member),
+    ("LINK_MAX_AGE", 3600, timedelta(hours=1)),
+    ("LINK_MAX_AGE", timedelta(hours=2), timedelta(hours=2)),
+    ("SITE_URL", "https://app.example.com/", "https://app.example.com"),
+    ("SUPPORT_CONTACT", "billing@example.com", "billing@example.com"),
+    ("SUPPORT_CONTACT", "https://example.com/help", "https://example.com/help"),
+    ("WEBHOOK_SECRETS", ("whsec_abc",), ["whsec_abc"]),
+]  # fmt: skip
+
+WRONG = [
+    ("API_KEY", 12, "holds a secret of visible ASCII characters"),
+    ("API_KEY", "key_1.secret\n", "without spaces or line breaks"),
+    ("API_KEY", "key_1.sécret", "visible ASCII"),
+    ("API_URL", "api.alguna.io", "is a whole address: it begins with https://"),
+    ("API_URL", "ftp://api.alguna.io", "is a whole address"),
+    ("API_URL", "https://", "names a host"),
+    ("API_URL", "https://[", "is not a web address"),
+    ("API_URL", "https://api.alguna.io:port", "is not a web address"),
+    ("API_URL", "https://user@api.alguna.io", "has a user name, a query or a fragment"),
+    ("API_URL", "https://api.alguna.io?a=b", "has a user name, a query or a fragment"),
+    ("API_URL", "https://api.alguna.io/ v1", "without spaces"),
+    ("API_URL", "http://api.alguna.io", "is http; outside DEBUG it must be https"),
+    ("API_URL", None, "is an address such as"),
+    ("API_VERSION", "2025-01-01", "is one of “2026-04-01”. “2025-01-01” is not one of them. Did you mean"),
+    ("TIMEOUT", (1, 2, 3), "is a pair of seconds: (connect, read)"),
+    ("TIMEOUT", (0, 1), "is a number of seconds, more than zero"),
+    ("TIMEOUT", "5", "is a number of seconds, more than zero"),
+    ("TIME_BUDGET", True, "is a number of seconds"),
+    ("TIME_BUDGET", float("inf"), "is a number of seconds"),
+    ("RETRIES", -1, "is a whole number, zero or more"),
+    ("RETRIES", 1.5, "is a whole number"),
+    ("EXPIRY_MARGIN", True, "is a whole number"),
+    ("URL_HOSTS", "alguna.io", "is a list of host names, even if there is only one"),
+    ("URL_HOSTS", ["https://billing.example.com"], "holds host names, not URLs: write “billing.example.com” for"),
+    ("URL_HOSTS", ["billing.example.com:8000"], "write the host without its port"),
+    ("URL_HOSTS", ["*"], "a leading dot stands for every subdomain"),
+    ("URL_HOSTS", ["."], "which is not a host name"),
+    ("URL_HOSTS", ["billing.example.com/portal"], "which is not a host name"),
+    ("URL_HOSTS", [None], "holds host names such as"),
+    ("DEFAULTS", {"plan_overview": {}}, "Did you mean “plan_overview_settings”?"),
+    ("DEFAULTS", {"invoice_list_settings": {"show_section": "no"}}, "is true or false, not a string"),
+    ("PLANS", ["starter"], "is a mapping from a name to portal settings"),
+    ("PLANS", {"": {}}, "has a key that is empty or not a string"),
+    ("PLANS", {"pro": {"plan_overview_settings": {"allow_cancel": False}}}, "['pro'] is not right. "
+     "“plan_overview_settings” has no field “allow_cancel”. Did you mean “allow_subscription_cancel”?"),
+    ("PLAN_IDS", {"plan_1": "startr"}, "['plan_1'] is one of “starter”, “growth”, “enterprise”. "
+     "“startr” is not one of them. Did you mean “starter”?"),
+    ("SESSION_REUSE", "users", "“users” is not one of them. Did you mean “user”?"),
+    ("SESSION_REUSE", None, "is one of “user”, “browser”, “customer”, “never”."),
+    ("SESSION_SECONDS", 0, "more than zero"),
+    ("CACHE", "redis", "is one of “default”. “redis” is not one of them."),
+    ("ENCRYPT_CACHE", "False", "is True or False, not of type str"),
+    ("CUSTOMER_RESOLVER", "nowhere.resolve", "names “nowhere.resolve”, which cannot be imported"),
+    ("CUSTOMER_RESOLVER", "resolve", "cannot be imported"),
+    ("ACCESS_POLICY", "alguna_portal.__version__", "is the dotted path of a callable"),
+    ("PROVISION_ON_OPEN", 1, "is True or False, not of type int"),
+    ("LINK_MAX_AGE", timedelta(0), "more than zero"),
+    ("LINK_ROLE", "owner", "is one of “manager”, “viewer”"),
+    ("SITE_URL", "https://app.example.com/app", "is the site's origin alone"),
+    ("SITE_URL", "http://app.example.com", "must be https"),
+    ("SUPPORT_CONTACT", "the help desk", "is an e-mail address or an https address"),
+    ("SUPPORT_CONTACT", None, "is an e-mail address or an https address"),
+    ("WEBHOOK_SECRETS", "whsec_abc", "is a list of secrets"),
+    ("WEBHOOK_SECRETS", [""], "holds a secret"),
+    ("USE_TASKS", 0, "is True or False"),
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _known_plans(settings: Settings) -> None:
+    settings.ALGUNA_PORTAL_PLANS = {"starter": {}, "growth": {}, "enterprise": {}}
+
+
+@pytest.mark.parametrize(("name", "value"), DEFAULTS.items(), ids=DEFAULTS)
+def test_unset_settings_have_the_documented_defaults(settings: Settings, name: str, value: object) -> None:
+    """The README's table holds."""
+    if hasattr(settings, f"ALGUNA_PORTAL_{name}"):
+        delattr(settings, f"ALGUNA_PORTAL_{name}")
+    assert getattr(conf, name) == value
+
+
+@pytest.mark.parametrize(("name", "raw", "value"), GOOD)
+def test_right_values_are_read_as_their_types(name: str, raw: object, value: object) -> None:
+    """What a host may reasonably write is understood, afresh each time."""
+    with override_settings(**{f"ALGUNA_PORTAL_{name}": raw}):
+        assert getattr(conf, name) == value
+        assert not [message for message in run_checks() if "alguna_portal." in str(message.id)]
+
+
+@pytest.mark.parametrize(("name", "raw", "text"), WRONG)
+def test_wrong_values_are_named_with_the_remedy_and_checked(name: str, raw: object, text: str) -> None:
+    """Use raises one `ImproperlyConfigured`, and `manage.py check` says the same under the setting's own id."""
+    with override_settings(**{f"ALGUNA_PORTAL_{name}": raw}):
+        with pytest.raises(ImproperlyConfigured) as caught:
+            getattr(conf, name)
+        said = str(caught.value)
+        assert said.startswith(f"ALGUNA_PORTAL_{name}")
+        assert text in said
+        messages = [message for message in run_checks() if message.id == f"alguna_portal.{IDS[name]}"]
+        assert [message.msg for message in messages] == [said]
+
+
+def test_http_to_another_machine_passes_under_debug_only(settings: Settings) -> None:
+    """A sandbox in the next container is fine during development."""
+    settings.ALGUNA_PORTAL_API_URL = "http://sandbox:8000/sandbox"
+    settings.DEBUG = True
+    assert conf.API_URL == "http://sandbox:8000/sandbox"
+
+
+@pytest.mark.parametrize("key", ["", None])
+def test_a_missing_key_stops_the_first_use_and_only_warns_before(settings: Settings, key: str | None) -> None:
+    """A project can be set up before it has a key, and hears about it."""
+    settings.ALGUNA_PORTAL_API_KEY = key
+    with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_API_KEY is not set. Create an API key") as caught:
+        _ = conf.API_KEY
+    assert [(message.id, message.msg) for message in run_checks() if "alguna_portal." in str(message.id)] == [
+        ("alguna_portal.W001", str(caught.value))
+    ]
+
+
+def test_a_missing_site_is_named_when_links_need_it() -> None:
+    """Nobody who mails no links needs to set it."""
+    with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_SITE_URL is not set. Links in mails"):
+        _ = conf.SITE_URL
+    assert not [message for message in run_checks() if message.id == "alguna_portal.E021"]
+
+
+def test_no_error_shows_a_secret(settings: Settings) -> None:
+    """A key with a stray space stays secret while it is complained about."""
+    settings.ALGUNA_PORTAL_API_KEY = "key_1.hush hush"
+    settings.ALGUNA_PORTAL_WEBHOOK_SECRETS = ["whsec_hush hush"]
+    said = " ".join(message.msg for message in run_checks())
+    assert "API_KEY" in said
+    assert "WEBHOOK_SECRETS" in said
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("ALGUNA_PORTAL_API_KEYS", "Did you mean ALGUNA_PORTAL_API_KEY?"),
+        ("ALGUNA_PORTAL_ZZZ", "Remove it, or look its name up in the README."),
+    ],
+)
+def test_a_misspelt_setting_is_noticed(name: str, hint: str) -> None:
+    """A setting that nobody reads would otherwise be a silent surprise."""
+    with override_settings(**{name: 1}):
+        found = [message for message in run_checks() if message.id == "alguna_portal.W002"]
+    assert [(message.msg, message.hint) for message in found] == [(f"{name} is not a setting of alguna_portal.", hint)]
+
+
+def test_a_promise_this_version_does_not_keep_is_warned_about(settings: Settings) -> None:
+    """Whoever asks for an encrypted cache must not believe that they have one."""
+    settings.ALGUNA_PORTAL_ENCRYPT_CACHE = True
+    found = [message.msg for message in run_checks() if message.id == "alguna_portal.W003"]
+    assert found == ["ALGUNA_PORTAL_ENCRYPT_CACHE has no effect in this version."]
+
+
+def test_a_wrong_plan_is_reported_once(settings: Settings) -> None:
+    """Plan ids point at plans; a wrong plan is no second error there."""
+    settings.ALGUNA_PORTAL_PLANS = {"pro": {"oops": {}}}
+    settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_1": "pro"}
+    assert [message.id for message in run_checks() if "alguna_portal." in str(message.id)] == ["alguna_portal.E009"]
+
+
+def test_the_check_command_fails_on_a_wrong_setting(settings: Settings) -> None:
+    """`manage.py check` is where a deployment hears of it."""
+    settings.DEBUG = True
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "everyone"
+    with pytest.raises(SystemCheckError, match="alguna_portal.E011"):
+        call_command("check")
+
+
+def test_every_setting_has_a_property_and_a_check_id() -> None:
+    """No setting can be added without an id, and no id is used twice."""
+    properties: dict[str, Any] = {name: value for name, value in vars(Conf).items() if isinstance(value, property)}
+    assert set(properties) == set(IDS)
+    assert len(set(IDS.values())) == len(IDS)

@@ -1,0 +1,10 @@
+"""The test project's addresses: the app, the sandbox and the admin, mounted as a host would."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("sandbox/", include("alguna_portal.sandbox.urls")),
+    path("billing/", include("alguna_portal.urls")),
+]
