@@ -166,7 +166,7 @@ def test_http_to_another_machine_passes_under_debug_only(settings: Settings) -> 
 def test_a_missing_key_stops_the_first_use_and_only_warns_before(settings: Settings, key: str | None) -> None:
     """A project can be set up before it has a key, and hears about it."""
     settings.ALGUNA_PORTAL_API_KEY = key
-    with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_API_KEY is not set. Create an API key") as caught:
+    with pytest.raises(ImproperlyConfigured, match=r"ALGUNA_PORTAL_API_KEY is not set\. Create an API key") as caught:
         _ = conf.API_KEY
     assert [(message.id, message.msg) for message in run_checks() if "alguna_portal." in str(message.id)] == [
         ("alguna_portal.W001", str(caught.value))
@@ -175,7 +175,7 @@ def test_a_missing_key_stops_the_first_use_and_only_warns_before(settings: Setti
 
 def test_a_missing_site_is_named_when_links_need_it() -> None:
     """Nobody who mails no links needs to set it."""
-    with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_SITE_URL is not set. Links in mails"):
+    with pytest.raises(ImproperlyConfigured, match=r"ALGUNA_PORTAL_SITE_URL is not set\. Links in mails"):
         _ = conf.SITE_URL
     assert not [message for message in run_checks() if message.id == "alguna_portal.E021"]
 
@@ -222,7 +222,7 @@ def test_the_check_command_fails_on_a_wrong_setting(settings: Settings) -> None:
     """`manage.py check` is where a deployment hears of it."""
     settings.DEBUG = True
     settings.ALGUNA_PORTAL_SESSION_REUSE = "everyone"
-    with pytest.raises(SystemCheckError, match="alguna_portal.E011"):
+    with pytest.raises(SystemCheckError, match=r"alguna_portal\.E011"):
         call_command("check")
 
 

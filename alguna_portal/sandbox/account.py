@@ -1,0 +1,66 @@
+"""What every new customer starts with, so that any portal has something to show."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from .messages import JSON, State, timestamp
+
+MONTH = timedelta(days=30)
+PAYMENT_TERM = timedelta(days=14)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A plan that a new customer is subscribed to; the amount is in the currency's minor unit, a month."""
+
+    name: str = "Starter"
+    id: str = "plan_starter"
+    amount_cents: int = 4900
+
+
+def new_payment_method(now: datetime) -> JSON:
+    """Return a card that stays valid for years."""
+    return {
+        "id": f"pm_{secrets.token_hex(8)}",
+        "brand": "Visa",
+        "last4": "4242",
+        "expires": f"12/{now.year + 3}",
+    }
+
+
+def open_account(state: State, customer: JSON, plan: Plan, *, now: datetime) -> None:
+    """Give a customer an active subscription and three invoices: one paid, one overdue, one issued."""
+    lines = [
+        {"description": f"{plan.name}, monthly fee", "quantity": 1, "unit_cents": plan.amount_cents},
+        {"description": "Seats, the first 5 included", "quantity": 5, "unit_cents": 0},
+    ]
+    subscription_id = f"sub_{secrets.token_hex(8)}"
+    state["subscriptions"][subscription_id] = {
+        "id": subscription_id,
+        "customer_id": customer["id"],
+        "name": plan.name,
+        "status": "active",
+        "plan_id": plan.id,
+        "currency": customer["currency"],
+        "billing_interval": "monthly",
+        "lines": lines,
+        "next_charge_cents": plan.amount_cents,
+        "next_charge_on": (now + MONTH).date().isoformat(),
+        "created_at": timestamp(now),
+        "updated_at": timestamp(now),
+    }
+    for months_ago, status in ((2, "paid"), (1, "overdue"), (0, "issued")):
+        issued = now - months_ago * MONTH
+        invoice_id = f"inv_{secrets.token_hex(8)}"
+        state["invoices"][invoice_id] = {
+            "id": invoice_id,
+            "customer_id": customer["id"],
+            "number": f"INV-{customer['id'][-4:].upper()}-{3 - months_ago:04}",
+            "status": status,
+            "currency": customer["currency"],
+            "lines": lines,
+            "total_cents": plan.amount_cents,
+            "issued_on": issued.date().isoformat(),
+            "due_on": (issued + PAYMENT_TERM).date().isoformat(),
+        }

@@ -1,0 +1,44 @@
+"""The sandbox's settings, read afresh each time; every one has a default that works."""
+
+import re
+from datetime import timedelta
+
+from django.conf import settings
+
+DEFAULT_COLOR = "#4f46e5"
+
+
+class Conf:
+    """One property a setting; its name in Django's settings is in the body."""
+
+    @property
+    def api_key(self) -> str:
+        return str(getattr(settings, "ALGUNA_SANDBOX_API_KEY", "sandbox.secret"))
+
+    @property
+    def session_life(self) -> timedelta:
+        return timedelta(seconds=getattr(settings, "ALGUNA_SANDBOX_SESSION_SECONDS", 3600))
+
+    @property
+    def brand_name(self) -> str:
+        return str(getattr(settings, "ALGUNA_SANDBOX_BRAND_NAME", "Alguna Sandbox"))
+
+    @property
+    def brand_color(self) -> str:
+        """Return the colour as `#rrggbb`; what is no such thing is the check E002's to report."""
+        return self.brand_color_as_set if self.has_valid_color else DEFAULT_COLOR
+
+    @property
+    def brand_color_as_set(self) -> str:
+        return str(getattr(settings, "ALGUNA_SANDBOX_BRAND_COLOR", DEFAULT_COLOR))
+
+    @property
+    def has_valid_color(self) -> bool:
+        return re.fullmatch("#[0-9a-fA-F]{6}", self.brand_color_as_set) is not None
+
+    @property
+    def logo_url(self) -> str:
+        return str(getattr(settings, "ALGUNA_SANDBOX_LOGO_URL", ""))
+
+
+conf = Conf()

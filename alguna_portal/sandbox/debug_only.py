@@ -1,0 +1,23 @@
+"""The bolt on the sandbox's doors."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+def debug_only(view: View[P]) -> View[P]:
+    """Answer 404 unless DEBUG is on, whoever asks: nothing of the sandbox belongs on a public site."""
+
+    @wraps(view)
+    def bolted(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if not settings.DEBUG:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return bolted

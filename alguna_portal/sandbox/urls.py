@@ -1,0 +1,20 @@
+"""The sandbox's addresses: the hosted portal's own, and all others the API's."""
+
+from django.urls import path, re_path
+
+from . import portal_views
+from .api_views import api
+
+app_name = "alguna_sandbox"
+
+urlpatterns = [
+    path("brand.css", portal_views.brand, name="brand"),
+    path("hs/<str:token>", portal_views.overview, name="portal"),
+    path("hs/<str:token>/invoices/<str:invoice_id>", portal_views.invoice, name="invoice"),
+    path("hs/<str:token>/invoices/<str:invoice_id>/pdf", portal_views.invoice_pdf, name="invoice_pdf"),
+    path("hs/<str:token>/subscriptions/<str:subscription_id>/cancel", portal_views.cancel, name="cancel"),
+    path("hs/<str:token>/auto-pay", portal_views.auto_pay, name="auto_pay"),
+    path("hs/<path:rest>", portal_views.nowhere),
+    # Whatever is left is the engine's to route: it knows the API's paths, and aliases may hold any character.
+    re_path(r"^(?P<path>[\s\S]*)\Z", api, name="api"),
+]

@@ -1,0 +1,113 @@
+"""A real browser, and the example served as `make demo` serves it."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+SCREENSHOTS = ROOT / ".screenshots"
+START_SECONDS = 120
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium as the system has it; without it the walks are skipped, and in CI they fail."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        missing = "CHROMIUM IS NOT INSTALLED: no page was looked at. On Debian: apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A new window of somebody who was never here; a script error on any page fails the test."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the demo, talking to its own sandbox."""
+    with served(tmp_path_factory.mktemp("demo")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def demo_without_alguna(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the demo, set up for an Alguna that cannot be reached."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        elsewhere = {
+            "ALGUNA_PORTAL_API_KEY": "key_1.secret",
+            "ALGUNA_PORTAL_API_URL": f"http://127.0.0.1:{nobody.getsockname()[1]}",
+        }
+        with served(tmp_path_factory.mktemp("down"), **elsewhere) as address:
+            yield address
+
+
+@contextmanager
+def served(folder: Path, **environment: str) -> Iterator[str]:
+    """Run `make demo` on a free port and an empty database until it answers; stop it in the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ALGUNA_", "DJANGO_", "COV_"))
+    }
+    clean = {"ENV_FILE": str(folder / "none"), "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **environment}
+    with (folder / "output").open("w+") as output:
+        process = subprocess.Popen(
+            ["make", "demo", f"PORT={port}", f"VENV={sys.prefix}"],
+            cwd=ROOT,
+            env=inherited | clean,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            address = f"http://localhost:{port}"
+            _wait_for(address, process, folder / "output")
+            yield address
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _wait_for(address: str, process: "subprocess.Popen[bytes]", output: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            requests.get(address, timeout=2)
+        except requests.RequestException:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(f"`make demo` does not answer at {address}:\n{output.read_text()}")

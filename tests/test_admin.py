@@ -1,0 +1,197 @@
+"""The admin, through its pages: customers found, edited with errors where they are, and previewed."""
+
+import html
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from alguna_portal.models import Customer, Membership
+
+LIST = reverse("admin:alguna_portal_customer_changelist")
+ADD = reverse("admin:alguna_portal_customer_add")
+
+
+@pytest.fixture
+def staff(admin_user: User) -> Client:
+    """A superuser's browser."""
+    client = Client()
+    client.force_login(admin_user)
+    return client
+
+
+def change(customer: Customer) -> str:
+    """The address of a customer's page."""
+    return reverse("admin:alguna_portal_customer_change", args=[customer.pk])
+
+
+def form(**fields: Any) -> dict[str, Any]:
+    """Fill the customer form, without memberships unless given."""
+    empty = {
+        "name": "",
+        "alias": "",
+        "customer_id": "",
+        "email": "",
+        "currency": "",
+        "plan": "",
+        "portal_settings": "{}",
+    }
+    formset = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
+    return empty | formset | fields
+
+
+def text(response: Any) -> str:
+    """What a page says."""
+    return html.unescape(response.content.decode())
+
+
+def test_a_customer_is_added_with_its_people(staff: Client, stranger: User) -> None:
+    """One page makes the customer and the memberships."""
+    people = {
+        "memberships-TOTAL_FORMS": 1,
+        "memberships-0-user": stranger.pk,
+        "memberships-0-role": "viewer",
+    }
+    response = staff.post(ADD, form(name="Acme", alias="acme-1", plan="enterprise", currency="EUR", **people))
+    assert response.status_code == 302
+    customer = Customer.objects.get()
+    assert (customer.alias, customer.plan, customer.customer_id) == ("acme-1", "enterprise", None)
+    assert [(each.user, each.role) for each in customer.memberships.all()] == [(stranger, "viewer")]
+
+
+def test_two_customers_without_an_id_can_be_saved(staff: Client) -> None:
+    """An empty id is stored as none."""
+    for alias in ("a", "b"):
+        assert staff.post(ADD, form(alias=alias)).status_code == 302
+    assert list(Customer.objects.values_list("customer_id", flat=True)) == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        ('{"plan_overview": {}}', "Portal settings have no section “plan_overview”. Did you mean"),
+        ('{"invoice_list_settings": {"show_section": 1}}', "“invoice_list_settings.show_section” is true or false"),
+        ("[1]", "Portal settings are a mapping of sections, not a list."),
+        ("{oops", "Enter a valid JSON."),
+    ],
+)
+def test_wrong_portal_settings_are_refused_at_their_field(
+    staff: Client, acme: Customer, raw: str, message: str
+) -> None:
+    """The message stands at the field, and nothing is saved."""
+    response = staff.post(change(acme), form(alias="acme-1", name="New", portal_settings=raw))
+    errors = response.context["adminform"].form.errors
+    assert set(errors) == {"portal_settings"}
+    assert message in errors["portal_settings"][0]
+    assert message in text(response)
+    acme.refresh_from_db()
+    assert acme.name == "Acme"
+
+
+@pytest.mark.parametrize("raw", ["", "null", "{}"])
+def test_no_portal_settings_are_an_empty_mapping(staff: Client, acme: Customer, raw: str) -> None:
+    """However a person writes nothing."""
+    assert staff.post(change(acme), form(alias="acme-1", portal_settings=raw)).status_code == 302
+    acme.refresh_from_db()
+    assert acme.portal_settings == {}
+
+
+def test_the_page_shows_what_alguna_would_be_sent(staff: Client, umbrella: Customer) -> None:
+    """As manager with the plan's and the customer's own settings, as viewer without any powers."""
+    umbrella.portal_settings = {"invoice_list_settings": {"show_section": False}}
+    umbrella.save()
+    shown = text(staff.get(change(umbrella)))
+    manager = """<pre>{
+  "customer_alias": "umbrella-2",
+  "plan_overview_settings": {
+    "allow_subscription_cancel": false
+  },
+  "invoice_list_settings": {
+    "show_section": false
+  }
+}</pre>"""
+    assert manager in shown
+    assert '"allow_payment_method_edit": false' in shown.replace(manager, "")
+    assert "<pre>" not in text(staff.get(ADD))
+
+
+def test_the_preview_names_a_setting_that_is_wrong(staff: Client, acme: Customer, settings: Settings) -> None:
+    """The page still opens, and says what to mend."""
+    settings.ALGUNA_PORTAL_PLANS = {"starter": {"oops": {}}}
+    shown = text(staff.get(change(acme)))
+    assert "ALGUNA_PORTAL_PLANS['starter'] is not right." in shown
+
+
+def test_plans_are_chosen_from_those_configured(staff: Client, acme: Customer) -> None:
+    """A typo in a plan's name cannot happen here."""
+    shown = text(staff.get(ADD))
+    for plan in ("starter", "growth", "enterprise"):
+        assert f'<option value="{plan}">' in shown
+    response = staff.post(change(acme), form(alias="acme-1", plan="platinum"))
+    assert set(response.context["adminform"].form.errors) == {"plan"}
+
+
+def test_a_plan_that_is_no_longer_configured_is_kept_and_named(staff: Client, acme: Customer) -> None:
+    """Saving a page never changes a plan unseen."""
+    Customer.objects.filter(pk=acme.pk).update(plan="legacy")
+    assert '<option value="legacy" selected>legacy (not configured)' in text(staff.get(change(acme)))
+    assert staff.post(change(acme), form(alias="acme-1", plan="legacy")).status_code == 302
+    acme.refresh_from_db()
+    assert acme.plan == "legacy"
+
+
+@pytest.mark.parametrize("query", ["Acm", "acme-1", "cust_77", "billing@acme"])
+def test_customers_are_found_by_what_support_is_told(
+    staff: Client, acme: Customer, umbrella: Customer, query: str
+) -> None:
+    """By name, alias, Alguna's id or billing address; and the list shows no address."""
+    Customer.objects.filter(pk=acme.pk).update(customer_id="cust_77", email="billing@acme.example")
+    response = staff.get(LIST, {"q": query})
+    assert list(response.context["cl"].queryset) == [acme]
+    assert "billing@acme.example" not in text(response)
+
+
+def test_people_are_searched_where_they_can_be(staff: Client, acme: Customer, manager: User) -> None:
+    """With Django's own user admin, one types; without it, one enters an id, never a list of all."""
+    assert "admin-autocomplete" in text(staff.get(change(acme)))
+    users = admin.site._registry.pop(User)
+    try:
+        shown = text(staff.get(change(acme)))
+    finally:
+        admin.site._registry[User] = users
+    assert "admin-autocomplete" not in shown
+    assert f'<input type="text" name="memberships-0-user" value="{manager.pk}"' in shown
+
+
+def test_those_who_may_only_view_see_and_change_nothing(acme: Customer, stranger: User) -> None:
+    """The page opens read-only, preview included."""
+    stranger.is_staff = True
+    stranger.save()
+    stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
+    client = Client()
+    client.force_login(stranger)
+    assert '"customer_alias": "acme-1"' in text(client.get(change(acme)))
+    assert client.post(change(acme), form(alias="x")).status_code == 403
+
+
+def test_a_member_cannot_be_added_twice(staff: Client, acme: Customer, manager: User) -> None:
+    """The form says so before the database would."""
+    membership = Membership.objects.get()
+    people = {
+        "memberships-TOTAL_FORMS": 2,
+        "memberships-INITIAL_FORMS": 1,
+        "memberships-0-id": membership.pk,
+        "memberships-0-customer": acme.pk,
+        "memberships-0-user": manager.pk,
+        "memberships-0-role": "manager",
+        "memberships-1-customer": acme.pk,
+        "memberships-1-user": manager.pk,
+        "memberships-1-role": "viewer",
+    }
+    response = staff.post(change(acme), form(alias="acme-1", **people))
+    assert "Please correct the duplicate data" in text(response)
+    assert Membership.objects.count() == 1
