@@ -98,10 +98,9 @@ def _failure(status: int, headers: Mapping[str, str], said: str) -> AlgunaError:
         )
     if 400 <= status < 500 and status != 404:
         return AlgunaRefused(f"{answered} It will not accept this request as it is.", status=status)
-    return BadAnswer(
-        f"{answered} That is no answer of its API; redirects are not followed. Check ALGUNA_PORTAL_API_URL.",
-        status=status,
-    )
+    # A 404 that says nothing comes from whoever else stands at this address, and a redirect is not followed: it
+    # would take the key elsewhere.
+    return BadAnswer(f"{answered} Its API does not answer like this. Check ALGUNA_PORTAL_API_URL.", status=status)
 
 
 def _reason(body: bytes, secrets: Sequence[str]) -> str:

@@ -16,6 +16,9 @@ from alguna_portal.checks import IDS
 from alguna_portal.conf import Conf, conf
 from alguna_portal.portal_settings import PortalSettings
 
+# Some of Django's own checks, which run along, ask the database.
+pytestmark = pytest.mark.django_db
+
 DEFAULTS = {
     "API_URL": "https://api.alguna.io",
     "API_VERSION": "2026-04-01",

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 def look(page: Page, name: str) -> None:
     """Keep a picture of the page, and let nothing of it shut anybody out or need sideways scrolling."""
     SCREENSHOTS.mkdir(exist_ok=True)
+    page.wait_for_load_state("load")
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)

@@ -1,0 +1,60 @@
+# The demo, the tests and the checks, each with its own set-up. `make PYTHON=python3.12 demo` picks a Python.
+
+PYTHON ?= python3
+VENV ?= .venv
+
+BIN = $(VENV)/bin
+MANAGE = $(BIN)/python manage.py
+FOR_DEMO = $(VENV)/.installed-example
+FOR_DEV = $(VENV)/.installed-dev
+
+.PHONY: help demo seed test test-fast check format clean
+
+help: ## Show what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: seed ## Set up and serve the example; PORT=8000 unless told otherwise
+	@$(MANAGE) runserver
+
+seed: $(FOR_DEMO) ## Migrate, and add the demo's companies and people
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) seed
+
+test: $(FOR_DEV) ## Run all tests, with coverage
+	$(BIN)/pytest -n auto --cov --cov-report=term-missing
+
+test-fast: $(FOR_DEV) ## Run the tests that need no browser
+	$(BIN)/pytest -n auto -m "not browser"
+
+check: $(FOR_DEV) ## Lint, types, imports, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m django makemigrations --check --settings=tests.settings
+	$(MANAGE) makemigrations --check
+
+format: $(FOR_DEV) ## Format the code, and mend what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove the demo's data and the caches; .venv stays
+	rm -rf .demo .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	find . -name __pycache__ -type d -not -path "./$(VENV)/*" -prune -exec rm -rf {} +
+
+# pip, not python: where venv fails half-way, as without Debian's python3-venv, it leaves no pip.
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+			"Name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(FOR_DEMO): pyproject.toml | $(BIN)/pip
+	@echo "Installing what the example needs into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[example]"
+	@touch $@
+
+$(FOR_DEV): pyproject.toml | $(BIN)/pip
+	@echo "Installing what the tests and checks need into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	@touch $@ $(FOR_DEMO)  # which it includes

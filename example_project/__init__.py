@@ -1,0 +1,1 @@
+"""A small SaaS that shows alguna_portal at work."""

@@ -1,0 +1,127 @@
+"""Kilnkeeper's settings, from the environment and an optional `.env`; `.env.example` explains each variable.
+
+Without any, it runs in DEBUG on SQLite and talks to the sandbox that it serves itself at `/sandbox/`. Set
+ALGUNA_PORTAL_API_KEY, and it talks to Alguna; nothing else changes.
+"""
+
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env_file = Path(env("ENV_FILE", default=str(BASE_DIR / ".env")))
+if env_file.is_file():
+    env.read_env(env_file)  # what the environment says itself wins
+
+DEBUG = env.bool("DEBUG", default=True)
+PORT = env.int("PORT", default=8000)
+
+# Billing: what a host adds for alguna_portal
+
+_api_key = env("ALGUNA_PORTAL_API_KEY", default="")
+USES_SANDBOX = DEBUG and not _api_key
+
+ALGUNA_PORTAL_API_KEY = "sandbox.secret" if USES_SANDBOX else _api_key
+ALGUNA_PORTAL_API_URL = env("ALGUNA_PORTAL_API_URL", default="") or (
+    f"http://localhost:{PORT}/sandbox" if USES_SANDBOX else "https://api.alguna.io"
+)
+ALGUNA_PORTAL_URL_HOSTS = env.list(
+    "ALGUNA_PORTAL_URL_HOSTS", default=["alguna.io", ".alguna.io", ".alguna.app", ".alguna.site"]
+)
+if DEBUG:
+    ALGUNA_PORTAL_URL_HOSTS += ["localhost", "127.0.0.1"]
+ALGUNA_PORTAL_PLANS = {
+    "starter": {},
+    "growth": {"plan_overview_settings": {"allow_self_serve_change": True}},
+    "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False}},
+}
+ALGUNA_PORTAL_SUPPORT_CONTACT = "support@example.com"
+ALGUNA_SANDBOX_BRAND_NAME = "Kilnkeeper"
+ALGUNA_SANDBOX_BRAND_COLOR = "#a23c1c"
+
+# The project
+
+INSTALLED_APPS = [
+    # First, since its `runserver` stands in for Django's.
+    "example_project.studio",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "alguna_portal",
+    *(["alguna_portal.sandbox"] if DEBUG else []),
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "example_project.urls"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Before the apps' own: this is where alguna_portal/base.html is overridden.
+        "DIRS": [BASE_DIR / "example_project" / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+LOGIN_URL = "landing"
+LOGIN_REDIRECT_URL = "dashboard"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / ".demo" / "static"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Cookies do not tell ports apart: the usual names would sign people out of other projects on localhost.
+SESSION_COOKIE_NAME = "kilnkeeper_session"
+CSRF_COOKIE_NAME = "kilnkeeper_csrf"
+
+# Stores
+
+if env("DATABASE_URL", default=""):
+    DATABASES = {"default": env.db("DATABASE_URL")}
+else:
+    (BASE_DIR / ".demo").mkdir(exist_ok=True)
+    DATABASES = {
+        "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / ".demo" / "db.sqlite3")},
+    }
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # A click on Billing is two requests at once, the click and the sandbox's: readers never wait (WAL), and
+    # writers queue for up to 20 seconds from their transaction's first statement on (IMMEDIATE).
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+CACHES = {"default": env.cache_url_config(env("CACHE_URL", default="") or "locmemcache://")}
+
+# Security
+
+if DEBUG:
+    SECRET_KEY = env("SECRET_KEY", default="") or "insecure-and-only-for-development"
+    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+else:
+    SECRET_KEY = env("SECRET_KEY")
+    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
+    SECURE_SSL_REDIRECT = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60
+    # Whether its other subdomains are bound too is for a domain's owner to say, not for an example.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+    if env.bool("BEHIND_PROXY", default=False):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -1,0 +1,1 @@
+"""Kilnkeeper: firing schedules and shelf space for shared pottery studios."""

@@ -1,0 +1,54 @@
+"""This week at the kilns: what the product would know, made up around today."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+
+@dataclass(frozen=True, kw_only=True)
+class Firing:
+    """One firing; `full` is the share of shelf space taken, in per cent."""
+
+    kiln: str
+    kind: str
+    day: date
+    hour: str
+    stage: str
+    pieces: int
+    full: int
+
+    @property
+    def is_hot(self) -> bool:
+        """Whether the kiln must stay shut."""
+        return self.stage in {"Firing", "Cooling"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """Pieces that wait for their maker."""
+
+    maker: str
+    pieces: str
+    place: str
+
+
+READY = [
+    Shelf(maker="Ines", pieces="4 mugs, celadon", place="Shelf 2, left"),
+    Shelf(maker="Tomas", pieces="Tall vase, tenmoku", place="Shelf 2, right"),
+    Shelf(maker="Wednesday class", pieces="11 pinch pots", place="Trolley"),
+]
+
+
+def this_week(today: date) -> list[Firing]:
+    """List the firings from yesterday to the weekend, the earliest first."""
+
+    def firing(days: int, hour: str, kiln: str, kind: str, stage: str, pieces: int, full: int) -> Firing:
+        day = today + timedelta(days=days)
+        return Firing(kiln=kiln, kind=kind, day=day, hour=hour, stage=stage, pieces=pieces, full=full)
+
+    return [
+        firing(-1, "19:00", "Big Bertha", "Bisque, cone 06", "Cooling", 46, 100),
+        firing(0, "08:30", "Minnow", "Glaze test, cone 6", "Firing", 9, 85),
+        firing(1, "18:00", "Big Bertha", "Glaze, cone 6", "Loading", 31, 72),
+        firing(3, "07:00", "Old Faithful", "Stoneware, cone 10", "Booked", 18, 40),
+        firing(5, "18:00", "Big Bertha", "Bisque, cone 06", "Booked", 7, 15),
+    ]

@@ -1,0 +1,92 @@
+"""`manage.py seed`: the demo's companies and people."""
+
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.core.management.base import BaseCommand
+from django.db import transaction
+
+from alguna_portal.conf import conf
+from alguna_portal.models import Customer, Membership
+from example_project.studio.conf import port, uses_sandbox
+from example_project.studio.demo import COMPANIES, PEOPLE, Person, expectation
+
+ADMIN = "admin"
+ROW = "{:<10} {:<20} {:<12} {:<9} {}"
+
+
+class Command(BaseCommand):
+    """Add what is missing of the demo, and print how to get in."""
+
+    help = "Adds the demo's companies and people. Whoever is there already is left alone, with all that is theirs."
+
+    def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  (Django's names)
+        """Seed, then tell."""
+        with transaction.atomic():
+            for person in PEOPLE:
+                _add(person)
+            if not User.objects.filter(username=ADMIN).exists():
+                User.objects.create_superuser(ADMIN, "admin@example.com", ADMIN)
+        if uses_sandbox() and apps.is_installed("alguna_portal.sandbox"):
+            _fill_sandbox()
+        self._tell()
+
+    def _tell(self) -> None:
+        """Print the address, who there is now, and the admin's login."""
+        write, bold = self.stdout.write, self.style.MIGRATE_HEADING
+        write(f"\n  {bold('Kilnkeeper')}  http://localhost:{port()}/\n\n")
+        write("  " + bold(ROW.format("sign in as", "company", "plan", "role", "in Billing").rstrip()))
+        for person in PEOPLE:
+            memberships = list(
+                Membership.objects.filter(user__username=person.username).select_related("customer").order_by("role")
+            )
+            cells = [(str(each.customer), each.customer.plan, each.role) for each in memberships] or [("-", "-", "-")]
+            for number, row in enumerate(cells):
+                first = number == 0
+                line = ROW.format(person.username if first else "", *row, expectation(memberships) if first else "")
+                write(f"  {line}".rstrip())
+        write("\n  One click on the first page signs you in; no passwords.")
+        write(f"  Admin  http://localhost:{port()}/admin/  ({ADMIN} / {ADMIN})")
+        if uses_sandbox():
+            write("  Billing opens the sandbox, which plays Alguna on this machine.\n\n")
+        else:
+            aliases = ", ".join(Customer.objects.values_list("alias", flat=True))
+            write(f"  Billing asks {conf.API_URL}, which must know these aliases: {aliases}\n\n")
+
+
+def _add(person: Person) -> None:
+    """Add a person with their companies and roles. One who exists may have been changed since, and is left alone."""
+    email = f"{person.username}@example.com"
+    names = {"first_name": person.first_name, "last_name": person.last_name, "email": email}
+    user, is_new = User.objects.get_or_create(username=person.username, defaults=names)
+    if not is_new:
+        return
+    user.set_unusable_password()
+    user.save(update_fields=["password"])
+    for company, role in person.roles:
+        facts = {
+            "name": company.name,
+            "email": company.email,
+            "currency": company.currency,
+            "plan": company.plan,
+        }
+        customer, _ = Customer.objects.get_or_create(alias=company.alias, defaults=facts)
+        Membership.objects.create(user=user, customer=customer, role=role)
+
+
+def _fill_sandbox() -> None:
+    """Make the demo's companies known to the sandbox, under the names that they were given first."""
+    # Only here: the module wants the sandbox's models, which are not there outside DEBUG.
+    from alguna_portal.sandbox.seeding import add_customer
+
+    for company in COMPANIES:
+        add_customer(
+            alias=company.alias,
+            name=company.name,
+            currency=company.currency,
+            email=company.email,
+            plan_name=company.plan.capitalize(),
+            plan_id=f"plan_{company.plan}",
+            amount_cents=company.amount_cents,
+        )
