@@ -23,8 +23,8 @@ seed: $(FOR_DEMO) ## Migrate, and add the demo's companies and people
 test: $(FOR_DEV) ## Run all tests, with coverage
 	$(BIN)/pytest -n auto --cov --cov-report=term-missing
 
-test-fast: $(FOR_DEV) ## Run the tests that need no browser
-	$(BIN)/pytest -n auto -m "not browser"
+test-fast: $(FOR_DEV) ## Run the tests that need no browser and no services
+	$(BIN)/pytest -n auto -m "not browser and not services"
 
 check: $(FOR_DEV) ## Lint, types, imports, migrations
 	$(BIN)/ruff check .
@@ -39,7 +39,7 @@ format: $(FOR_DEV) ## Format the code, and mend what ruff can
 	$(BIN)/ruff format .
 
 clean: ## Remove the demo's data and the caches; .venv stays
-	rm -rf .demo .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .demo .screenshots .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find . -name __pycache__ -type d -not -path "./$(VENV)/*" -prune -exec rm -rf {} +
 
 # pip, not python: where venv fails half-way, as without Debian's python3-venv, it leaves no pip.

@@ -4,25 +4,28 @@ Decided afresh on every request, on the object that is then used. Nobody is ever
 
 A resolver (`ALGUNA_PORTAL_CUSTOMER_RESOLVER`) takes a request and returns what it is about:
 
-- `Access`, or a list of them: taken as given, the host having decided who may do what;
+- `Access`: taken as given, the host having decided who may do what;
 - a saved `Customer`: opened in the role of the user's own membership, and not at all without one;
 - an unsaved `Customer`: the host keeps its own organizations, and its resolver alone decides; as manager;
+- a list of these: the user chooses;
 - `None`: nothing to open.
 
 A policy (`ALGUNA_PORTAL_ACCESS_POLICY`) takes `request`, `user`, `customer` and `role` as keywords and
 returns whether this may be opened. It can only refuse.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 
 from .conf import conf
 from .models import Customer, Membership
-from .roles import Role
+from .roles import Role, role_named
 
 _MEMO = "_alguna_portal_accesses"
 
@@ -36,7 +39,12 @@ class Access:
 
     def __post_init__(self) -> None:
         """Refuse a role that does not exist, before it is mistaken for a powerful one."""
-        object.__setattr__(self, "role", Role(self.role).value)
+        object.__setattr__(self, "role", role_named(self.role).value)
+
+    @property
+    def choice(self) -> str:
+        """What names this portal among a user's own, in a URL."""
+        return choice_of(self.customer)
 
 
 def accesses(request: HttpRequest) -> list[Access]:
@@ -44,16 +52,28 @@ def accesses(request: HttpRequest) -> list[Access]:
 
     An anonymous or inactive user may open none.
     """
-    memo: list[Access] | None = getattr(request, _MEMO, None)
-    if memo is None:
-        memo = _permitted(request)
-        setattr(request, _MEMO, memo)
-    return memo
+    user = getattr(request, "user", None)
+    # By user, since a request may change hands: a sign-in, an impersonation.
+    memo: dict[Any, list[Access]] = request.__dict__.setdefault(_MEMO, {})
+    key = getattr(user, "pk", None)
+    if key not in memo:
+        memo[key] = _permitted(request, user)
+    return memo[key]
 
 
-def find(request: HttpRequest, customer_pk: str) -> Access | None:
-    """Pick the portal of one customer, by primary key, from those that this request may open."""
-    return next((each for each in accesses(request) if str(each.customer.pk) == customer_pk), None)
+def find(request: HttpRequest, choice: str) -> Access | None:
+    """Pick one of the portals that this request may open, by its `choice`."""
+    return next((each for each in accesses(request) if each.choice == choice), None)
+
+
+def choice_of(customer: Customer) -> str:
+    """Name a customer in a URL: by primary key, or, without a row, by a hash of the alias.
+
+    An alias may be anything, an e-mail address included, and URLs are logged.
+    """
+    if not customer._state.adding:
+        return str(customer.pk)
+    return salted_hmac("alguna_portal.access", str(customer.alias), algorithm="sha256").hexdigest()[:32]
 
 
 def by_membership(request: HttpRequest) -> list[Access]:
@@ -70,8 +90,7 @@ def every_member(*, request: HttpRequest, user: AbstractBaseUser, customer: Cust
     return not getattr(user, "is_hijacked", False)
 
 
-def _permitted(request: HttpRequest) -> list[Access]:
-    user = getattr(request, "user", None)
+def _permitted(request: HttpRequest, user: Any) -> list[Access]:
     if user is None or not user.is_authenticated or not user.is_active:
         return []
     allows = conf.ACCESS_POLICY
@@ -83,19 +102,26 @@ def _permitted(request: HttpRequest) -> list[Access]:
     ]
 
 
-def _resolved(request: HttpRequest, answer: Any) -> Sequence[Access]:
-    """Bring the answers a resolver may give into one form."""
-    if answer is None:
-        return []
-    if isinstance(answer, Access):
-        return [answer]
-    if isinstance(answer, Customer):
-        if answer._state.adding:
-            return [Access(customer=answer)]
-        return [each for each in by_membership(request) if each.customer == answer]
-    if isinstance(answer, Sequence) and all(isinstance(each, Access) for each in answer):
-        return answer
-    raise TypeError(
-        "ALGUNA_PORTAL_CUSTOMER_RESOLVER returned a "
-        f"{type(answer).__name__}; return an Access, a Customer, a list of Access, or None."
-    )
+def _resolved(request: HttpRequest, answer: Any) -> Iterator[Access]:
+    """Bring the answers that a resolver may give into one form."""
+    answers = answer if isinstance(answer, list | tuple | QuerySet) else [] if answer is None else [answer]
+    for each in answers:
+        if isinstance(each, Access):
+            yield each
+        elif isinstance(each, Customer):
+            yield from _of_customer(request, each)
+        else:
+            raise TypeError(
+                f"ALGUNA_PORTAL_CUSTOMER_RESOLVER returned {_in_list(answer)}a {type(each).__name__}; return an "
+                "Access, a Customer, a list of them, or None."
+            )
+
+
+def _of_customer(request: HttpRequest, customer: Customer) -> list[Access]:
+    if customer._state.adding:
+        return [Access(customer=customer)]
+    return [each for each in by_membership(request) if each.customer == customer]
+
+
+def _in_list(answer: Any) -> str:
+    return "a list with " if isinstance(answer, list | tuple) else ""

@@ -8,14 +8,14 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from .client import session_request
 from .conf import conf
 from .models import Customer, Membership
-from .plans import settings_for
+from .plans import weigh
 from .roles import Role
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class CustomerForm(CustomerFormBase):
 
     def clean_portal_settings(self) -> Any:
         """Take an empty field, and JSON's null, for no settings."""
-        return self.cleaned_data["portal_settings"] or {}
+        cleaned = self.cleaned_data["portal_settings"]
+        return {} if cleaned is None else cleaned
 
 
 class MembershipInline(MembershipInlineBase):
@@ -65,7 +66,8 @@ class MembershipInline(MembershipInlineBase):
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
         """Search users as one types, where their own admin can be searched."""
         users = self.admin_site._registry.get(get_user_model())  # noqa: SLF001  (`get_model_admin` raises)
-        return ("user",) if users and users.get_search_fields(request) else ()
+        can_search = users and users.get_search_fields(request) and users.has_view_permission(request)
+        return ("user",) if can_search else ()
 
 
 @admin.register(Customer)
@@ -78,6 +80,7 @@ class CustomerAdmin(CustomerAdminBase):
     list_display_links = ["name", "alias"]
     list_filter = ["plan", "memberships__role"]
     search_fields = ["name", "alias", "customer_id", "email"]
+    search_help_text = _("Search by name, alias, Alguna's id, billing e-mail, or the user name of a member.")
     readonly_fields = ["sent_as_manager", "sent_as_viewer"]
     fieldsets = [
         (None, {"fields": ["name", "alias", "customer_id", "email", "currency"]}),
@@ -87,6 +90,11 @@ class CustomerAdmin(CustomerAdminBase):
             {"fields": ["sent_as_manager", "sent_as_viewer"]},
         ),
     ]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """Search by the names of members, too, whatever the host's users are called by."""
+        by_member = f"memberships__user__{get_user_model().USERNAME_FIELD}"
+        return [*super().get_search_fields(request), by_member]
 
     @admin.display(description=_("for a manager"))
     def sent_as_manager(self, customer: Customer) -> SafeString | str:
@@ -100,13 +108,17 @@ class CustomerAdmin(CustomerAdminBase):
 
 
 def _preview(customer: Customer, role: Role) -> SafeString | str:
-    if not customer.alias:
+    # As it stands in the database: a form that was refused has left its values in the object at hand.
+    saved = Customer.objects.filter(pk=customer.pk).first()
+    if saved is None:
         return "-"
     try:
-        request = session_request(customer.alias, settings_for(customer, role=role))
+        portal_settings, doubts = weigh(saved, role=role)
     except ImproperlyConfigured as exc:
         return str(exc)
-    return format_html("<pre>{}</pre>", json.dumps(request, indent=2, ensure_ascii=False))
+    request = session_request(saved.alias, portal_settings)
+    warnings = format_html_join("", "<p>{}</p>", ((doubt,) for doubt in doubts))
+    return format_html("{}<pre>{}</pre>", warnings, json.dumps(request, indent=2, ensure_ascii=False))
 
 
 def _configured_plans() -> list[str]:

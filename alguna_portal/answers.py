@@ -1,7 +1,8 @@
 """What Alguna answered: from a status, headers and bytes to data, or to one exception of `exceptions`.
 
 Pure functions, without I/O or settings. JSON is narrowed here and nowhere deeper. What an answer says is
-quoted in exceptions only after `quotable` took addresses and URLs out.
+quoted in exceptions only after `quotable` took addresses and URLs out, and Django's error reports do not show
+the variables that hold it.
 """
 
 import json
@@ -11,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
+
+from django.views.decorators.debug import sensitive_variables
 
 from .exceptions import (
     AlgunaError,
@@ -42,6 +45,7 @@ class PortalSession:
         return self.expires_at - self.created_at
 
 
+@sensitive_variables("body")
 def decode(status: int, headers: Mapping[str, str], body: bytes, *, secrets: Sequence[str] = ()) -> JSON:
     """Return the JSON object of a successful answer; raise the exception that fits any other.
 
@@ -59,6 +63,7 @@ def decode(status: int, headers: Mapping[str, str], body: bytes, *, secrets: Seq
     return data
 
 
+@sensitive_variables("data")
 def portal_session(data: JSON) -> PortalSession:
     """Read a portal session from the API's answer, whose times are both by Alguna's clock."""
     session = PortalSession(
@@ -114,8 +119,8 @@ def _reason(body: bytes, secrets: Sequence[str]) -> str:
 
 def quotable(text: str) -> str:
     """Make a foreign text fit for a log: one short line, without addresses, URLs and long random words."""
-    text = re.sub(r"\S+://\S+", "[URL]", text)
-    text = re.sub(r"\S+@\S+", "[e-mail]", text)
+    text = re.sub(r"\S+://\S+|\S+\.\S+/\S*", "[URL]", text)
+    text = re.sub(r"\S+(?:@|%40)\S+", "[e-mail]", text)
     text = re.sub(r"[A-Za-z0-9_.\-]{40,}", "[…]", text)
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
 
@@ -150,6 +155,7 @@ def _json_object(body: bytes) -> JSON | None:
     return data if isinstance(data, dict) else None
 
 
+@sensitive_variables("data", "value")
 def _text(data: JSON, key: str) -> str:
     value = data.get(key)
     if not isinstance(value, str) or not value:
@@ -157,10 +163,11 @@ def _text(data: JSON, key: str) -> str:
     return value
 
 
+@sensitive_variables("data")
 def _time(data: JSON, key: str) -> datetime:
     """Read a time as RFC 3339 writes it; without a zone it could mean anything, so it is refused."""
     try:
-        time = datetime.fromisoformat(_text(data, key))
+        time = datetime.fromisoformat(_text(data, key).upper())
     except ValueError:
         raise BadAnswer(f"Alguna's portal session has a “{key}” that is not a time as in RFC 3339.") from None
     if time.tzinfo is None:

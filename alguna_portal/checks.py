@@ -4,6 +4,8 @@ alguna_portal.E001 …    a setting is wrong; one id for each, listed in `IDS`
 alguna_portal.W001      no API key: everything works until the first click
 alguna_portal.W002      a setting's name is not one of ours
 alguna_portal.W003      a setting asks for what this version does not do yet
+alguna_portal.W004      templates do not know the request, so the button never shows
+alguna_portal.W005      the cache is not one that processes share
 """
 
 from collections.abc import Iterator
@@ -11,6 +13,10 @@ from difflib import get_close_matches
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import caches
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's name)
 from django.core.exceptions import ImproperlyConfigured
 
@@ -45,13 +51,13 @@ IDS = {
 }
 # Needed on first use only, so that a project can be set up before it has them.
 REQUIRED_ON_USE = ("API_KEY", "SITE_URL")
-# Accepted, and without effect so far. Whoever relies on them should hear of it.
+# Accepted, and without effect so far. Whoever turns them on must not believe that they have what they ask for.
 NOT_YET = ("ENCRYPT_CACHE", "PROVISION_ON_OPEN", "USE_TASKS")
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Report every setting of ours that is wrong, missing, misspelt or without effect."""
-    return [*_wrong(), *_missing(), *_misspelt(), *_without_effect()]
+    return [*_wrong(), *_missing(), *_misspelt(), *_without_effect(), *_without_request(), *_unshared_cache()]
 
 
 def _wrong() -> Iterator[CheckMessage]:
@@ -88,3 +94,30 @@ def _without_effect() -> Iterator[CheckMessage]:
     for name in NOT_YET:
         if getattr(settings, PREFIX + name, False) is True:
             yield Warning(f"{PREFIX}{name} has no effect in this version.", id="alguna_portal.W003")
+
+
+def _without_request() -> Iterator[CheckMessage]:
+    templates: list[dict[str, Any]] = settings.TEMPLATES
+    engines = [engine.get("OPTIONS", {}).get("context_processors", []) for engine in templates]
+    if not any("django.template.context_processors.request" in processors for processors in engines):
+        yield Warning(
+            "{% billing_button %} shows nothing, since templates do not know the request.",
+            hint="Add django.template.context_processors.request to the context processors in TEMPLATES.",
+            id="alguna_portal.W004",
+        )
+
+
+def _unshared_cache() -> Iterator[CheckMessage]:
+    """Warn, outside DEBUG, of caches on which no lock holds between processes."""
+    try:
+        alias = conf.CACHE
+    except ImproperlyConfigured:
+        return
+    cache = caches[alias]
+    if not settings.DEBUG and isinstance(cache, DummyCache | FileBasedCache | LocMemCache):
+        yield Warning(
+            f"The cache “{alias}” is a {type(cache).__name__}, which processes cannot share and lock: each of them "
+            "makes portal sessions of its own, and none learns from another that Alguna is down.",
+            hint="Name a cache on Redis, Memcached or the database in ALGUNA_PORTAL_CACHE.",
+            id="alguna_portal.W005",
+        )

@@ -1,30 +1,49 @@
-"""The HTTP boundary: the one place that talks to Alguna. Knows no models, and no exception of `requests` leaves it."""
+"""Alguna's API: what is asked, how often it is asked again, and what comes of it. Knows no models and no cache."""
 
-import os
-from functools import lru_cache
-from http.cookiejar import DefaultCookiePolicy
-from typing import Self
+import logging
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, Protocol, Self
 from uuid import uuid4
 
 import requests
 from django.conf import settings
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
+from tenacity.wait import wait_random_exponential
 
 from . import __version__
 from .answers import JSON, PortalSession, decode, portal_session
 from .conf import conf
-from .exceptions import AlgunaUnavailable
+from .exceptions import AlgunaUnavailable, BreakerOpen
 from .portal_settings import PortalSettings
+from .transport import send
 from .vetting import vet
 
+logger = logging.getLogger(__name__)
+
 USER_AGENT = f"alguna_portal/{__version__}"
-CONNECTIONS = 32  # kept alive per process: as many as a threaded worker commonly has threads
+# Full jitter: anything from nothing to twice as long as the time before, in seconds.
+BACKOFF = wait_random_exponential(multiplier=0.25, max=4)
 
 
-def session_request(customer_alias: str, portal_settings: PortalSettings) -> JSON:
-    """Write the body that asks for a portal session. By alias: an id would tie us to one Alguna account."""
-    return {"customer_alias": customer_alias, **portal_settings.payload()}
+def session_request(customer_alias: object, portal_settings: PortalSettings) -> JSON:
+    """Write the body that asks for a portal session. By alias: an id would tie us to one Alguna account.
+
+    An alias may be given as a number or a UUID; raise `ValueError` for an empty one.
+    """
+    if customer_alias in (None, ""):
+        raise ValueError("A customer without an alias has no portal: set `alias` to your own id of the customer.")
+    return {"customer_alias": str(customer_alias), **portal_settings.payload()}
+
+
+class Watcher(Protocol):
+    """Somebody who is asked before each request, may refuse it, and is told how it ended."""
+
+    def before_request(self) -> None:
+        """Let the request pass, or raise an `AlgunaError`."""
+
+    def after_request(self, failure: Exception | None) -> None:
+        """Learn how the request ended."""
 
 
 class AlgunaClient:
@@ -37,65 +56,100 @@ class AlgunaClient:
         api_url: str,
         api_version: str,
         timeout: tuple[float, float],
-        url_hosts: tuple[str, ...],
+        time_budget: float,
+        retries: int,
+        url_hosts: Sequence[str],
         loopback_http: bool = False,
+        watcher: Watcher | None = None,
     ) -> None:
         self.api_url = api_url
         self.api_version = api_version
         self.timeout = timeout
+        self.time_budget = time_budget
+        self.retries = retries
         self.url_hosts = url_hosts
         self.loopback_http = loopback_http
+        self._watcher = watcher
         self._auth = _BearerAuth(api_key)
 
     @classmethod
-    def from_settings(cls) -> Self:
+    def from_settings(cls, *, watcher: Watcher | None = None) -> Self:
         """Make the client that the settings describe; raise `ImproperlyConfigured` where they cannot be used."""
         return cls(
             api_key=conf.API_KEY,
             api_url=conf.API_URL,
             api_version=conf.API_VERSION,
             timeout=conf.TIMEOUT,
+            time_budget=conf.TIME_BUDGET,
+            retries=conf.RETRIES,
             url_hosts=conf.URL_HOSTS,
             loopback_http=settings.DEBUG,
+            watcher=watcher,
         )
 
     def create_portal_session(
-        self, customer_alias: str, portal_settings: PortalSettings, *, customer_id: str | None = None
+        self,
+        customer_alias: object,
+        portal_settings: PortalSettings,
+        *,
+        customer_id: str | None = None,
+        within: float | None = None,
     ) -> PortalSession:
         """Ask for a new portal session; raise an `AlgunaError` where there is none to be had.
 
-        With `customer_id`, Alguna's id of the customer, a session for anybody else is refused.
+        With `customer_id`, Alguna's id of the customer, a session for anybody else is refused. `within` is how
+        many seconds the call may take with all its retries, where that is less than the time budget.
         """
-        data = self._post("/customer-portal-sessions", session_request(customer_alias, portal_settings))
-        return self.vet(portal_session(data), customer_id=customer_id)
+        body = session_request(customer_alias, portal_settings)
+        return vet(
+            portal_session(self._call("POST", "/customer-portal-sessions", body, within=within)),
+            customer_id=customer_id,
+            url_hosts=self.url_hosts,
+            loopback_http=self.loopback_http,
+        )
 
-    def vet(self, session: PortalSession, *, customer_id: str | None = None) -> PortalSession:
-        """Return the session if it is this customer's and leads where users may be sent; else raise `BadAnswer`."""
-        return vet(session, customer_id=customer_id, url_hosts=self.url_hosts, loopback_http=self.loopback_http)
+    def _call(self, method: str, path: str, body: JSON, *, within: float | None) -> JSON:
+        """Send a request, again where it failed in passing, always under the same idempotency key."""
+        budget = min(self.time_budget, within or self.time_budget)
+        deadline = monotonic() + budget
+        headers = {
+            "Accept": "application/json",
+            "Alguna-Version": self.api_version,
+            "Idempotency-Key": str(uuid4()),
+            "User-Agent": USER_AGENT,
+        }
+        retrying = Retrying(
+            retry=retry_if_exception(_passes),
+            wait=_wait,
+            # A wait that would outlast the budget is not begun.
+            stop=stop_after_attempt(self.retries + 1) | stop_before_delay(budget),
+            before_sleep=_log_retry,
+            reraise=True,
+        )
+        return retrying(lambda: self._attempt(method, path, body, headers, deadline - monotonic()))
 
-    def _post(self, path: str, body: JSON) -> JSON:
-        """Send one POST, under an idempotency key of its own, and decode the answer."""
+    def _attempt(self, method: str, path: str, body: JSON, headers: dict[str, str], within: float) -> JSON:
+        """Send one request and decode its answer."""
+        if self._watcher:
+            self._watcher.before_request()
+        failure: Exception | None = None
         try:
-            response = _connections(os.getpid()).post(
+            answer = send(
+                method,
                 self.api_url + path,
                 json=body,
+                headers=headers,
                 auth=self._auth,
-                headers={
-                    "Accept": "application/json",
-                    "Alguna-Version": self.api_version,
-                    "Idempotency-Key": str(uuid4()),
-                    "User-Agent": USER_AGENT,
-                },
                 timeout=self.timeout,
-                allow_redirects=False,
+                within=within,
             )
-        # urllib3's own errors slip through requests in rare cases, as for a body that breaks off.
-        except (requests.RequestException, HTTPError) as exc:
-            raise AlgunaUnavailable(
-                f"Alguna cannot be reached ({type(exc).__name__}). Try again later; if it stays so, check "
-                "ALGUNA_PORTAL_API_URL and the way out of your network."
-            ) from exc
-        return decode(response.status_code, response.headers, response.content, secrets=self._auth.secrets)
+            return decode(answer.status, answer.headers, answer.body, secrets=self._auth.secrets)
+        except Exception as exc:
+            failure = exc
+            raise
+        finally:
+            if self._watcher:
+                self._watcher.after_request(failure)
 
 
 class _BearerAuth(requests.auth.AuthBase):
@@ -104,19 +158,28 @@ class _BearerAuth(requests.auth.AuthBase):
     def __init__(self, api_key: str) -> None:
         self._api_key = api_key
         # Whole, and its secret half: neither may come back to us in an answer that we quote.
-        self.secrets = (api_key, api_key.rpartition(".")[2])
+        self.secrets = tuple(part for part in (api_key, api_key.rpartition(".")[2]) if part)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
 
-@lru_cache(maxsize=1)
-def _connections(pid: int) -> requests.Session:  # noqa: ARG001
-    """Open this process's pool of connections. Its pid is the key, since a forked child must not share sockets."""
-    session = requests.Session()
-    session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-    session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-    # Cookies would be the only state that threads share; nobody needs them.
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    return session
+def _passes(failure: BaseException) -> bool:
+    """Say whether a failure may be gone when the same request is sent again."""
+    return isinstance(failure, AlgunaUnavailable) and not isinstance(failure, BreakerOpen)
+
+
+def _wait(state: RetryCallState) -> float:
+    """Wait as long as Alguna says, else back off."""
+    wait: Any = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
+    return BACKOFF(state) if wait is None else wait
+
+
+def _log_retry(state: RetryCallState) -> None:
+    logger.warning(
+        "Attempt %s failed and is repeated in %.1f s. %s",
+        state.attempt_number,
+        state.upcoming_sleep,
+        state.outcome and state.outcome.exception(),
+    )

@@ -67,7 +67,7 @@ class Conf:
         return _read("RETRIES", 2, types.whole_number)
 
     @property
-    def URL_HOSTS(self) -> tuple[str, ...]:
+    def URL_HOSTS(self) -> list[str]:
         """The hosts that users may be sent to; a leading dot means every subdomain."""
         return _read("URL_HOSTS", ["alguna.io", ".alguna.io", ".alguna.app", ".alguna.site"], types.hosts)
 
@@ -101,9 +101,9 @@ class Conf:
         return _read("SESSION_SECONDS", 300, types.seconds)
 
     @property
-    def EXPIRY_MARGIN(self) -> int:
+    def EXPIRY_MARGIN(self) -> float:
         """How long before its end a session is no longer given out, in seconds."""
-        return _read("EXPIRY_MARGIN", 60, types.whole_number)
+        return _read("EXPIRY_MARGIN", 60, types.margin)
 
     @property
     def CACHE(self) -> str:

@@ -2,6 +2,7 @@
 
     AlgunaError                     every failure of a call to Alguna; the base to catch
     ├── AlgunaUnavailable           try again later: no connection, a timeout, 408, 429, 5xx
+    │   └── BreakerOpen             not even asked: it failed too often just now
     ├── AlgunaRefused               Alguna understood and said no (other 4xx)
     │   ├── AuthenticationFailed    401 or 403: the key is wrong, or may not do this
     │   └── CustomerUnknown         404: no customer has this alias
@@ -27,6 +28,10 @@ class AlgunaError(Exception):
 
 class AlgunaUnavailable(AlgunaError):
     """Alguna cannot be reached, is overloaded or is failing; the same call may succeed later."""
+
+
+class BreakerOpen(AlgunaUnavailable):
+    """Alguna failed several times in a row, so it is left alone; `retry_after` says for how long."""
 
 
 class AlgunaRefused(AlgunaError):

@@ -81,6 +81,18 @@ class Customer(models.Model):
     def __str__(self) -> str:
         return self.name or self.alias
 
+    def __repr__(self) -> str:
+        # Not its text: an alias may be anything, an e-mail address included.
+        return f"<Customer: {self.pk}>"
+
+    def clean(self) -> None:
+        """Validate portal settings that Django takes for a field left blank, such as `[]` and `false`."""
+        if not self.portal_settings:
+            try:
+                validate_portal_settings(self.portal_settings)
+            except ValidationError as exc:
+                raise ValidationError({"portal_settings": exc.messages}) from exc
+
 
 class Membership(models.Model):
     """A user's right to open the portal of a customer, in a role."""

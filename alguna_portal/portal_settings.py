@@ -116,14 +116,14 @@ _FIELDS = {name: [f.name for f in fields(section)] for name, section in _SECTION
 def _field_problem(section: str, key: object, value: object) -> str:
     """Name what is wrong with one field, or return an empty string."""
     if key not in _FIELDS[section]:
-        return f"“{section}” has no field “{key}”. {_hint(key, _FIELDS[section])}"
+        return f"“{section}” has no field {_shown(key)}. {_hint(key, _FIELDS[section])}"
     if not isinstance(value, bool):
         return f"“{section}.{key}” is true or false, not {_kind(value)}; leave it out for Alguna's default."
     return ""
 
 
 def _unknown_section(name: object) -> str:
-    return f"Portal settings have no section “{name}”. {_hint(name, list(_SECTIONS))}"
+    return f"Portal settings have no section {_shown(name)}. {_hint(name, list(_SECTIONS))}"
 
 
 def _hint(name: object, known: list[str]) -> str:
@@ -139,6 +139,11 @@ def _hint(name: object, known: list[str]) -> str:
 
 def _quoted(names: list[str]) -> str:
     return ", ".join(f"“{name}”" for name in names)
+
+
+def _shown(name: object) -> str:
+    """Show a foreign name on one line, and not all of a long one."""
+    return f"“{''.join(letter for letter in str(name)[:60] if letter.isprintable())}”"
 
 
 def _kind(value: object) -> str:

@@ -9,3 +9,10 @@ class Role(TextChoices):
 
     MANAGER = "manager", _("manager")
     VIEWER = "viewer", _("viewer")
+
+
+def role_named(name: str) -> Role:
+    """Return the role of a name; raise `ValueError`, with the names there are, for any other."""
+    if name not in Role.values:
+        raise ValueError(f"There is no role “{name}”; the roles are {', '.join(Role.values)}.")
+    return Role(name)

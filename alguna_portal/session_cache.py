@@ -1,26 +1,23 @@
-"""Where sessions are kept between clicks: their keys, their forgetting, and caches that fail.
+"""Where sessions are kept between clicks, and how they are forgotten.
 
-A cached session is a credential. Its key is a keyed hash of everything it depends on (account, customer,
-portal settings, reuse scope), so a changed plan or role never meets an old session, and a key says nothing.
+A cached session is a credential. Its key stands for everything that it depends on (account, customer, portal
+settings, reuse scope), so a changed plan or role never meets an old session.
 
-Every entry carries the generation its customer had when the session was asked for. To forget a customer is
+Every entry carries the generation that its customer had when the session was asked for. To forget a customer is
 to drop the generation: all entries of all users are then misses, and so is one that is still on its way.
-
-A cache that fails costs the caching, never the page.
 """
 
-import json
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from django.core.cache import caches
-from django.utils.crypto import salted_hmac
+from django.core.cache.backends.base import BaseCache
 
 from .answers import PortalSession
+from .cache import attempt, cache_key
 from .conf import conf
+from .entries import as_entry, from_entry
 from .portal_settings import PortalSettings
 
 if TYPE_CHECKING:
@@ -30,9 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-# A generation outlives every session kept under it, see `sessions.LONGEST_LIFE`.
+# Longer than any session lives; a generation that ends under a session costs no more than a new one.
 GENERATION_SECONDS = timedelta(days=31).total_seconds()
 
 
@@ -41,38 +36,36 @@ class Place:
 
     def __init__(self, key: str, generation_key: str) -> None:
         self.key = key
+        self.lock = f"{key}:lock"
         self.generation_key = generation_key
         # Known after `get`; without one, nothing is kept.
         self._generation: str | None = None
 
     def get(self) -> PortalSession | None:
         """Return the session kept here that has not expired, if the cache works and has one."""
-        return _guarded(self._get)
+        return attempt(self._get, None)
 
     def put(self, session: PortalSession) -> None:
         """Keep a session until it expires. Call `get` first: it finds the generation that was asked under."""
         seconds = (session.expires_at - datetime.now(UTC)).total_seconds()
-        if self._generation is None or seconds <= 0:
-            return
-        entry = {
-            "generation": self._generation,
-            "id": session.id,
-            "customer_id": session.customer_id,
-            "url": session.url,
-            "created_at": session.created_at.isoformat(),
-            "expires_at": session.expires_at.isoformat(),
-        }
-        _guarded(lambda: caches[conf.CACHE].set(self.key, entry, timeout=seconds))
+        if self._generation is not None and seconds > 0:
+            entry = as_entry(session) | {"generation": self._generation}
+            attempt(lambda cache: cache.set(self.key, entry, timeout=seconds), None)
 
-    def _get(self) -> PortalSession | None:
-        cache = caches[conf.CACHE]
+    def _get(self, cache: BaseCache) -> PortalSession | None:
         found = cache.get_many([self.key, self.generation_key])
-        generation = found.get(self.generation_key)
-        if generation is None:
+        self._generation = found.get(self.generation_key)
+        if self._generation is None:
             # `get_or_set` keeps the first of two that come at once.
-            generation = cache.get_or_set(self.generation_key, lambda: uuid4().hex, GENERATION_SECONDS)
-        self._generation = generation
-        return _session(found.get(self.key), generation)
+            self._generation = cache.get_or_set(self.generation_key, lambda: uuid4().hex, GENERATION_SECONDS)
+        entry = found.get(self.key)
+        if not isinstance(entry, dict) or entry.get("generation") != self._generation:
+            return None
+        session = from_entry(entry)
+        now = datetime.now(UTC)
+        # One from the future shows that our clock was set back: how long it really lives cannot be known.
+        from_future = session and session.created_at > now + timedelta(seconds=conf.EXPIRY_MARGIN)
+        return session if session and session.expires_at > now and not from_future else None
 
 
 def place_for(
@@ -85,60 +78,31 @@ def place_for(
     """Find the place of a session under the reuse scope; None where this caller's sessions are not reused."""
     scope = conf.SESSION_REUSE
     holder = {"user": user and user.pk, "browser": browser, "customer": "all", "never": None}[scope]
-    if holder is None:
+    if holder in (None, ""):
         return None
     session = [
         conf.API_URL,
         conf.API_VERSION,
         conf.API_KEY,
-        customer.alias,
+        str(customer.alias),
         customer.customer_id,
         portal_settings.payload(),
         scope,
         str(holder),
     ]
-    return Place(_hashed("session", session), _generation_key(customer))
+    return Place(cache_key("session", session), _generation_key(customer))
 
 
-def forget(customer: "Customer") -> None:
-    """Make every cached session of a customer unreachable, for all users and roles, from now on."""
-    _guarded(lambda: caches[conf.CACHE].delete(_generation_key(customer)))
+def forget(customer: "Customer") -> bool:
+    """Make every cached session of a customer unreachable, for all users and roles, from now on.
+
+    Return False, and log an error, where the cache failed and they may still be given out.
+    """
+    forgotten = attempt(lambda cache: [cache.delete(_generation_key(customer))], None) is not None
+    if not forgotten:
+        logger.error("Customer %s: cached sessions could not be forgotten.", customer.pk or "(unsaved)")
+    return forgotten
 
 
 def _generation_key(customer: "Customer") -> str:
-    return _hashed("generation", [customer.alias])
-
-
-def _hashed(kind: str, parts: list[Any]) -> str:
-    digest = salted_hmac("alguna_portal.session_cache", json.dumps(parts), algorithm="sha256").hexdigest()
-    return f"alguna_portal:{kind}:{digest}"
-
-
-def _session(entry: Any, generation: str | None) -> PortalSession | None:
-    """Read an entry; one of another generation, form or time is none."""
-    try:
-        if entry["generation"] != generation:
-            return None
-        session = PortalSession(
-            id=entry["id"],
-            customer_id=entry["customer_id"],
-            url=entry["url"],
-            created_at=datetime.fromisoformat(entry["created_at"]),
-            expires_at=datetime.fromisoformat(entry["expires_at"]),
-        )
-        return session if session.expires_at > datetime.now(UTC) else None
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def _guarded(operation: Callable[[], T]) -> T | None:
-    """Run a cache operation; log its failure without its text, which may hold anything, and go on."""
-    try:
-        return operation()
-    except Exception as exc:  # noqa: BLE001  (backends raise what they like)
-        logger.warning(
-            "The cache “%s” failed (%s); the portal opens without it. Check CACHES.",
-            conf.CACHE,
-            type(exc).__name__,
-        )
-        return None
+    return cache_key("generation", [str(customer.alias)])

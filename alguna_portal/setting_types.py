@@ -4,6 +4,7 @@ Every function takes the setting's full name and the raw value, and raises `Impr
 text that names the setting and the remedy. No text shows a value that may be secret.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -30,34 +31,40 @@ def wrong(name: str, problem: str) -> ImproperlyConfigured:
 def boolean(name: str, raw: object) -> bool:
     """Read True or False; a string such as "False" from the environment is refused, being true."""
     if not isinstance(raw, bool):
-        raise wrong(name, f"is True or False, not of type {type(raw).__name__}.")
+        raise wrong(name, f"must be True or False, not {_kind(raw)}.")
     return raw
 
 
 def whole_number(name: str, raw: object) -> int:
     """Read a whole number from zero up."""
     if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= LONGEST:
-        raise wrong(name, "is a whole number, zero or more.")
+        raise wrong(name, f"must be a whole number, zero or more, not {_kind(raw)}.")
     return raw
 
 
 def seconds(name: str, raw: object) -> float:
-    """Read a length of time above zero, in seconds."""
-    if not isinstance(raw, int | float) or isinstance(raw, bool) or not 0 < raw <= LONGEST:
-        raise wrong(name, "is a number of seconds, more than zero.")
-    return raw
+    """Read a length of time above zero: a number of seconds, or a `timedelta`."""
+    length = raw.total_seconds() if isinstance(raw, timedelta) else raw
+    if not isinstance(length, int | float) or isinstance(length, bool) or not 0 < length <= LONGEST:
+        raise wrong(name, f"must be a number of seconds, more than zero, not {_kind(raw)}.")
+    return length
+
+
+def margin(name: str, raw: object) -> float:
+    """Read a length of time that may be zero, in seconds."""
+    return 0 if raw in (0, timedelta(0)) and not isinstance(raw, bool) else seconds(name, raw)
 
 
 def duration(name: str, raw: object) -> timedelta:
-    """Read a `timedelta`, or a number of seconds, above zero."""
-    return timedelta(seconds=seconds(name, raw.total_seconds() if isinstance(raw, timedelta) else raw))
+    """Read a length of time above zero as a `timedelta`."""
+    return timedelta(seconds=seconds(name, raw))
 
 
 def timeout(name: str, raw: object) -> tuple[float, float]:
     """Read a pair (connect, read) in seconds; one number stands for both."""
     pair = tuple(raw) if isinstance(raw, list | tuple) else (raw, raw)
     if len(pair) != 2:
-        raise wrong(name, "is a pair of seconds: (connect, read).")
+        raise wrong(name, "must be a pair of seconds: (connect, read).")
     return seconds(name, pair[0]), seconds(name, pair[1])
 
 
@@ -66,8 +73,8 @@ def one_of(*known: str) -> Callable[[str, object], str]:
 
     def read(name: str, raw: object) -> str:
         if raw not in known:
-            shown = f" “{raw}” is not one of them." if isinstance(raw, str) else ""
-            raise wrong(name, f"is one of {_quoted(known)}.{shown}{_nearest(raw, known)}")
+            shown = f", not “{raw}”" if isinstance(raw, str) else ""
+            raise wrong(name, f"must be one of {_quoted(known)}{shown}.{_nearest(raw, known)}")
         return str(raw)
 
     return read
@@ -76,14 +83,14 @@ def one_of(*known: str) -> Callable[[str, object], str]:
 def secret(name: str, raw: object) -> str:
     """Read a secret that goes into an HTTP header: visible ASCII only, and never shown."""
     if not isinstance(raw, str) or not _visible_ascii(raw):
-        raise wrong(name, "holds a secret of visible ASCII characters, without spaces or line breaks.")
+        raise wrong(name, "must be a secret of visible ASCII characters, without spaces or line breaks.")
     return raw
 
 
 def secrets(name: str, raw: object) -> list[str]:
     """Read a list of secrets."""
     if not isinstance(raw, list | tuple):
-        raise wrong(name, "is a list of secrets, even if there is only one.")
+        raise wrong(name, "must be a list of secrets, even if there is only one.")
     return [secret(name, each) for each in raw]
 
 
@@ -96,27 +103,27 @@ def site_url(name: str, raw: object) -> str:
     """Read the origin of a site, such as `https://app.example.com`."""
     address = _web_address(name, raw).rstrip("/")
     if urlsplit(address).path:
-        raise wrong(name, "is the site's origin alone, such as https://app.example.com, without a path.")
+        raise wrong(name, "must be the site's origin alone, such as https://app.example.com, without a path.")
     return address
 
 
-def hosts(name: str, raw: object) -> tuple[str, ...]:
+def hosts(name: str, raw: object) -> list[str]:
     """Read a list of host names; a leading dot means every subdomain."""
     if not isinstance(raw, list | tuple):
-        raise wrong(name, "is a list of host names, even if there is only one.")
-    return tuple(_host(name, each) for each in raw)
+        raise wrong(name, "must be a list of host names, even if there is only one.")
+    return [_host(name, each) for each in raw]
 
 
 def contact(name: str, raw: object) -> str:
-    """Read an e-mail address or a web address, or nothing."""
-    if raw == "":
-        return ""
+    """Read an e-mail address, a web address, a path on the site such as `/help/`, or nothing."""
+    if raw == "" or (isinstance(raw, str) and re.fullmatch(r"/([^/\s\\]\S*)?", raw)):
+        return raw
     if isinstance(raw, str):
         for validate in (validate_email, URLValidator(schemes=["https", "http"])):
             with suppress(ValidationError):
                 validate(raw)
                 return raw
-    raise wrong(name, "is an e-mail address or an https address, or empty.")
+    raise wrong(name, "must be an e-mail address, a web address or a path such as /help/, or empty.")
 
 
 def cache_alias(name: str, raw: object) -> str:
@@ -133,7 +140,7 @@ def hook(name: str, raw: object) -> Callable[..., Any]:
         except ImportError as exc:
             raise wrong(name, f"names “{raw}”, which cannot be imported: {exc}.") from exc
     if not callable(target):
-        raise wrong(name, "is the dotted path of a callable.")
+        raise wrong(name, "must be the dotted path of a callable.")
     return target
 
 
@@ -155,7 +162,7 @@ def plans(name: str, raw: object) -> dict[str, PortalSettings]:
 def names(name: str, raw: object, what: str) -> Mapping[str, Any]:
     """Read a mapping whose keys are non-empty strings."""
     if not isinstance(raw, Mapping):
-        raise wrong(name, f"is a mapping from a name to {what}.")
+        raise wrong(name, f"must be a mapping from a name to {what}.")
     if not all(isinstance(key, str) and key for key in raw):
         raise wrong(name, "has a key that is empty or not a string.")
     return raw
@@ -174,27 +181,28 @@ def plan_ids(known: Mapping[str, object]) -> Callable[[str, object], dict[str, s
 def _web_address(name: str, raw: object) -> str:
     """Read an https address; http passes for this very machine, and under DEBUG."""
     if not isinstance(raw, str) or not _visible_ascii(raw):
-        raise wrong(name, "is an address such as https://api.example.com, without spaces.")
+        raise wrong(name, "must be an address such as https://api.example.com, without spaces.")
     try:
         parts = urlsplit(raw)
         host, _ = parts.hostname or "", parts.port
     except ValueError as exc:
         raise wrong(name, "is not a web address.") from exc
     if parts.scheme not in {"https", "http"} or not host:
-        raise wrong(name, "is a whole address: it begins with https:// and names a host.")
+        raise wrong(name, "must be a whole address, with https:// and a host, such as https://api.example.com.")
     if parts.username is not None or parts.query or parts.fragment:
         raise wrong(name, "has a user name, a query or a fragment; write the bare address.")
     if parts.scheme == "http" and not (is_loopback(host) or settings.DEBUG):
-        raise wrong(name, "is http; outside DEBUG it must be https, since secrets travel there.")
+        raise wrong(name, "must be https outside DEBUG, not http: secrets travel there.")
     return raw
 
 
 def _host(name: str, raw: object) -> str:
     if not isinstance(raw, str) or not _visible_ascii(raw):
-        raise wrong(name, "holds host names such as billing.example.com.")
+        raise wrong(name, "must hold host names such as billing.example.com.")
     bare = raw.removeprefix("[").removesuffix("]").lower()
     if "://" in raw:
-        raise wrong(name, f"holds host names, not URLs: write “{urlsplit(raw).netloc}” for “{raw}”.")
+        bare = raw.partition("://")[2].rpartition("@")[2].partition("/")[0].partition(":")[0]
+        raise wrong(name, f"must hold host names, not URLs: write “{bare}”.")
     if not bare.strip(".") or any(character in bare for character in "/@*?#[]"):
         raise wrong(name, f"holds “{raw}”, which is not a host name; a leading dot stands for every subdomain.")
     if ":" in bare and not is_loopback(bare):
@@ -213,3 +221,8 @@ def _nearest(raw: object, known: tuple[str, ...]) -> str:
 
 def _quoted(words: tuple[str, ...]) -> str:
     return ", ".join(f"“{word}”" for word in words)
+
+
+def _kind(raw: object) -> str:
+    """Show a value that cannot be a secret, or else its type."""
+    return str(raw) if isinstance(raw, bool | int | float) else f"a value of type {type(raw).__name__}"

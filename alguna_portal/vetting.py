@@ -42,6 +42,8 @@ def _url_problem(url: str, url_hosts: Sequence[str], *, loopback_http: bool) -> 
         return "it cannot be read"
     if "@" in parts.netloc:
         return "it has a user name"
+    if not re.fullmatch(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[::1\])(:[0-9]*)?", parts.netloc.lower()):
+        return "its host is not a plain host name"
     if not is_listed(host, url_hosts):
         return f"“{quotable(host)}” is not in ALGUNA_PORTAL_URL_HOSTS; add it if it is your portal's domain"
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback_http and is_loopback(host)):

@@ -10,7 +10,10 @@ from functools import wraps
 from math import ceil
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ImproperlyConfigured
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
@@ -40,30 +43,31 @@ def private(view: View) -> View:
     return wrapped
 
 
+@transaction.non_atomic_requests  # no transaction is held open while Alguna is asked
 @private
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def billing(request: HttpRequest) -> HttpResponse:
     """Send a signed-in user to the portal of their customer; let them choose where there are several.
 
-    Parameters, by query or form: `customer`, the primary key of one of the user's own customers, and
-    `fresh=1`, to have a new session where the last one's link is spent.
+    Parameters, by query or form: `customer`, one of the choices that the chooser offers, and `fresh=1`, to
+    have a new session where the last one's link is spent.
     """
     if _is_prefetch(request):
         # Not 204, which would let the prefetch stand in for the click; not 503, which would mail ADMINS.
         return HttpResponse(status=403)
-    if request.method == "HEAD":
-        return HttpResponse()
     choices = accesses(request)
     asked_for = request.POST.get("customer") or request.GET.get("customer")
     if asked_for:
         chosen = find(request, asked_for)
     elif len(choices) > 1:
-        return render(request, "alguna_portal/choose.html", {"accesses": choices})
+        return render(request, "alguna_portal/choose.html", {"accesses": choices, "fresh": _is_fresh(request)})
     else:
         chosen = choices[0] if choices else None
     if chosen is None:
         return _page(request, "no_access", 403)
+    if request.method == "HEAD":
+        return HttpResponse()
     return _open(request, chosen)
 
 
@@ -73,29 +77,39 @@ def _open(request: HttpRequest, access: Access) -> HttpResponse:
         session = open_session(
             access.customer,
             user=request.user,
-            browser=request.session.session_key,
+            browser=getattr(getattr(request, "session", None), "session_key", None),
             role=access.role,
-            fresh="1" in (request.POST.get("fresh"), request.GET.get("fresh")),
+            fresh=_is_fresh(request),
         )
     except AlgunaUnavailable as exc:
         logger.warning("Customer %s: no portal session. %s", _name(access), exc)
-        response = _page(request, "unavailable", 503, access=access)
+        response = _page(request, "unavailable", 503, access=access, reason=exc)
         response["Retry-After"] = str(ceil(exc.retry_after or RETRY_AFTER))
         return response
     except AlgunaError as exc:
         logger.error("Customer %s: no portal session. %s", _name(access), exc)  # noqa: TRY400  (the text is enough)
-        return _page(request, "failed", 502, access=access)
+        return _page(request, "failed", 502, access=access, reason=exc)
     return HttpResponseRedirect(session.url)
 
 
 def _page(request: HttpRequest, name: str, status: int, **context: Any) -> HttpResponse:
-    """Render one of the pages that help, with the support contact."""
-    contact = conf.SUPPORT_CONTACT
+    """Render one of the pages that help, with the support contact; under DEBUG, with the reason."""
+    try:
+        contact = conf.SUPPORT_CONTACT
+    except ImproperlyConfigured:
+        # Checks report it. Here somebody needs help, and most of the page is right.
+        contact = ""
     context |= {
         "support_contact": contact,
-        "support_href": contact if "://" in contact else f"mailto:{contact}",
+        "support_href": f"mailto:{contact}" if "@" in contact and "/" not in contact else contact,
+        "fresh": _is_fresh(request),
+        "debug": settings.DEBUG,
     }
     return render(request, f"alguna_portal/{name}.html", context, status=status)
+
+
+def _is_fresh(request: HttpRequest) -> bool:
+    return "1" in (request.POST.get("fresh"), request.GET.get("fresh"))
 
 
 def _is_prefetch(request: HttpRequest) -> bool:

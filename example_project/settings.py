@@ -7,6 +7,7 @@ ALGUNA_PORTAL_API_KEY, and it talks to Alguna; nothing else changes.
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -22,6 +23,8 @@ PORT = env.int("PORT", default=8000)
 
 _api_key = env("ALGUNA_PORTAL_API_KEY", default="")
 USES_SANDBOX = DEBUG and not _api_key
+if not _api_key and env("ALGUNA_PORTAL_API_URL", default=""):
+    raise ImproperlyConfigured("ALGUNA_PORTAL_API_URL is set without ALGUNA_PORTAL_API_KEY. Set both, or neither.")
 
 ALGUNA_PORTAL_API_KEY = "sandbox.secret" if USES_SANDBOX else _api_key
 ALGUNA_PORTAL_API_URL = env("ALGUNA_PORTAL_API_URL", default="") or (
@@ -83,6 +86,7 @@ TEMPLATES = [
 LOGIN_URL = "landing"
 LOGIN_REDIRECT_URL = "dashboard"
 USE_TZ = True
+TIME_ZONE = "UTC"
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".demo" / "static"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

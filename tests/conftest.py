@@ -26,10 +26,16 @@ class Alguna:
         self.clock_is_off_by = timedelta(0)
         self.customer_id = "cust_abc123"
         self.host = "portal.alguna.io"
+        self.change: dict[str, Any] = {}
+        self.failed: list[int | Exception] = []
         self.meanwhile: Callable[[], object] = lambda: None
         self.requests: list[requests.PreparedRequest] = []
         self._failures: list[tuple[int, dict[str, str], str] | Exception] = []
-        http.add_callback("POST", f"{API}/customer-portal-sessions", callback=self._answer)
+        self.serve(API)
+
+    def serve(self, api: str) -> None:
+        """Answer at another address, too."""
+        self.http.add_callback("POST", f"{api}/customer-portal-sessions", callback=self._answer)
 
     def fail(self, status: int | Exception, body: str = "{}", **headers: str) -> None:
         """Answer the next request with a failure."""
@@ -50,6 +56,7 @@ class Alguna:
         self.meanwhile()
         if self._failures:
             failure = self._failures.pop(0)
+            self.failed.append(failure if isinstance(failure, Exception) else failure[0])
             if isinstance(failure, Exception):
                 raise failure
             return failure
@@ -61,7 +68,7 @@ class Alguna:
             "created_at": created_at.isoformat(),
             "expires_at": (created_at + self.life).isoformat(),
         }
-        return 200, {}, json.dumps(session)
+        return 200, {}, json.dumps(session | self.change)
 
 
 @pytest.fixture

@@ -55,3 +55,5 @@ ALGUNA_PORTAL_PLANS = {
     "growth": {"plan_overview_settings": {"allow_self_serve_change": True}},
     "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False}},
 }
+# Tests of failures are tests of the first one; those of retries say so.
+ALGUNA_PORTAL_RETRIES = 0

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.test import RequestFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from alguna_portal.access import Access, accesses, find
+from alguna_portal.access import Access, accesses, choice_of, find
 from alguna_portal.models import Customer, Membership
 
 
@@ -44,13 +45,18 @@ def resolve_list(request: HttpRequest) -> list[Access]:
     return [Access(customer=Customer(alias=alias), role="viewer") for alias in ("org-7", "org-8")]
 
 
+def resolve_customers(request: HttpRequest) -> tuple[Customer, ...]:
+    """Resolve several, roles left to us."""
+    return Customer(alias="org-7"), Customer(alias="org-8")
+
+
+def resolve_everybody(request: HttpRequest) -> QuerySet[Customer]:
+    """Resolve all there are, whoever asks."""
+    return Customer.objects.all()
+
+
 def resolve_nothing(request: HttpRequest) -> None:
     """Resolve nothing."""
-
-
-def resolve_nonsense(request: HttpRequest) -> str:
-    """Resolve wrongly."""
-    return "org-7"
 
 
 def nobody(**_: Any) -> bool:
@@ -99,10 +105,9 @@ def test_an_inactive_user_opens_nothing(manager: User) -> None:
     assert opened(manager) == []
 
 
-def test_an_anonymous_user_opens_nothing_and_costs_no_query(
-    django_assert_num_queries: DjangoAssertNumQueries, settings: Settings
-) -> None:
-    """Not even where the host's resolver would name a customer."""
+def test_an_anonymous_user_opens_nothing_and_is_not_even_asked_about(settings: Settings) -> None:
+    """Not where the host's resolver would name a customer, and, as no database is at hand, without a query."""
+    assert opened(AnonymousUser()) == []
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_unsaved
     assert opened(AnonymousUser()) == []
     assert opened(None) == []
@@ -129,6 +134,7 @@ def test_one_request_asks_once(manager: User, django_assert_num_queries: DjangoA
         (resolve_unsaved, [("org-7", "manager")]),
         (resolve_access, [("org-7", "viewer")]),
         (resolve_list, [("org-7", "viewer"), ("org-8", "viewer")]),
+        (resolve_customers, [("org-7", "manager"), ("org-8", "manager")]),
         (resolve_nothing, []),
     ],
 )
@@ -149,12 +155,18 @@ def test_a_saved_customer_is_opened_by_its_members_only(
     assert opened(manager) == [("acme-1", "manager")]
     assert opened(viewer) == [("acme-1", "viewer")]
     assert opened(stranger) == []
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_everybody
+    assert opened(viewer) == [("acme-1", "viewer")]
+    assert opened(stranger) == []
 
 
-def test_a_resolver_that_answers_nonsense_is_named(settings: Settings, stranger: User) -> None:
+@pytest.mark.parametrize(("answer", "named"), [("org-7", "a str"), (["org-7"], "a list with a str"), (7, "a int")])
+def test_a_resolver_that_answers_nonsense_is_named(
+    settings: Settings, stranger: User, answer: object, named: str
+) -> None:
     """The error says what may be returned."""
-    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_nonsense
-    with pytest.raises(TypeError, match="returned a str; return an Access, a Customer, a list of Access, or None"):
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = lambda request: answer
+    with pytest.raises(TypeError, match=f"returned {named}; return an Access, a Customer, a list of them, or None"):
         opened(stranger)
 
 
@@ -178,6 +190,25 @@ def test_only_true_means_yes(settings: Settings, manager: User) -> None:
     """A coroutine, or anything else that happens to be true, has not said yes."""
     settings.ALGUNA_PORTAL_ACCESS_POLICY = forgot_to_be_sync
     assert opened(manager) == []
+
+
+def test_a_request_that_changes_hands_is_decided_anew(manager: User, stranger: User) -> None:
+    """A sign-in or an impersonation in mid-request does not inherit what the last user might open."""
+    request = a_request(manager)
+    assert len(accesses(request)) == 1
+    request.user = stranger
+    assert accesses(request) == []
+
+
+def test_customers_without_rows_are_told_apart(settings: Settings, stranger: User) -> None:
+    """Each has a choice of its own, which does not show the alias."""
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_list
+    request = a_request(stranger)
+    for each in accesses(request):
+        assert find(request, each.choice) is each
+        assert each.customer.alias not in each.choice
+    assert find(request, choice_of(Customer(alias="not-mine"))) is None
+    assert find(request, "None") is None
 
 
 def test_a_customer_is_found_among_the_users_own_only(manager: User, acme: Customer, umbrella: Customer) -> None:

@@ -76,6 +76,8 @@ def test_two_customers_without_an_id_can_be_saved(staff: Client) -> None:
         ('{"plan_overview": {}}', "Portal settings have no section “plan_overview”. Did you mean"),
         ('{"invoice_list_settings": {"show_section": 1}}', "“invoice_list_settings.show_section” is true or false"),
         ("[1]", "Portal settings are a mapping of sections, not a list."),
+        ("[]", "Portal settings are a mapping of sections, not a list."),
+        ("false", "Portal settings are a mapping of sections, not a bool."),
         ("{oops", "Enter a valid JSON."),
     ],
 )
@@ -88,6 +90,9 @@ def test_wrong_portal_settings_are_refused_at_their_field(
     assert set(errors) == {"portal_settings"}
     assert message in errors["portal_settings"][0]
     assert message in text(response)
+    as_manager = text(response).split("or a manager:")[1].split("or a viewer:")[0]
+    assert '"customer_alias": "acme-1"' in as_manager
+    assert "allow_" not in as_manager
     acme.refresh_from_db()
     assert acme.name == "Acme"
 
@@ -126,6 +131,15 @@ def test_the_preview_names_a_setting_that_is_wrong(staff: Client, acme: Customer
     assert "ALGUNA_PORTAL_PLANS['starter'] is not right." in shown
 
 
+def test_the_preview_says_what_is_in_doubt_and_logs_nothing(
+    staff: Client, acme: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Why a portal has no powers is to be seen where it can be changed; no portal was opened."""
+    Customer.objects.filter(pk=acme.pk).update(plan="platinum")
+    assert text(staff.get(change(acme))).count("Plan 'platinum' is not in ALGUNA_PORTAL_PLANS.") == 2
+    assert "alguna_portal" not in caplog.text
+
+
 def test_plans_are_chosen_from_those_configured(staff: Client, acme: Customer) -> None:
     """A typo in a plan's name cannot happen here."""
     shown = text(staff.get(ADD))
@@ -144,11 +158,11 @@ def test_a_plan_that_is_no_longer_configured_is_kept_and_named(staff: Client, ac
     assert acme.plan == "legacy"
 
 
-@pytest.mark.parametrize("query", ["Acm", "acme-1", "cust_77", "billing@acme"])
+@pytest.mark.parametrize("query", ["Acm", "acme-1", "cust_77", "billing@acme", "mia"])
 def test_customers_are_found_by_what_support_is_told(
-    staff: Client, acme: Customer, umbrella: Customer, query: str
+    staff: Client, acme: Customer, umbrella: Customer, manager: User, query: str
 ) -> None:
-    """By name, alias, Alguna's id or billing address; and the list shows no address."""
+    """By name, alias, Alguna's id, billing address or a member's name; and the list shows no address."""
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_77", email="billing@acme.example")
     response = staff.get(LIST, {"q": query})
     assert list(response.context["cl"].queryset) == [acme]
@@ -168,7 +182,7 @@ def test_people_are_searched_where_they_can_be(staff: Client, acme: Customer, ma
 
 
 def test_those_who_may_only_view_see_and_change_nothing(acme: Customer, stranger: User) -> None:
-    """The page opens read-only, preview included."""
+    """The page opens read-only, preview included; users are not searched by those who may not see them."""
     stranger.is_staff = True
     stranger.save()
     stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))

@@ -22,6 +22,7 @@ from alguna_portal.exceptions import (
     StrangerAnswered,
     UnsafePortalURL,
 )
+from alguna_portal.hosts import is_loopback
 from alguna_portal.vetting import LONGEST_URL, vet
 
 HOSTS = ("alguna.io", ".alguna.io", "billing.example.com", "localhost", "127.0.0.1")
@@ -118,7 +119,7 @@ def test_every_documented_failure_has_its_exception(
         ({"expires_at": "2026-04-01T10:00:00Z"}, BadAnswer, "expires before it was created"),
         ({"customer_id": "cust_other"}, StrangerAnswered, "made the session for customer “cust_other”"),
         ({"url": "http://portal.alguna.io/hs/abc"}, UnsafePortalURL, "it is not https"),
-        ({"url": "javascript:alert(1)//portal.alguna.io"}, UnsafePortalURL, "“” is not in ALGUNA_PORTAL_URL_HOSTS"),
+        ({"url": "javascript:alert(1)//portal.alguna.io"}, UnsafePortalURL, "is not a plain host name"),
         ({"url": "//portal.alguna.io/hs/abc"}, UnsafePortalURL, "it is not https"),
         ({"url": "https://evil.example/hs/abc"}, UnsafePortalURL, "“evil.example” is not in ALGUNA_PORTAL_URL_HOSTS"),
         ({"url": "https://evilalguna.io/hs/abc"}, UnsafePortalURL, "“evilalguna.io” is not in"),
@@ -132,7 +133,10 @@ def test_every_documented_failure_has_its_exception(
         ({"url": "https://portal.alguna.io/" + "a" * LONGEST_URL}, UnsafePortalURL, "it is too long"),
         ({"url": "https://[portal.alguna.io/"}, UnsafePortalURL, "it cannot be read"),
         ({"url": "https://portal.alguna.io:99999/"}, UnsafePortalURL, "it cannot be read"),
-        ({"url": "https:portal.alguna.io/hs"}, UnsafePortalURL, "is not in"),
+        ({"url": "https:portal.alguna.io/hs"}, UnsafePortalURL, "is not a plain host name"),
+        ({"url": "https://evil.example%2F.alguna.io/"}, UnsafePortalURL, "is not a plain host name"),
+        ({"url": "https://.alguna.io/"}, UnsafePortalURL, "is not a plain host name"),
+        ({"url": "https://[v1.x.alguna.io]/"}, UnsafePortalURL, "is refused: it"),
         ({"url": "http://localhost:8000/hs/abc"}, UnsafePortalURL, "it is not https"),
     ],
 )  # fmt: skip
@@ -143,6 +147,12 @@ def test_a_success_that_is_not_one_is_refused(change: dict[str, Any], kind: type
     assert type(caught.value) is kind
     assert text in str(caught.value)
     assert "hs/" not in str(caught.value)
+
+
+def test_times_are_read_in_any_case_and_zone() -> None:
+    """RFC 3339 allows small letters and offsets."""
+    session = read(GOOD | {"created_at": "2026-04-01t10:00:00z", "expires_at": "2026-04-01T13:00:00+02:00"})
+    assert session.life == timedelta(hours=1)
 
 
 @pytest.mark.parametrize("name", ["id", "customer_id", "url", "created_at", "expires_at"])
@@ -165,6 +175,19 @@ def test_http_passes_for_this_machine_only_and_only_when_asked() -> None:
     for url in ("http://portal.alguna.io/", "ftp://localhost/"):
         with pytest.raises(UnsafePortalURL, match="it is not https"):
             read(GOOD | {"url": url}, loopback_http=True)
+    for url in ("http://[::1]:8000/", "http://app.localhost/", "http://evil-localhost.com/"):
+        with pytest.raises(UnsafePortalURL, match="is not in ALGUNA_PORTAL_URL_HOSTS"):
+            read(GOOD | {"url": url}, loopback_http=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "means_us"),
+    [("localhost", True), ("app.localhost", True), ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True),
+     ("evil-localhost.com", False), ("localhost.evil.com", False), ("10.0.0.1", False), ("", False)],
+)  # fmt: skip
+def test_a_loopback_host_is_this_machine_and_no_other(host: str, *, means_us: bool) -> None:
+    """Names that only look like it do not count."""
+    assert is_loopback(host) is means_us
 
 
 def test_a_customer_whose_id_is_not_known_is_anybody() -> None:
@@ -175,13 +198,14 @@ def test_a_customer_whose_id_is_not_known_is_anybody() -> None:
 def test_what_alguna_says_is_quoted_without_what_must_not_leak() -> None:
     """Addresses, URLs, keys, tokens and line breaks are taken out of the quoted reason, and it is cut."""
     said = (
-        "Key key_1.hush of bob@example.com\r\n at https://portal.alguna.io/hs/abc123 half hush "
+        "Key key_1.hush of bob@example.com, bob%40example.com\r\n at portal.alguna.io/hs/abc123 "
+        "https://portal.alguna.io/hs/abc123 half hush "
         f"{'t0ken' * 10} \x1b[31m " + "very long " * 100
     )
     with pytest.raises(AlgunaRefused) as caught:
         decode(400, {}, problem(said), secrets=("key_1.hush", "hush"))
     text = str(caught.value)
-    assert "Key [key] of [e-mail] at [URL] half [key] […]" in text
+    assert "Key [key] of [e-mail] [e-mail] at [URL] [URL] half [key] […]" in text
     assert not any(leak in text for leak in ("hush", "bob", "abc123", "t0ken", "\n", "\x1b"))
     assert len(text) < 300
 

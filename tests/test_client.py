@@ -14,12 +14,13 @@ from uuid import UUID
 import pytest
 import requests
 from django.core.exceptions import ImproperlyConfigured
+from django.views.debug import ExceptionReporter
 from pytest_django import Settings
 from urllib3.exceptions import ProtocolError
 
 from alguna_portal import __version__
 from alguna_portal.client import AlgunaClient
-from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, BadAnswer
+from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, BadAnswer, UnsafePortalURL
 from alguna_portal.portal_settings import PortalSettings
 
 from .conftest import Alguna
@@ -91,7 +92,7 @@ def test_the_request_is_what_the_api_asks_for(alguna: Alguna) -> None:
     sent = alguna.requests[0].headers
     assert sent["Authorization"] == "Bearer key_1.secret-of-the-tests"
     assert sent["Alguna-Version"] == "2026-04-01"
-    assert sent["Content-Type"] == "application/json"
+    assert sent["Content-Type"] == sent["Accept"] == "application/json"
     assert sent["User-Agent"] == f"alguna_portal/{__version__}"
     assert UUID(sent["Idempotency-Key"]).version == 4
 
@@ -126,6 +127,22 @@ def test_a_missing_key_stops_before_any_call(settings: Settings, alguna: Alguna)
     assert alguna.requests == []
 
 
+def test_an_alias_may_be_a_number_or_a_uuid_and_goes_as_text(alguna: Alguna) -> None:
+    """Hosts pass their own primary keys."""
+    client = AlgunaClient.from_settings()
+    for alias in (42, UUID(int=7)):
+        client.create_portal_session(alias, PortalSettings())
+    assert [body["customer_alias"] for body in alguna.bodies] == ["42", "00000000-0000-0000-0000-000000000007"]
+
+
+@pytest.mark.parametrize("alias", [None, ""])
+def test_an_empty_alias_is_refused_before_any_call(alguna: Alguna, alias: str | None) -> None:
+    """Alguna could not tell whose portal is meant."""
+    with pytest.raises(ValueError, match="A customer without an alias has no portal"):
+        AlgunaClient.from_settings().create_portal_session(alias, PortalSettings())
+    assert alguna.requests == []
+
+
 @pytest.mark.parametrize(
     "failure",
     [
@@ -136,6 +153,8 @@ def test_a_missing_key_stops_before_any_call(settings: Settings, alguna: Alguna)
         requests.exceptions.ProxyError("http://user:password@proxy"),
         requests.exceptions.ChunkedEncodingError(),
         ProtocolError("broke off"),
+        OSError("no such CA bundle"),
+        ValueError("not an address"),
     ],
 )
 def test_what_goes_wrong_on_the_way_is_an_outage(alguna: Alguna, failure: Exception) -> None:
@@ -147,7 +166,6 @@ def test_what_goes_wrong_on_the_way_is_an_outage(alguna: Alguna, failure: Except
         f"Alguna cannot be reached ({type(failure).__name__}). Try again later; if it stays so, check "
         "ALGUNA_PORTAL_API_URL and the way out of your network."
     )
-    assert caught.value.__cause__ is failure
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
@@ -176,9 +194,10 @@ def test_a_body_that_breaks_off_is_an_outage(server: Server) -> None:
         create()
 
 
-def test_redirects_are_not_followed(server: Server) -> None:
+@pytest.mark.parametrize("location", ["/elsewhere", "http://[", "http://\xff/", "\x00", "x" * 5000])
+def test_redirects_are_not_followed_nor_even_read(server: Server, location: str) -> None:
     """The key goes to the address that was configured, and nowhere else."""
-    server.answer = (307, {"Location": f"{server.url}/elsewhere"}, b"")
+    server.answer = (307, {"Location": location}, b"")
     with pytest.raises(BadAnswer, match="does not answer like this"):
         create()
     assert [heard["path"] for heard in server.heard] == ["/customer-portal-sessions"]
@@ -214,6 +233,51 @@ def test_a_forked_child_opens_connections_of_its_own(server: Server, monkeypatch
     with pytest.raises(BadAnswer):
         create()
     assert len(server.peers) == 2
+
+
+def reported(exc: Exception) -> str:
+    """Return what Django would report of an exception and its causes, but for the frames of these tests."""
+    frames = ExceptionReporter(None, type(exc), exc, exc.__traceback__).get_traceback_frames()
+    ours = [frame for frame in frames if not frame["filename"].startswith(str(Path(__file__).parent))]
+    assert any("alguna_portal" in frame["filename"] for frame in ours)
+    return str(exc) + str([frame["vars"] for frame in ours])
+
+
+def test_a_report_of_an_outage_shows_neither_key_nor_request(settings: Settings) -> None:
+    """A host that lets the exception through mails its frames and their variables to ADMINS."""
+    settings.ALGUNA_PORTAL_API_URL = "http://127.0.0.1:1"
+    with pytest.raises(AlgunaUnavailable) as caught:
+        create()
+    assert "ConnectionError < ConnectionRefusedError" in str(caught.value)
+    assert "secret-of-the-tests" not in reported(caught.value)
+
+
+@pytest.mark.parametrize("change", [{"id": 7}, {"expires_at": "never"}, {"url": "https://evil.example/hs/token1"}])
+def test_a_report_of_a_bad_answer_does_not_show_the_url(alguna: Alguna, change: dict[str, Any]) -> None:
+    """Neither the exception nor the variables in its frames, as Django reports them."""
+    alguna.change = change
+    with pytest.raises(BadAnswer) as caught:
+        create()
+    assert "hs/token1" not in reported(caught.value)
+
+
+@pytest.mark.parametrize("key", ["abc.", "."])
+def test_a_key_without_a_secret_half_spoils_no_message(server: Server, key: str, settings: Settings) -> None:
+    """An empty half is not looked for between all letters."""
+    settings.ALGUNA_PORTAL_API_KEY = key
+    server.answer = (403, {}, b'{"detail": "not allowed"}')
+    with pytest.raises(AuthenticationFailed, match="not allowed"):
+        create()
+
+
+def test_http_for_this_machine_passes_under_debug_only(alguna: Alguna, settings: Settings) -> None:
+    """The sandbox works during development; in production, nothing without TLS."""
+    alguna.change = {"url": "http://localhost:8000/sandbox/hs/x"}
+    settings.ALGUNA_PORTAL_URL_HOSTS = ["localhost"]
+    with pytest.raises(UnsafePortalURL):
+        create()
+    settings.DEBUG = True
+    create()
 
 
 def test_no_error_quotes_the_key(server: Server) -> None:

@@ -42,7 +42,7 @@ def test_the_settings_need_no_environment(manage: Manage) -> None:
 
 def test_production_settings_pass_the_deployment_checks(manage: Manage) -> None:
     """Outside DEBUG, with the required variables, `check --deploy` finds nothing to warn of."""
-    checked = manage("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION, **SITE)
+    checked = manage("check", "--deploy", "--fail-level", "WARNING", CACHE_URL="dbcache://cache", **PRODUCTION, **SITE)
 
     assert checked.returncode == 0, checked.stderr
 
@@ -64,6 +64,22 @@ def test_a_key_turns_the_example_from_the_sandbox_to_alguna(manage: Manage) -> N
 
     assert sandboxed.stdout.split() == ["http://localhost:8123/sandbox", "sandbox.secret"]
     assert live.stdout.split() == ["https://api.alguna.io", "key_1.secret"]
+
+
+def test_an_address_without_a_key_is_refused(manage: Manage) -> None:
+    """Half a switch from the sandbox to Alguna would send the sandbox's key there."""
+    checked = manage("check", ALGUNA_PORTAL_API_URL="https://api.alguna.io")
+
+    assert checked.returncode != 0
+    assert "ALGUNA_PORTAL_API_URL is set without ALGUNA_PORTAL_API_KEY. Set both, or neither." in checked.stderr
+
+
+def test_nobody_is_seeded_outside_debug(manage: Manage) -> None:
+    """An admin with a known password belongs on no public site."""
+    seeded = manage("seed", **PRODUCTION, **SITE)
+
+    assert seeded.returncode != 0
+    assert "there is nothing to seed outside DEBUG" in seeded.stderr
 
 
 def test_nothing_of_the_sandbox_is_there_in_production(manage: Manage) -> None:

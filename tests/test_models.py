@@ -5,6 +5,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
+from alguna_portal.access import Access
 from alguna_portal.models import Customer, Membership
 
 
@@ -38,6 +39,14 @@ def test_portal_settings_of_a_customer_are_validated_problem_by_problem() -> Non
     with pytest.raises(ValidationError) as caught:
         Customer(alias="acme", portal_settings={"oops": {}, "invoices": 1}).clean_fields()
     assert len(caught.value.message_dict["portal_settings"]) == 2
+
+
+@pytest.mark.parametrize("blank", [[], "", False, 0, None])
+def test_what_looks_blank_is_validated_too(blank: object) -> None:
+    """Django runs no validators on it, and yet it is no mapping."""
+    with pytest.raises(ValidationError) as caught:
+        Customer(alias="acme", portal_settings=blank).full_clean(validate_unique=False, validate_constraints=False)
+    assert set(caught.value.message_dict) == {"portal_settings"}
 
 
 @pytest.mark.django_db
@@ -84,5 +93,6 @@ def test_no_repr_shows_an_address(acme: Customer) -> None:
     membership = Membership.objects.create(user=user, customer=acme)
     acme.email = "billing@acme.example"
     assert repr(membership) == f"<Membership: manager of customer {acme.pk}>"
-    assert repr(acme) == "<Customer: Acme>"
-    assert repr(Customer(alias="x-9")) == "<Customer: x-9>"
+    assert repr(acme) == f"<Customer: {acme.pk}>"
+    assert "@" not in repr(Access(customer=Customer(alias="bob@example.com")))
+    assert str(Customer(alias="x-9")) == "x-9"

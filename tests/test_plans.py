@@ -58,7 +58,7 @@ def test_a_plan_that_is_not_configured_allows_nothing_and_says_so(
     payload = settings_for(customer).payload()
     assert payload == {**POWERS_OFF, "invoice_list_settings": {"show_section": False}}
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "“platinum” is not in ALGUNA_PORTAL_PLANS" in caplog.text
+    assert "Plan 'platinum' is not in ALGUNA_PORTAL_PLANS" in caplog.text
 
 
 def test_settings_of_a_customer_that_cannot_be_read_allow_nothing_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
@@ -69,7 +69,22 @@ def test_settings_of_a_customer_that_cannot_be_read_allow_nothing_and_say_so(cap
     assert "“allow_everything”" in caplog.text
 
 
-def test_a_role_that_does_not_exist_is_refused() -> None:
-    """A misspelt role must not pass for a powerful one."""
-    with pytest.raises(ValueError, match="owner"):
-        settings_for(Customer(alias="acme"), role="owner")
+@pytest.mark.parametrize("plan", ["", "starter", "platinum"])
+def test_a_role_that_does_not_exist_is_refused(plan: str) -> None:
+    """A misspelt role must not pass for a powerful one; the error lists those there are."""
+    with pytest.raises(ValueError, match="no role “owner”; the roles are manager, viewer"):
+        settings_for(Customer(alias="acme", plan=plan), role="owner")
+
+
+def test_what_a_customer_hides_stays_hidden_where_the_plan_is_unknown() -> None:
+    """Failing closed opens nothing that was closed for this customer."""
+    own = {"invoice_list_settings": {"show_section": False}}
+    payload = settings_for(Customer(alias="acme", plan="platinum", portal_settings=own)).payload()
+    assert payload == {**POWERS_OFF, **own}
+
+
+def test_a_log_has_one_line_whatever_a_plan_is_called(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody writes into the log by the name of a plan or a field."""
+    name = "x\nCRITICAL forged"
+    settings_for(Customer(alias="acme", plan=name, portal_settings={name: {}, "invoice_list_settings": {name: 1}}))
+    assert [record.getMessage().count("\n") for record in caplog.records] == [0, 0, 0]

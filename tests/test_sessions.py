@@ -87,14 +87,35 @@ def test_each_scope_shares_as_far_as_it_says(
 
 @pytest.mark.parametrize("scope", ["user", "browser"])
 @pytest.mark.parametrize("nobody", [None, AnonymousUser()])
+@pytest.mark.parametrize("browser", [None, ""])
 def test_nobody_in_particular_shares_nothing(
-    settings: Settings, alguna: Alguna, customer: Customer, scope: str, nobody: AnonymousUser | None
+    settings: Settings,
+    alguna: Alguna,
+    customer: Customer,
+    scope: str,
+    nobody: AnonymousUser | None,
+    browser: str | None,
 ) -> None:
     """Without a user or a browser to give it back to, a session is not kept."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = scope
-    first, second = open_session(customer, user=nobody), open_session(customer, user=nobody)
+    first, second = (open_session(customer, user=nobody, browser=browser) for _ in range(2))
     assert first.url != second.url
     assert kept() == {}
+
+
+def test_a_changed_scope_starts_anew(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    """What was shared by everyone is not given out as one user's own, whatever the user is called."""
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
+    open_session(customer, browser="all")
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+    open_session(customer)
+    assert len(alguna.requests) == 2
+
+
+def test_a_user_whose_key_is_zero_is_somebody(alguna: Alguna, customer: Customer) -> None:
+    """Their sessions are kept like anyone's."""
+    nought = User(pk=0)
+    assert open_session(customer, user=nought) == open_session(customer, user=nought)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
@@ -112,6 +133,7 @@ def test_the_role_reaches_alguna_and_parts_the_sessions(
 
 CHANGES: list[tuple[str, Any]] = [
     ("ALGUNA_PORTAL_API_KEY", "key_2.other"),
+    ("ALGUNA_PORTAL_API_URL", "https://api.sandbox.alguna.io"),
     ("ALGUNA_PORTAL_DEFAULTS", {"invoice_list_settings": {"show_section": False}}),
     ("SECRET_KEY", "another"),
     ("plan", "enterprise"),
@@ -127,6 +149,7 @@ def test_whatever_a_session_depends_on_parts_it_from_the_old(
 ) -> None:
     """A changed plan, setting, customer or account never meets a session from before."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+    alguna.serve("https://api.sandbox.alguna.io")
     open_session(customer, user=ann)
     setattr(customer if hasattr(customer, name) else settings, name, value)
     open_session(customer, user=ann)
@@ -223,20 +246,44 @@ def test_a_kept_session_is_vetted_again(settings: Settings, alguna: Alguna, cust
 
 
 @pytest.mark.parametrize(
-    "spoiled", [None, "x", [], {}, {"generation": 1}, {"expires_at": "never"}, {"expires_at": "2026-11-21T12:00:00"}]
+    "spoiled",
+    [
+        None,
+        "x",
+        [],
+        {},
+        {"generation": 1},
+        {"expires_at": "never"},
+        {"expires_at": "2099-11-21T12:00:00"},
+        {"expires_at": None},
+        {"expires_at": "2026-01-01T00:00:00+00:00"},
+        {"created_at": "2026-01-01T00:00:00"},
+        {"url": None},
+        {"url": 7},
+    ],
 )
 def test_an_entry_that_cannot_be_read_is_none(alguna: Alguna, customer: Customer, ann: User, spoiled: Any) -> None:
     """Whatever stands in the cache, the click goes on."""
     open_session(customer, user=ann)
     for key, entry in kept().items():
         if ":session:" in key:
-            broken = {**entry, **spoiled} if spoiled and "expires_at" in spoiled else spoiled
+            broken = {**entry, **spoiled} if spoiled and "generation" not in spoiled and spoiled != "x" else spoiled
             caches["default"].set(key.removeprefix(":1:"), broken)
     assert open_session(customer, user=ann).url == alguna.url(2)
 
 
+def test_a_clock_set_back_hands_out_no_dead_url(alguna: Alguna, customer: Customer, ann: User) -> None:
+    """A session that seems to come from the future may be over already."""
+    with time_machine.travel(NOW, tick=False) as now:
+        first = open_session(customer, user=ann)
+        now.shift(timedelta(seconds=-60))
+        assert open_session(customer, user=ann) == first
+        now.shift(timedelta(hours=-10))
+        assert open_session(customer, user=ann).url == alguna.url(2)
+
+
 def test_what_is_kept_goes_when_the_session_does(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """The entry's own life ends with the session's, so no clock of ours can stretch it."""
+    """The entry's own life ends with the session's: a cache with a clock of its own drops it in time."""
     with time_machine.travel(NOW, tick=False):
         open_session(customer, user=ann)
         cache = caches["default"]
@@ -255,12 +302,13 @@ def test_a_session_that_died_on_its_way_is_not_kept(alguna: Alguna, customer: Cu
 def test_keys_say_nothing(alguna: Alguna, ann: User) -> None:
     """Neither alias, nor key, nor address, nor user is to be read from a cache key."""
     open_session(Customer(alias="bob@example.com", email="bob@example.com"), user=ann)
-    keys = list(kept())
-    assert len(keys) == 2
+    alguna.fail(503)
+    with pytest.raises(AlgunaUnavailable):
+        open_session(Customer(alias="bob@example.com"), user=ann, fresh=True)
+    keys = [key.removeprefix(":1:alguna_portal:") for key in kept()]
+    assert {key.partition(":")[0] for key in keys} == {"session", "generation", "outcome", "breaker-failure"}
     for key in keys:
-        prefix, _, digest = key.rpartition(":")
-        assert prefix in {":1:alguna_portal:session", ":1:alguna_portal:generation"}
-        assert len(bytes.fromhex(digest)) == 32
+        assert len(bytes.fromhex(key.partition(":")[2])) in {16, 32}
 
 
 class BrokenCache(LocMemCache):
@@ -293,9 +341,19 @@ def test_a_broken_cache_costs_the_caching_and_nothing_else(
     """Every click makes a session, each failure is logged, and the log does not say what the cache said."""
     settings.CACHES = {"default": {"BACKEND": f"{backend.__module__}.{backend.__qualname__}"}}
     assert [open_session(customer, user=ann).url for _ in range(2)] == [alguna.url(1), alguna.url(2)]
-    forget(customer)
     assert "The cache “default” failed (ConnectionError)" in caplog.text
     assert "password" not in caplog.text
+
+
+def test_forgetting_that_failed_says_so(
+    settings: Settings, alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A credential that may still be given out is no small matter."""
+    assert forget(customer) is True
+    settings.CACHES = {"default": {"BACKEND": "tests.test_sessions.BrokenCache"}}
+    assert forget(customer) is False
+    assert "Customer (unsaved): cached sessions could not be forgotten." in caplog.text
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
 
 
 def test_sessions_are_kept_where_the_setting_says(

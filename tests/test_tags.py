@@ -37,9 +37,9 @@ def test_nobody_else_sees_anything(source: str, stranger: User) -> None:
 
 def test_label_class_and_attributes_are_the_templates(manager: User) -> None:
     """An underscore stands for a hyphen, true for a bare attribute, false and none for no attribute."""
-    source = '{% billing_button label class=css data_turbo="false" hidden=yes title=no rel=None %}'
+    source = '{% billing_button label class=css data-turbo="false" x_y="1" hidden=yes title=no rel=None %}'
     assert render(source, manager, label="<Plan & bills>", css='btn "b"', yes=True, no=False) == (
-        '<a class="btn &quot;b&quot;" data-turbo="false" href="/billing/" hidden>&lt;Plan &amp; bills&gt;</a>'
+        '<a class="btn &quot;b&quot;" data-turbo="false" href="/billing/" x-y="1" hidden>&lt;Plan &amp; bills&gt;</a>'
     )
     assert ">Plan</a>" in render('{% billing_button label="Plan" %}', manager)
     assert ">Plan</a>" in render('{% billing_button "Plan" %}', manager)
@@ -69,6 +69,21 @@ def test_a_button_can_be_for_one_of_several_companies(manager: User, acme: Custo
     assert (
         render("{% billing_url customer=c as url %}[{{ url }}]", manager, c=acme) == f"[/billing/?customer={acme.pk}]"
     )
+
+
+@pytest.mark.parametrize("source", ["{% billing_button customer=c %}", "{% billing_url c %}"])
+@pytest.mark.parametrize("named", [{}, {"c": None}, {"c": "acme-1"}, {"c": Customer(alias="not-mine")}])
+def test_what_is_named_and_is_no_customer_of_the_users_shows_nothing(
+    manager: User, source: str, named: dict[str, object]
+) -> None:
+    """A variable that is not there does not become a button for another company."""
+    assert render(source, manager, **named) == ""
+
+
+def test_an_empty_tag_elsewhere_on_the_page_is_djangos_to_report(manager: User) -> None:
+    """Looking ahead for the end of the block does not stumble over it."""
+    with pytest.raises(TemplateSyntaxError, match="Empty block tag"):
+        render("{% billing_button %}{% %}", manager)
 
 
 def test_a_page_with_many_buttons_costs_one_query(

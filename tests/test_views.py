@@ -1,7 +1,9 @@
 """Billing: a click ends in the right portal, or on a page that helps; and nothing leaks on the way."""
 
+import html
 import json
 import logging
+import re
 from typing import Any
 
 import pytest
@@ -9,11 +11,12 @@ import requests
 from django.contrib.auth.models import User
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from alguna_portal.access import Access
 from alguna_portal.models import Customer, Membership
+from alguna_portal.views import billing
 
 from .conftest import Alguna
 
@@ -124,16 +127,19 @@ def test_a_prefetch_makes_no_session(alguna: Alguna, manager: User, headers: dic
     assert alguna.requests == []
 
 
-def test_asking_for_the_head_makes_no_session(alguna: Alguna, manager: User) -> None:
-    """Link checkers may look."""
+def test_asking_for_the_head_makes_no_session(alguna: Alguna, manager: User, stranger: User) -> None:
+    """Link checkers may look, and learn whether a person would get in."""
     response = signed_in(manager).head(BILLING)
     assert (response.status_code, response.content) == (200, b"")
+    assert signed_in(stranger).head(BILLING).status_code == 403
     assert alguna.requests == []
 
 
 def test_other_methods_are_refused(manager: User) -> None:
     """There is nothing to put or delete."""
-    assert signed_in(manager).put(BILLING).status_code == 405
+    response = signed_in(manager).put(BILLING)
+    assert response.status_code == 405
+    assert_private(response)
 
 
 def test_a_user_without_a_company_gets_a_page_that_helps(alguna: Alguna, stranger: User, settings: Settings) -> None:
@@ -192,7 +198,71 @@ def test_a_host_without_rows_of_ours_opens_its_own_customers(
     assert client.get(BILLING)["Location"] == alguna.url(1)
     alguna.fail(503)
     page = client.get(BILLING + "?fresh=1").content.decode()
-    assert 'href="/billing/"' in page
+    (again,) = re.findall(r'href="(/billing/[^"]*)"', page)
+    assert client.get(html.unescape(again))["Location"] == alguna.url(3)
+
+
+def resolve_orgs(request: Any) -> list[Access]:
+    """Resolve two organizations without rows of ours."""
+    return [Access(customer=Customer(alias=alias, name=alias), role="viewer") for alias in ("org-7", "org-8")]
+
+
+def test_of_two_customers_without_rows_the_chosen_one_opens(alguna: Alguna, stranger: User, settings: Settings) -> None:
+    """The chooser's links lead each to its own, and no alias is in them."""
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_orgs
+    client = signed_in(stranger)
+    links = re.findall(r'href="(/billing/[^"]+)"', client.get(BILLING).content.decode())
+    for link in links:
+        client.get(link)
+    assert [body["customer_alias"] for body in alguna.bodies] == ["org-7", "org-8"]
+    assert not any("org-" in link for link in links)
+
+
+def test_fresh_survives_the_choice(alguna: Alguna, manager: User, umbrella: Customer) -> None:
+    """Who met a spent link and belongs to two companies gets a new session after choosing."""
+    Membership.objects.create(user=manager, customer=umbrella)
+    client = signed_in(manager)
+    link = html.unescape(re.findall(r'href="(/billing/[^"]+)"', client.get(BILLING + "?fresh=1").content.decode())[0])
+    assert client.get(link)["Location"] == alguna.url(1)
+    assert client.get(link)["Location"] == alguna.url(2)
+
+
+def test_a_host_without_login_sessions_is_served(alguna: Alguna, manager: User) -> None:
+    """Users may come from a header or a token; then there is no browser to tell apart."""
+    request = RequestFactory().get(BILLING)
+    request.user = manager
+    assert billing(request)["Location"] == alguna.url(1)
+
+
+def test_no_transaction_is_open_while_alguna_is_asked(alguna: Alguna, manager: User, settings: Settings) -> None:
+    """ATOMIC_REQUESTS would hold one, and its locks, for as long as Alguna takes."""
+    assert "default" in billing._non_atomic_requests  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_developers_see_the_reason_on_the_page_and_nobody_else(
+    alguna: Alguna, manager: User, settings: Settings, *, debug: bool
+) -> None:
+    """Under DEBUG the page says what the log says."""
+    settings.DEBUG = debug
+    for status in (503, 401):
+        alguna.fail(status, '{"detail": "so there"}')
+        page = signed_in(manager).get(BILLING).content.decode()
+        assert ("so there" in page) is debug
+
+
+def test_a_wrong_support_contact_costs_the_contact_and_not_the_page(
+    alguna: Alguna, manager: User, settings: Settings
+) -> None:
+    """Somebody needs help just then."""
+    settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "the help desk"
+    alguna.fail(503)
+    response = signed_in(manager).get(BILLING)
+    assert response.status_code == 503
+    assert "Need help?" not in response.content.decode()
+    settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "/help/"
+    alguna.fail(503)
+    assert '<a href="/help/">/help/</a>' in signed_in(manager).get(BILLING).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -203,6 +273,7 @@ def test_a_host_without_rows_of_ours_opens_its_own_customers(
         ((503, {"Retry_After": "7"}), "7"),
         ((503, {"Retry_After": "0"}), "30"),
         ((429, {"Retry_After": "1"}), "1"),
+        ((503, {"Date": "Sat, 21 Nov 2026 12:00:00 GMT", "Retry_After": "Sat, 21 Nov 2026 12:00:09 GMT"}), "9"),
         ((requests.ConnectionError("refused"), {}), "30"),
         ((requests.ReadTimeout(), {}), "30"),
     ],
@@ -220,6 +291,7 @@ def test_an_outage_is_a_page_that_says_when_to_come_back(
     assert_private(response)
     text = response.content.decode()
     assert "Billing is not available right now" in text
+    assert f'href="/billing/?customer={manager.alguna_memberships.get().customer_id}"' in text
     assert '<a href="https://example.com/help">' in text
     assert client.get(BILLING).status_code == 302
 
@@ -322,8 +394,3 @@ def test_a_host_puts_all_pages_into_its_own_by_overriding_one_template(
     settings.TEMPLATES = [{**templates, "APP_DIRS": False, "OPTIONS": options}]
     for page in every_page(alguna, manager, stranger, umbrella):
         assert page.content.decode().startswith("HOST ")
-
-
-def test_an_access_without_a_customer_of_ours_can_be_chosen_by_nobody_else() -> None:
-    """Roles of resolved accesses are plain strings, comparable in templates."""
-    assert Access(customer=Customer(alias="a")).role == "manager"

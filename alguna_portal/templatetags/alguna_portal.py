@@ -4,57 +4,64 @@ No HTTP call, and at most one query a page. Both need `request` in the context, 
 `context_processors.request` puts it there; without it they show nothing.
 """
 
+import re
 from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import template
 from django.forms.utils import flatatt
-from django.template.base import FilterExpression, NodeList, Parser, Token, TokenType, token_kwargs
+from django.template.base import FilterExpression, NodeList, Parser, Token, TokenType
 from django.template.context import Context
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from alguna_portal.access import accesses, find
+from alguna_portal.access import accesses, choice_of, find
 from alguna_portal.models import Customer
 
 register = template.Library()
 
+ANY = object()
 TAG, END = "billing_button", "endbilling_button"
 
 
 @register.simple_tag(takes_context=True)
-def billing_url(context: Context, customer: Customer | None = None) -> str:
+def billing_url(context: Context, customer: object = ANY) -> str:
     """Return the address that opens Billing, of one customer if it is named; empty for those who may not.
+
+    What is named and is no customer, such as a variable that is not there, cannot be opened.
 
     `{% billing_url as url %}{% if url %}…{% endif %}`
     """
     request = context.get("request")
     if request is None:
         return ""
-    allowed = find(request, str(customer.pk)) if customer is not None else accesses(request)
-    if not allowed:
+    if customer is ANY:
+        return reverse("alguna_portal:billing") if accesses(request) else ""
+    if not isinstance(customer, Customer) or not find(request, choice_of(customer)):
         return ""
-    query = "?" + urlencode({"customer": customer.pk}) if customer is not None and customer.pk else ""
-    return reverse("alguna_portal:billing") + query
+    return f"{reverse('alguna_portal:billing')}?{urlencode({'customer': choice_of(customer)})}"
 
 
 @register.tag(TAG)
 def billing_button(parser: Parser, token: Token) -> "BillingButton":
     """Show a link to Billing.
 
-    `{% billing_button "Invoices" class="btn" data_turbo="false" %}`, with the label first, then attributes
-    in whose names an underscore stands for a hyphen; `customer=` names one of several customers. With own
+    `{% billing_button "Invoices" class="btn" data-turbo="false" %}`, with the label first, then attributes,
+    in whose names an underscore will do for a hyphen; `customer=` names one of several customers. With own
     content: `{% billing_button class="btn" %}<svg>…</svg> Billing{% endbilling_button %}`.
     """
     _, *bits = token.split_contents()
-    arguments = token_kwargs(bits, parser)
-    if bits and not arguments:
-        label = parser.compile_filter(bits.pop(0))
-        arguments = {"label": label, **token_kwargs(bits, parser)}
-    if bits:
-        raise template.TemplateSyntaxError(f"{{% {TAG} %}} takes a label, then name=value; “{bits[0]}” is neither.")
+    arguments: dict[str, FilterExpression] = {}
+    for bit in bits:
+        name, equals, value = bit.partition("=")
+        if equals and re.fullmatch(r"[\w-]+", name):
+            arguments[name.replace("_", "-")] = parser.compile_filter(value)
+        elif not arguments:
+            arguments["label"] = parser.compile_filter(bit)
+        else:
+            raise template.TemplateSyntaxError(f"{{% {TAG} %}} takes a label, then name=value; “{bit}” is neither.")
     content = None
     if _is_block(parser):
         content = parser.parse((END,))
@@ -72,19 +79,18 @@ class BillingButton(template.Node):
     def render(self, context: Context) -> SafeString:
         """Render the link, or nothing."""
         values: dict[str, Any] = {name: value.resolve(context) for name, value in self.arguments.items()}
-        url = billing_url(context, values.pop("customer", None))
+        url = billing_url(context, values.pop("customer", ANY))
         if not url:
             return SafeString("")
         label = values.pop("label", "") or _("Billing")
         attributes = {"class": "alguna-portal-button", "rel": "nofollow"}
-        attributes |= {name.replace("_", "-"): value for name, value in values.items()}
         content = self.content.render(context) if self.content is not None else label
-        return format_html("<a{}>{}</a>", flatatt(attributes | {"href": url}), content)
+        return format_html("<a{}>{}</a>", flatatt(attributes | values | {"href": url}), content)
 
 
 def _is_block(parser: Parser) -> bool:
     """Say whether the next of our tags ahead is an end: then this one has content."""
     # The parser keeps the tokens still to come in reverse.
     ahead = reversed(cast("list[Token]", parser.tokens))
-    names = (token.contents.split()[0] for token in ahead if token.token_type is TokenType.BLOCK)
-    return next((name for name in names if name in (TAG, END)), TAG) == END
+    names = (token.contents.split(maxsplit=1)[:1] for token in ahead if token.token_type is TokenType.BLOCK)
+    return next((name for name in names if name in ([TAG], [END])), [TAG]) == [END]

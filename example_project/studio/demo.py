@@ -57,7 +57,7 @@ PEOPLE = [
 
 OF_A_MANAGER = {
     "starter": "Everything, cancelling included.",
-    "growth": "Everything; changing the plan is allowed, too.",
+    "growth": "Everything, cancelling included.",
     "enterprise": "Everything but cancelling: that is in the contract.",
 }
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from alguna_portal.conf import conf
@@ -23,6 +24,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  (Django's names)
         """Seed, then tell."""
+        if not settings.DEBUG:
+            raise CommandError("The demo's people sign in without a password: there is nothing to seed outside DEBUG.")
         with transaction.atomic():
             for person in PEOPLE:
                 _add(person)
@@ -51,7 +54,7 @@ class Command(BaseCommand):
         if uses_sandbox():
             write("  Billing opens the sandbox, which plays Alguna on this machine.\n\n")
         else:
-            aliases = ", ".join(Customer.objects.values_list("alias", flat=True))
+            aliases = ", ".join(Customer.objects.order_by("alias").values_list("alias", flat=True))
             write(f"  Billing asks {conf.API_URL}, which must know these aliases: {aliases}\n\n")
 
 

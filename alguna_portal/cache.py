@@ -1,0 +1,45 @@
+"""The cache as this app uses it: keys that say nothing, and failures that cost speed, never the page."""
+
+import json
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
+
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.db import BaseDatabaseCache
+from django.db import connections, router, transaction
+from django.utils.crypto import salted_hmac
+
+from .conf import conf
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+def cache_key(kind: str, parts: list[Any]) -> str:
+    """Make a key out of everything that it stands for: a keyed hash, from which nothing can be read or guessed."""
+    digest = salted_hmac("alguna_portal.cache", json.dumps(parts), algorithm="sha256").hexdigest()
+    return f"alguna_portal:{kind}:{digest}"
+
+
+def attempt(operation: Callable[[BaseCache], T], otherwise: T) -> T:
+    """Do something with the cache, or else go on; its failure is logged without its text, which may hold anything."""
+    try:
+        cache = caches[conf.CACHE]
+        with _savepoint(cache):
+            return operation(cache)
+    except Exception as exc:  # noqa: BLE001  (backends raise what they like)
+        logger.warning("The cache “%s” failed (%s) and is done without. Check CACHES.", conf.CACHE, type(exc).__name__)
+        return otherwise
+
+
+def _savepoint(cache: BaseCache) -> AbstractContextManager[Any]:
+    """Keep a failure of the database cache from spoiling the transaction that the host may have begun."""
+    if isinstance(cache, BaseDatabaseCache):
+        using = router.db_for_write(cache.cache_model_class)
+        if connections[using].in_atomic_block:
+            return transaction.atomic(using=using)
+    return nullcontext()

@@ -1,0 +1,270 @@
+"""Redis, Memcached, PostgreSQL and MariaDB as users run them, an Alguna on a socket, and processes that click.
+
+Redis and Memcached are started for the tests, on ports of their own, so that they can be stopped. PostgreSQL and
+MariaDB are those that `POSTGRES_URL` and `MARIADB_URL` name. What is not there is skipped aloud, and fails in CI.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+from uuid import uuid4
+
+import environ
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+
+
+def missing(what: str) -> None:
+    """Skip aloud; in CI, fail."""
+    said = f"{what.upper()} IS NOT HERE: nothing was tried on it."
+    if os.environ.get("CI"):
+        pytest.fail(said)
+    pytest.skip(said)
+
+
+class Alguna(ThreadingHTTPServer):
+    """Plays Alguna for other processes: counts the calls, and takes its time."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seconds = 0.1
+        self.status = 200
+        self.calls: list[str] = []
+        self.lock = Lock()
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection to `Alguna`."""
+
+    protocol_version = "HTTP/1.1"
+    server: Alguna
+
+    def do_POST(self) -> None:
+        """Make a session."""
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.calls.append(asked["customer_alias"])
+            number = len(self.server.calls)
+        time.sleep(self.server.seconds)
+        now = datetime.now(UTC)
+        session = {
+            "id": f"s{number}",
+            "customer_id": "cust_1",
+            "url": f"https://portal.alguna.io/hs/{number}",
+            "created_at": now.isoformat(),
+            "expires_at": (now + timedelta(hours=1)).isoformat(),
+        }
+        body = json.dumps(session).encode()
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def alguna() -> Iterator[Alguna]:
+    """An Alguna that other processes can reach."""
+    with Alguna() as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@dataclass(kw_only=True)
+class Shared:
+    """A cache that processes share, and how to stop it where that can be done."""
+
+    cache: dict[str, Any]
+    database: dict[str, Any] = field(default_factory=lambda: SQLITE)
+    stop: Callable[[], None] | None = None
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(*command: str, port: int) -> "subprocess.Popen[bytes]":
+    """Start a server and wait until it listens."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(200):
+        with closing(socket.socket()) as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process
+        time.sleep(0.05)
+    raise AssertionError(f"{command[0]} does not listen")
+
+
+def serve(command: list[str], cache: dict[str, Any]) -> Iterator[Shared]:
+    """Run a cache server for one test."""
+    if shutil.which(command[0]) is None:
+        missing(command[0])
+    port = free_port()
+    process = start(*(word.format(port=port) for word in command), port=port)
+
+    def stop() -> None:
+        process.kill()
+        process.wait()
+
+    yield Shared(cache={**cache, "LOCATION": cache["LOCATION"].format(port=port)}, stop=stop)
+    stop()
+
+
+@pytest.fixture
+def redis() -> Iterator[Shared]:
+    """A Redis of the test's own."""
+    command = ["redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    yield from serve(
+        command,
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:{port}"},
+    )
+
+
+@pytest.fixture
+def memcached() -> Iterator[Shared]:
+    """A Memcached of the test's own."""
+    yield from serve(
+        ["memcached", "-p", "{port}", "-l", "127.0.0.1", "-u", "nobody"],
+        {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "127.0.0.1:{port}"},
+    )
+
+
+def database_cache(variable: str, default: str) -> Iterator[Shared]:
+    """Use the database cache in a table of the test's own."""
+    database: dict[str, Any] = environ.Env.db_url_config(os.environ.get(variable, default))
+    table = f"cache_{uuid4().hex}"
+    shared = Shared(
+        cache={
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": table,
+            "OPTIONS": {"MAX_ENTRIES": 10_000},
+        },
+        database=database,
+    )
+    try:
+        run_python(shared, "from django.core.management import call_command; call_command('createcachetable')")
+    except subprocess.CalledProcessError as exc:
+        missing(f"{variable} ({exc.stderr.decode().strip().splitlines()[-1]})")
+    yield shared
+    drop = f"from django.db import connection; connection.cursor().execute('DROP TABLE {table}')"
+    run_python(shared, drop)
+
+
+@pytest.fixture
+def postgres() -> Iterator[Shared]:
+    """The database cache on PostgreSQL."""
+    yield from database_cache("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+
+
+@pytest.fixture
+def mariadb() -> Iterator[Shared]:
+    """The database cache on MariaDB."""
+    yield from database_cache("MARIADB_URL", "mysql://root@127.0.0.1:3306/test")
+
+
+@pytest.fixture(params=["redis", "memcached", "postgres", "mariadb"])
+def shared(request: pytest.FixtureRequest) -> Shared:
+    """Each of the caches that processes share."""
+    result: Shared = request.getfixturevalue(request.param)
+    return result
+
+
+def environment(shared: Shared, **order: Any) -> dict[str, str]:
+    """Tell a process what to work with."""
+    worker = {
+        "cache": shared.cache,
+        "database": shared.database,
+        "api_url": "http://127.0.0.1:1",
+        "settings": {},
+        **order,
+    }
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "DJANGO_SETTINGS_MODULE": "tests.services.settings",
+        "WORKER": json.dumps(worker),
+    }
+
+
+def run_python(shared: Shared, code: str, **order: Any) -> str:
+    """Run code in a process of its own, Django set up; return what it prints."""
+    command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
+    done = subprocess.run(command, env=environment(shared, **order), capture_output=True, check=True, timeout=60)
+    return done.stdout.decode()
+
+
+@dataclass(kw_only=True)
+class Site:
+    """Processes of a site that open the same customer's portal at the same moment."""
+
+    shared: Shared
+    alguna: Alguna
+    settings: dict[str, Any] = field(default_factory=dict)
+    processes: list["subprocess.Popen[str]"] = field(default_factory=list)
+
+    def start(
+        self,
+        processes: int,
+        *,
+        threads: int,
+        rounds: int = 1,
+        every: float = 1,
+        delay: float = 2,
+        alias: str | None = None,
+    ) -> None:
+        """Start the processes; they click for the first time after `delay` seconds."""
+        order = {
+            "alias": alias or uuid4().hex,
+            "threads": threads,
+            "rounds": rounds,
+            "every": every,
+            "start": time.time() + delay,
+            "api_url": self.alguna.url,
+            "settings": self.settings,
+        }
+        command = [sys.executable, str(Path(__file__).with_name("worker.py"))]
+        for _ in range(processes):
+            env = environment(self.shared, **order)
+            self.processes.append(subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True))
+
+    def said(self) -> list[tuple[int, str]]:
+        """Wait for the processes; return the round and the outcome of every click."""
+        lines = [line for process in self.processes for line in process.communicate(timeout=60)[0].splitlines()]
+        return [(int(number), outcome) for number, outcome in (line.split() for line in lines)]
+
+
+@pytest.fixture
+def site(shared: Shared, alguna: Alguna) -> Iterator[Site]:
+    """A site on one of the shared caches."""
+    site = Site(shared=shared, alguna=alguna)
+    yield site
+    for process in site.processes:
+        process.kill()
+        process.communicate()
