@@ -10,7 +10,6 @@ vain for all of the rest: they go alone.
 """
 
 from collections.abc import Callable
-from math import ceil
 from random import uniform
 from time import monotonic, sleep
 from typing import Any
@@ -38,31 +37,32 @@ def single_flight(lock: str, make: Callable[[float], PortalSession], *, budget: 
     """
     started = monotonic()
     while (left := budget * (1 - ALONE_SHARE) - (monotonic() - started)) > 0:
-        token, life = uuid4().hex, min(budget * LOCK_SHARE, left)
+        # Caches count whole seconds. The call is given no more than its lock.
+        token, life = uuid4().hex, max(1, int(min(budget * LOCK_SHARE, left)))
         if _acquire(lock, token, life):
-            return _lead(lock, token, make, life)
+            return _lead(lock, token, make, min(life, left))
         if session := _follow(lock, left):
             return session
     return make(budget - (monotonic() - started))
 
 
-def _acquire(lock: str, token: str, life: float) -> bool:
-    # Caches count whole seconds. Without a working cache everybody leads.
-    return attempt(lambda cache: cache.add(lock, token, timeout=ceil(life)), True)
+def _acquire(lock: str, token: str, life: int) -> bool:
+    # Without a working cache everybody leads.
+    return attempt(lambda cache: cache.add(lock, token, timeout=life), True)
 
 
-def _lead(lock: str, token: str, make: Callable[[float], PortalSession], life: float) -> PortalSession:
+def _lead(lock: str, token: str, make: Callable[[float], PortalSession], seconds: float) -> PortalSession:
     started = monotonic()
     outcome: dict[str, Any] = {}
     try:
-        session = make(life)
+        session = make(seconds)
         outcome = {"session": as_entry(session)}
     except AlgunaError as exc:
         outcome = {"failure": type(exc).__name__, "arguments": [str(exc), exc.status, exc.retry_after]}
         raise
     finally:
         # Once its life is over, the lock is another's.
-        is_ours = monotonic() - started < life
+        is_ours = monotonic() - started < seconds
         attempt(lambda cache: _let_go(cache, lock, token, outcome, is_ours=is_ours), None)
     return session
 

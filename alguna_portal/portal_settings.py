@@ -7,7 +7,7 @@ default in Alguna holds. Pure: no Django, no settings, no I/O.
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, Self
 
@@ -100,8 +100,8 @@ class PortalSettings:
         """Write the settings as the API takes them: unset fields and empty sections are left out."""
         return {
             name: set_fields
-            for name, values in asdict(self).items()
-            if (set_fields := {key: value for key, value in values.items() if value is not None})
+            for name, section in vars(self).items()
+            if (set_fields := {key: value for key, value in vars(section).items() if value is not None})
         }
 
 

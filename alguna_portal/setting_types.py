@@ -211,7 +211,7 @@ def _host(name: str, raw: object) -> str:
 
 
 def _visible_ascii(text: str) -> bool:
-    return bool(text) and all("!" <= character <= "~" for character in text)
+    return text != "" and text.isascii() and text.isprintable() and " " not in text
 
 
 def _nearest(raw: object, known: tuple[str, ...]) -> str:

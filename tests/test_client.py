@@ -1,6 +1,7 @@
 """The client: what it sends, over real sockets where that matters, and that nothing of `requests` comes out."""
 
 import json
+import logging
 import os
 import pickle
 import socket
@@ -278,6 +279,22 @@ def test_http_for_this_machine_passes_under_debug_only(alguna: Alguna, settings:
         create()
     settings.DEBUG = True
     create()
+
+
+def test_nothing_of_a_real_call_is_logged_that_must_not_be(
+    server: Server, caplog: pytest.LogCaptureFixture, settings: Settings
+) -> None:
+    """At no level and by no library on the way, in success, failure and retry."""
+    caplog.set_level(logging.DEBUG)
+    settings.ALGUNA_PORTAL_RETRIES = 1
+    leaky = b'{"detail": "bob@acme.example key_1.secret-of-the-tests https://portal.alguna.io/hs/token1"}'
+    for status, headers in ((200, {}), (401, {}), (503, {"Retry-After": "0"}), (302, {"Location": "/hs/token1"})):
+        server.answer = (status, headers, leaky)
+        with pytest.raises(AlgunaError):
+            create()
+    assert "urllib3" in caplog.text
+    assert "is repeated in" in caplog.text
+    assert not any(leak in caplog.text for leak in ("bob@", "secret-of-the-tests", "token1"))
 
 
 def test_no_error_quotes_the_key(server: Server) -> None:

@@ -109,7 +109,7 @@ def test_a_leader_that_dies_costs_one_lock_life(alguna: Alguna, settings: Settin
     assert {session.url for session in sessions if isinstance(session, PortalSession)} == {alguna.url(2)}
     assert len(sessions) == MANY
     assert len(alguna.requests) == 2
-    assert monotonic() - started > 1
+    assert monotonic() - started > 0.9
 
 
 def die_holding_the_lock(alguna: Alguna, customer: Customer, *, for_ever: bool = False) -> None:
@@ -127,7 +127,7 @@ def die_holding_the_lock(alguna: Alguna, customer: Customer, *, for_ever: bool =
     alguna.meanwhile = lambda: None
     for key, token in left.items():
         cache.delete(f"alguna_portal:outcome:{token}")
-        cache.set(key, token, timeout=None if for_ever else 2)
+        cache.set(key, token, timeout=None if for_ever else 1)
 
 
 def test_nobody_waits_beyond_the_budget(alguna: Alguna, settings: Settings, customer: Customer) -> None:

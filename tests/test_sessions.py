@@ -10,6 +10,9 @@ import time_machine
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from alguna_portal.exceptions import AlgunaUnavailable, StrangerAnswered
@@ -343,6 +346,31 @@ def test_a_broken_cache_costs_the_caching_and_nothing_else(
     assert [open_session(customer, user=ann).url for _ in range(2)] == [alguna.url(1), alguna.url(2)]
     assert "The cache “default” failed (ConnectionError)" in caplog.text
     assert "password" not in caplog.text
+
+
+@pytest.mark.django_db
+def test_a_database_cache_that_fails_leaves_the_hosts_transaction_whole(
+    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+) -> None:
+    """Inside a transaction each use of it is a savepoint; PostgreSQL would refuse all that comes after an error."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nowhere"}}
+    with CaptureQueriesContext(connection) as queries:
+        assert open_session(customer, user=ann).url == alguna.url(1)
+    said = [query["sql"].split()[0] for query in queries]
+    assert said.count("SAVEPOINT") == said.count("ROLLBACK") > 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_outside_a_transaction_the_database_cache_needs_none(
+    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+) -> None:
+    """No cached click pays for a savepoint that protects nothing."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "sessions"}}
+    call_command("createcachetable")
+    first = open_session(customer, user=ann)
+    with CaptureQueriesContext(connection) as queries:
+        assert open_session(customer, user=ann) == first
+    assert [query["sql"].split()[0] for query in queries] == ["SELECT"]
 
 
 def test_forgetting_that_failed_says_so(
