@@ -116,7 +116,7 @@ def _preview(customer: Customer, role: Role) -> SafeString | str:
         portal_settings, doubts = weigh(saved, role=role)
     except ImproperlyConfigured as exc:
         return str(exc)
-    request = session_request(saved.alias, portal_settings)
+    request = session_request(saved.alias, portal_settings, conf.API_VERSION)
     warnings = format_html_join("", "<p>{}</p>", ((doubt,) for doubt in doubts))
     return format_html("{}<pre>{}</pre>", warnings, json.dumps(request, indent=2, ensure_ascii=False))
 

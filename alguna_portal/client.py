@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Protocol, Self
 from uuid import uuid4
 
@@ -11,7 +11,7 @@ from django.conf import settings
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
-from . import __version__
+from . import __version__, legacy
 from .answers import JSON, PortalSession, decode, portal_session
 from .conf import conf
 from .exceptions import AlgunaUnavailable, BreakerOpen
@@ -21,18 +21,22 @@ from .vetting import vet
 
 logger = logging.getLogger(__name__)
 
+pause = sleep  # between attempts; `testing` has no time for it
+
 USER_AGENT = f"alguna_portal/{__version__}"
 # Full jitter: anything from nothing to twice as long as the time before, in seconds.
 BACKOFF = wait_random_exponential(multiplier=0.25, max=4)
 
 
-def session_request(customer_alias: object, portal_settings: PortalSettings) -> JSON:
+def session_request(customer_alias: object, portal_settings: PortalSettings, api_version: str) -> JSON:
     """Write the body that asks for a portal session. By alias: an id would tie us to one Alguna account.
 
     An alias may be given as a number or a UUID; raise `ValueError` for an empty one.
     """
     if customer_alias in (None, ""):
         raise ValueError("A customer without an alias has no portal: set `alias` to your own id of the customer.")
+    if api_version == legacy.VERSION:
+        return legacy.session_request(str(customer_alias), portal_settings)
     return {"customer_alias": str(customer_alias), **portal_settings.payload()}
 
 
@@ -58,6 +62,7 @@ class AlgunaClient:
         timeout: tuple[float, float],
         time_budget: float,
         retries: int,
+        session_seconds: float,
         url_hosts: Sequence[str],
         loopback_http: bool = False,
         watcher: Watcher | None = None,
@@ -67,6 +72,7 @@ class AlgunaClient:
         self.timeout = timeout
         self.time_budget = time_budget
         self.retries = retries
+        self.session_seconds = session_seconds
         self.url_hosts = url_hosts
         self.loopback_http = loopback_http
         self._watcher = watcher
@@ -82,6 +88,7 @@ class AlgunaClient:
             timeout=conf.TIMEOUT,
             time_budget=conf.TIME_BUDGET,
             retries=conf.RETRIES,
+            session_seconds=conf.SESSION_SECONDS,
             url_hosts=conf.URL_HOSTS,
             loopback_http=settings.DEBUG,
             watcher=watcher,
@@ -100,13 +107,14 @@ class AlgunaClient:
         With `customer_id`, Alguna's id of the customer, a session for anybody else is refused. `within` is how
         many seconds the call may take with all its retries, where that is less than the time budget.
         """
-        body = session_request(customer_alias, portal_settings)
-        return vet(
-            portal_session(self._call("POST", "/customer-portal-sessions", body, within=within)),
-            customer_id=customer_id,
-            url_hosts=self.url_hosts,
-            loopback_http=self.loopback_http,
-        )
+        body = session_request(customer_alias, portal_settings, self.api_version)
+        if self.api_version == legacy.VERSION:
+            session = legacy.portal_session(
+                self._call("POST", legacy.PATH, body, within=within), seconds=self.session_seconds
+            )
+        else:
+            session = portal_session(self._call("POST", "/customer-portal-sessions", body, within=within))
+        return vet(session, customer_id=customer_id, url_hosts=self.url_hosts, loopback_http=self.loopback_http)
 
     def _call(self, method: str, path: str, body: JSON, *, within: float | None) -> JSON:
         """Send a request, again where it failed in passing, always under the same idempotency key."""
@@ -114,16 +122,18 @@ class AlgunaClient:
         deadline = monotonic() + budget
         headers = {
             "Accept": "application/json",
-            "Alguna-Version": self.api_version,
             "Idempotency-Key": str(uuid4()),
             "User-Agent": USER_AGENT,
         }
+        if self.api_version != legacy.VERSION:
+            headers["Alguna-Version"] = self.api_version
         retrying = Retrying(
             retry=retry_if_exception(_passes),
             wait=_wait,
             # A wait that would outlast the budget is not begun.
             stop=stop_after_attempt(self.retries + 1) | stop_before_delay(budget),
             before_sleep=_log_retry,
+            sleep=lambda seconds: pause(seconds),
             reraise=True,
         )
         return retrying(lambda: self._attempt(method, path, body, headers, deadline - monotonic()))

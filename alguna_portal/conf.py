@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 
+from . import legacy
 from . import setting_types as types
 from .portal_settings import PortalSettings
 from .roles import Role
@@ -48,8 +49,8 @@ class Conf:
 
     @property
     def API_VERSION(self) -> str:
-        """What the header `Alguna-Version` says."""
-        return _read("API_VERSION", "2026-04-01", types.one_of("2026-04-01"))
+        """What the header `Alguna-Version` says; `legacy` speaks the earlier API, which has no such header."""
+        return _read("API_VERSION", "2026-04-01", types.one_of("2026-04-01", legacy.VERSION))
 
     @property
     def TIMEOUT(self) -> tuple[float, float]:
@@ -76,17 +77,30 @@ class Conf:
     @property
     def DEFAULTS(self) -> PortalSettings:
         """The portal settings of every customer."""
-        return _read("DEFAULTS", {}, types.portal_settings)
+        return _read("DEFAULTS", {}, self._speakable(types.portal_settings))
 
     @property
     def PLANS(self) -> dict[str, PortalSettings]:
         """The portal settings of each plan, laid over the defaults."""
-        return _read("PLANS", {}, types.plans)
+        return _read("PLANS", {}, types.plans(self._speakable(types.portal_settings)))
 
     @property
     def PLAN_IDS(self) -> dict[str, str]:
         """The local plan of each of Alguna's plan ids."""
         return _read("PLAN_IDS", {}, types.plan_ids(self.PLANS))
+
+    def _speakable(self, read: Callable[[str, object], PortalSettings]) -> Callable[[str, object], PortalSettings]:
+        """Read portal settings, and refuse those that the API in use has no words for."""
+        if self.API_VERSION != legacy.VERSION:
+            return read
+
+        def read_legacy(name: str, raw: object) -> PortalSettings:
+            settings = read(name, raw)
+            if missing := legacy.missing_fields(settings):
+                raise types.wrong(name, f"is not right. {' '.join(missing)}")
+            return settings
+
+        return read_legacy
 
     # Sessions and their cache
 

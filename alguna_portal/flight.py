@@ -63,14 +63,16 @@ def _lead(lock: str, token: str, make: Callable[[float], PortalSession], seconds
     finally:
         # Once its life is over, the lock is another's.
         is_ours = monotonic() - started < seconds
-        attempt(lambda cache: _let_go(cache, lock, token, outcome, is_ours=is_ours), None)
+        if outcome:
+            attempt(lambda cache: cache.set(_outcome_key(token), outcome, timeout=OUTCOME_SECONDS), None)
+        # On its own: a cache that refuses the one may still do the other.
+        if is_ours:
+            attempt(lambda cache: _let_go(cache, lock, token), None)
     return session
 
 
-def _let_go(cache: BaseCache, lock: str, token: str, outcome: dict[str, Any], *, is_ours: bool) -> None:
-    if outcome:
-        cache.set(_outcome_key(token), outcome, timeout=OUTCOME_SECONDS)
-    if is_ours and cache.get(lock) == token:
+def _let_go(cache: BaseCache, lock: str, token: str) -> None:
+    if cache.get(lock) == token:
         cache.delete(lock)
 
 

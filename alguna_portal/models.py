@@ -6,16 +6,20 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from . import legacy
+from .conf import conf
 from .portal_settings import InvalidPortalSettings, PortalSettings
 from .roles import Role
 
 
 def validate_portal_settings(value: object) -> None:
-    """Refuse portal settings that the API does not know, with one message for each problem."""
+    """Refuse portal settings that the API in use does not know, with one message for each problem."""
     try:
-        PortalSettings.parse(value)
+        portal_settings = PortalSettings.parse(value)
     except InvalidPortalSettings as exc:
         raise ValidationError(exc.problems) from exc
+    if conf.API_VERSION == legacy.VERSION and (missing := legacy.missing_fields(portal_settings)):
+        raise ValidationError(missing)
 
 
 validate_alias = RegexValidator(

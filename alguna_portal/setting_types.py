@@ -152,11 +152,14 @@ def portal_settings(name: str, raw: object) -> PortalSettings:
         raise wrong(name, f"is not right. {exc}") from exc
 
 
-def plans(name: str, raw: object) -> dict[str, PortalSettings]:
-    """Read a mapping from plan name to portal settings."""
-    return {
-        plan: portal_settings(f"{name}[{plan!r}]", each) for plan, each in names(name, raw, "portal settings").items()
-    }
+def plans(read: Callable[[str, object], PortalSettings]) -> Callable[[str, object], dict[str, PortalSettings]]:
+    """Read a mapping from plan name to portal settings, each of them by a function like `portal_settings`."""
+
+    def read_all(name: str, raw: object) -> dict[str, PortalSettings]:
+        mapping = names(name, raw, "portal settings")
+        return {plan: read(f"{name}[{plan!r}]", each) for plan, each in mapping.items()}
+
+    return read_all
 
 
 def names(name: str, raw: object, what: str) -> Mapping[str, Any]:

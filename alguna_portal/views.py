@@ -83,8 +83,9 @@ def _open(request: HttpRequest, access: Access) -> HttpResponse:
         )
     except AlgunaUnavailable as exc:
         logger.warning("Customer %s: no portal session. %s", _name(access), exc)
-        response = _page(request, "unavailable", 503, access=access, reason=exc)
-        response["Retry-After"] = str(ceil(exc.retry_after or RETRY_AFTER))
+        seconds = ceil(exc.retry_after or RETRY_AFTER)
+        response = _page(request, "unavailable", 503, access=access, reason=exc, minutes=ceil(seconds / 60))
+        response["Retry-After"] = str(seconds)
         return response
     except AlgunaError as exc:
         logger.error("Customer %s: no portal session. %s", _name(access), exc)  # noqa: TRY400  (the text is enough)

@@ -26,7 +26,7 @@ def _two_retries(settings: Settings) -> None:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client waited each time, without the waiting."""
     seconds: list[float] = []
-    monkeypatch.setattr("tenacity.nap.time.sleep", seconds.append)
+    monkeypatch.setattr("alguna_portal.client.pause", seconds.append)
     return seconds
 
 

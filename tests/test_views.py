@@ -291,9 +291,18 @@ def test_an_outage_is_a_page_that_says_when_to_come_back(
     assert_private(response)
     text = response.content.decode()
     assert "Billing is not available right now" in text
+    assert "Please try again in a minute." in text
     assert f'href="/billing/?customer={manager.alguna_memberships.get().customer_id}"' in text
     assert '<a href="https://example.com/help">' in text
     assert client.get(BILLING).status_code == 302
+
+
+def test_a_long_outage_says_in_how_many_minutes_to_come_back(alguna: Alguna, manager: User) -> None:
+    """What Alguna announces is what people read."""
+    alguna.fail(503, Retry_After="601")
+    response = signed_in(manager).get(BILLING)
+    assert response["Retry-After"] == "601"
+    assert "Please try again in 11 minutes." in response.content.decode()
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 422])
