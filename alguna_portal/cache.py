@@ -4,6 +4,7 @@ import json
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from time import monotonic
 from typing import Any, TypeVar
 
 from django.core.cache import caches
@@ -18,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+PAUSE_SECONDS = 1.0
+_FAILED_AT = "_alguna_portal_failed_at"  # on the backend, of which Django makes one a thread
+
 
 def cache_key(kind: str, parts: list[Any]) -> str:
     """Make a key out of everything that it stands for: a keyed hash, from which nothing can be read or guessed."""
@@ -25,13 +29,20 @@ def cache_key(kind: str, parts: list[Any]) -> str:
     return f"alguna_portal:{kind}:{digest}"
 
 
-def attempt(operation: Callable[[BaseCache], T], otherwise: T) -> T:
-    """Do something with the cache, or else go on; its failure is logged without its text, which may hold anything."""
+def attempt(operation: Callable[[BaseCache], T], otherwise: T, *, insist: bool = False) -> T:
+    """Do something with the cache, or else go on; its failure is logged without its text, which may hold anything.
+
+    A cache that failed is left alone for a moment, since one click asks it several times, and one that hangs
+    would take its time for each; `insist` asks all the same.
+    """
+    cache = caches[conf.CACHE]
+    if not insist and monotonic() - getattr(cache, _FAILED_AT, -PAUSE_SECONDS) < PAUSE_SECONDS:
+        return otherwise
     try:
-        cache = caches[conf.CACHE]
         with _savepoint(cache):
             return operation(cache)
     except Exception as exc:  # noqa: BLE001  (backends raise what they like)
+        setattr(cache, _FAILED_AT, monotonic())
         logger.warning("The cache “%s” failed (%s) and is done without. Check CACHES.", conf.CACHE, type(exc).__name__)
         return otherwise
 

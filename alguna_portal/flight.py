@@ -65,9 +65,9 @@ def _lead(lock: str, token: str, make: Callable[[float], PortalSession], seconds
         is_ours = monotonic() - started < seconds
         if outcome:
             attempt(lambda cache: cache.set(_outcome_key(token), outcome, timeout=OUTCOME_SECONDS), None)
-        # On its own: a cache that refuses the one may still do the other.
+        # A cache that refuses the one may still do the other, and a lock left behind would make people wait.
         if is_ours:
-            attempt(lambda cache: _let_go(cache, lock, token), None)
+            attempt(lambda cache: _let_go(cache, lock, token), None, insist=True)
     return session
 
 

@@ -98,7 +98,7 @@ def forget(customer: "Customer") -> bool:
 
     Return False, and log an error, where the cache failed and they may still be given out.
     """
-    forgotten = attempt(lambda cache: [cache.delete(_generation_key(customer))], None) is not None
+    forgotten = attempt(lambda cache: [cache.delete(_generation_key(customer))], None, insist=True) is not None
     if not forgotten:
         logger.error("Customer %s: cached sessions could not be forgotten.", customer.pk or "(unsaved)")
     return forgotten

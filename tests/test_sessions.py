@@ -321,7 +321,7 @@ class BrokenCache(LocMemCache):
         """Fail."""
         raise ConnectionError("redis://:password@cache:6379 is down")
 
-    set = add = delete = get_many
+    set = add = get = delete = get_many
 
 
 class ReadOnlyCache(LocMemCache):
@@ -332,19 +332,21 @@ class ReadOnlyCache(LocMemCache):
         raise ConnectionError("redis://:password@cache:6379 is read-only")
 
 
-@pytest.mark.parametrize("backend", [BrokenCache, ReadOnlyCache])
+@pytest.mark.parametrize("backend", ["BrokenCache", "ReadOnlyCache"])
 def test_a_broken_cache_costs_the_caching_and_nothing_else(
     settings: Settings,
     alguna: Alguna,
     customer: Customer,
     ann: User,
     caplog: pytest.LogCaptureFixture,
-    backend: type[LocMemCache],
+    backend: str,
 ) -> None:
     """Every click makes a session, each failure is logged, and the log does not say what the cache said."""
-    settings.CACHES = {"default": {"BACKEND": f"{backend.__module__}.{backend.__qualname__}"}}
+    settings.CACHES = {"default": {"BACKEND": f"tests.test_sessions.{backend}"}}
     assert [open_session(customer, user=ann).url for _ in range(2)] == [alguna.url(1), alguna.url(2)]
-    assert "The cache “default” failed (ConnectionError)" in caplog.text
+    assert "The cache “default” failed (" in caplog.text
+    # One that hangs would take its time for each question; it is asked no more than it must be.
+    assert len(caplog.records) <= 3
     assert "password" not in caplog.text
 
 
