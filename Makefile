@@ -7,8 +7,9 @@ BIN = $(VENV)/bin
 MANAGE = $(BIN)/python manage.py
 FOR_DEMO = $(VENV)/.installed-example
 FOR_DEV = $(VENV)/.installed-dev
+FOR_BENCH = $(VENV)/.installed-bench
 
-.PHONY: help demo seed test test-fast check format clean
+.PHONY: help demo seed test test-fast check bench format clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +35,9 @@ check: $(FOR_DEV) ## Lint, types, imports, migrations
 	$(BIN)/python -m django makemigrations --check --settings=tests.settings
 	$(MANAGE) makemigrations --check
 
+bench: $(FOR_BENCH) ## Measure what the app costs, and write docs/benchmarks.md; takes eight minutes, and a quiet machine
+	$(BIN)/python -m benchmarks
+
 format: $(FOR_DEV) ## Format the code, and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -58,3 +62,8 @@ $(FOR_DEV): pyproject.toml | $(BIN)/pip
 	@echo "Installing what the tests and checks need into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
 	@touch $@ $(FOR_DEMO)  # which it includes
+
+$(FOR_BENCH): pyproject.toml | $(BIN)/pip
+	@echo "Installing what the benchmarks need into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	@touch $@

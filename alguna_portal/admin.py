@@ -12,7 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from .client import session_request
+from .bodies import session_request
 from .conf import conf
 from .models import Customer, Membership
 from .plans import weigh

@@ -13,6 +13,7 @@ from tenacity.wait import wait_random_exponential
 
 from . import __version__, legacy
 from .answers import JSON, PortalSession, decode, portal_session
+from .bodies import session_request
 from .conf import conf
 from .exceptions import AlgunaUnavailable, BreakerOpen
 from .portal_settings import PortalSettings
@@ -26,18 +27,6 @@ pause = sleep  # between attempts; `testing` has no time for it
 USER_AGENT = f"alguna_portal/{__version__}"
 # Full jitter: anything from nothing to twice as long as the time before, in seconds.
 BACKOFF = wait_random_exponential(multiplier=0.25, max=4)
-
-
-def session_request(customer_alias: object, portal_settings: PortalSettings, api_version: str) -> JSON:
-    """Write the body that asks for a portal session. By alias: an id would tie us to one Alguna account.
-
-    An alias may be given as a number or a UUID; raise `ValueError` for an empty one.
-    """
-    if customer_alias in (None, ""):
-        raise ValueError("A customer without an alias has no portal: set `alias` to your own id of the customer.")
-    if api_version == legacy.VERSION:
-        return legacy.session_request(str(customer_alias), portal_settings)
-    return {"customer_alias": str(customer_alias), **portal_settings.payload()}
 
 
 class Watcher(Protocol):

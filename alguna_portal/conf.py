@@ -84,6 +84,13 @@ class Conf:
         """The portal settings of each plan, laid over the defaults."""
         return _read("PLANS", {}, types.plans(self._speakable(types.portal_settings)))
 
+    def plan(self, name: str) -> PortalSettings | None:
+        """The portal settings of one of the `PLANS`, without reading the others; None where it is not among them."""
+        mapping = _read("PLANS", {}, types.mapping_to("portal settings"))
+        if name not in mapping:
+            return None
+        return self._speakable(types.portal_settings)(f"{PREFIX}PLANS[{name!r}]", mapping[name])
+
     @property
     def PLAN_IDS(self) -> dict[str, str]:
         """The local plan of each of Alguna's plan ids."""

@@ -63,7 +63,7 @@ class Customer(models.Model):
         max_length=100,
         blank=True,
         db_index=True,
-        help_text=_("One of ALGUNA_PORTAL_PLANS. A plan that is not configured there allows nothing."),
+        help_text=_("Decides what the portal allows, by ALGUNA_PORTAL_PLANS. The subscription itself is in Alguna."),
     )
     portal_settings = models.JSONField(
         _("portal settings"),

@@ -34,7 +34,7 @@ def weigh(customer: "Customer", *, role: str = Role.MANAGER) -> tuple[PortalSett
     only_shows = role_named(role) is Role.VIEWER
     merged, doubts = conf.DEFAULTS, []
     if customer.plan:
-        if (of_plan := conf.PLANS.get(customer.plan)) is not None:
+        if (of_plan := conf.plan(customer.plan)) is not None:
             merged = merged.merge(of_plan)
         else:
             doubts.append(f"Plan {customer.plan!r} is not in ALGUNA_PORTAL_PLANS.")

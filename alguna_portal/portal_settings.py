@@ -68,6 +68,8 @@ class PortalSettings:
     @classmethod
     def salvage(cls, raw: object) -> tuple[Self, list[str]]:
         """Read what can be read, and say what could not: for stored data that must not stop a click."""
+        if raw == {}:
+            return cls(), []
         if not isinstance(raw, Mapping):
             return cls(), [f"Portal settings are a mapping of sections, not {_kind(raw)}."]
         problems: list[str] = []
@@ -86,7 +88,7 @@ class PortalSettings:
     def merge(self, particular: "PortalSettings") -> "PortalSettings":
         """Lay more particular settings over these: what they set wins, what they leave unset stays."""
         merged = {name: replace(getattr(self, name), **set_fields) for name, set_fields in particular.payload().items()}
-        return replace(self, **merged)
+        return replace(self, **merged) if merged else self
 
     def read_only(self) -> "PortalSettings":
         """Turn every power (`allow_*`) off; what is shown stays as it is."""

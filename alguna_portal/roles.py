@@ -13,6 +13,7 @@ class Role(TextChoices):
 
 def role_named(name: str) -> Role:
     """Return the role of a name; raise `ValueError`, with the names there are, for any other."""
-    if name not in Role.values:
-        raise ValueError(f"There is no role “{name}”; the roles are {', '.join(Role.values)}.")
-    return Role(name)
+    try:
+        return Role(name)
+    except ValueError:
+        raise ValueError(f"There is no role “{name}”; the roles are {', '.join(Role.values)}.") from None

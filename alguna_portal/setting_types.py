@@ -156,26 +156,30 @@ def plans(read: Callable[[str, object], PortalSettings]) -> Callable[[str, objec
     """Read a mapping from plan name to portal settings, each of them by a function like `portal_settings`."""
 
     def read_all(name: str, raw: object) -> dict[str, PortalSettings]:
-        mapping = names(name, raw, "portal settings")
+        mapping = mapping_to("portal settings")(name, raw)
         return {plan: read(f"{name}[{plan!r}]", each) for plan, each in mapping.items()}
 
     return read_all
 
 
-def names(name: str, raw: object, what: str) -> Mapping[str, Any]:
-    """Read a mapping whose keys are non-empty strings."""
-    if not isinstance(raw, Mapping):
-        raise wrong(name, f"must be a mapping from a name to {what}.")
-    if not all(isinstance(key, str) and key for key in raw):
-        raise wrong(name, "has a key that is empty or not a string.")
-    return raw
+def mapping_to(what: str) -> Callable[[str, object], Mapping[str, Any]]:
+    """Read a mapping whose keys are non-empty strings, its values as they are."""
+
+    def read(name: str, raw: object) -> Mapping[str, Any]:
+        if not isinstance(raw, Mapping):
+            raise wrong(name, f"must be a mapping from a name to {what}.")
+        if not all(isinstance(key, str) and key for key in raw):
+            raise wrong(name, "has a key that is empty or not a string.")
+        return raw
+
+    return read
 
 
 def plan_ids(known: Mapping[str, object]) -> Callable[[str, object], dict[str, str]]:
     """Read a mapping from Alguna's plan ids to the plans known here."""
 
     def read(name: str, raw: object) -> dict[str, str]:
-        mapping = names(name, raw, "a plan in ALGUNA_PORTAL_PLANS")
+        mapping = mapping_to("a plan in ALGUNA_PORTAL_PLANS")(name, raw)
         return {plan_id: one_of(*known)(f"{name}[{plan_id!r}]", plan) for plan_id, plan in mapping.items()}
 
     return read

@@ -33,7 +33,7 @@ from .sandbox import customers
 from .sandbox.customers import by_alias
 from .sandbox.engine import Engine
 from .sandbox.fields import Fields
-from .sandbox.messages import JSON, Answer, ApiError, Request, new_state
+from .sandbox.messages import JSON, Answer, ApiError, Dropped, Request, new_state
 from .sessions import forget
 
 PORTAL = "https://portal.alguna.io"
@@ -107,7 +107,7 @@ class FakeAlguna(BaseAdapter):
         asked = Request(
             method=request.method or "",
             path=unquote(parts.path),
-            query=dict(parse_qsl(parts.query)),
+            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
             headers=dict(request.headers),
             body=body,
         )
@@ -117,6 +117,8 @@ class FakeAlguna(BaseAdapter):
         if self.knows_everyone and isinstance(alias, str) and by_alias(self._state, alias) is None:
             self.add_customer(alias)
         answer = self._engine.answer(asked)
+        if isinstance(answer, Dropped):
+            raise requests.ConnectionError("The fake Alguna dropped the connection.", request=request)
         self._remember(sent, alias, answer)
         raw = HTTPResponse(
             body=BytesIO(answer.body), headers=dict(answer.headers), status=answer.status, preload_content=False

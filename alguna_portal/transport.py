@@ -1,17 +1,14 @@
 """One HTTP request and its answer, bounded in time and in size. No exception of `requests` leaves it.
 
 The bound in time is a hard one. The timeouts of `requests` hold for each read alone, so a server that sends a
-byte now and then could keep a caller for ever, and a name server for half a minute. So the request runs in a
-thread of its own, and its caller leaves it behind when time is up.
+byte now and then could keep a caller for ever, and a name server for half a minute. So the request runs in
+another thread, and its caller leaves it behind when time is up.
 """
 
 import os
 from collections.abc import Mapping
-from concurrent.futures import Future
-from contextvars import copy_context
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
-from threading import Lock, Thread
+from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -20,9 +17,10 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
+from . import threads
 from .exceptions import AlgunaUnavailable, BadAnswer
 
-CONNECTIONS = 32  # kept alive per process: as many as a threaded worker commonly has threads
+CONNECTIONS = threads.IDLE  # kept alive per process
 LARGEST_BODY = 1024 * 1024  # bytes; what is asked for here never takes more than a few thousand
 CHUNK = 64 * 1024
 
@@ -54,29 +52,16 @@ def send(
     deadline = monotonic() + within
 
     def exchange() -> Answer:
-        with _connections().request(
-            method,
-            url,
-            json=json,
-            headers=headers,
-            auth=auth,
-            timeout=(min(timeout[0], within), min(timeout[1], within)),
-            allow_redirects=False,
-            stream=True,
-        ) as response:
+        session = _connections()
+        # What `session.request` does beyond this, it does for redirects and cookies, at twice the cost.
+        request = requests.Request(method, url, headers=dict(headers), json=json, auth=auth).prepare()
+        environment: Any = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
+        limits = (min(timeout[0], within), min(timeout[1], within))
+        with session.get_adapter(url).send(request, timeout=limits, **environment) as response:
             return Answer(status=response.status_code, headers=response.headers, body=_body(response, deadline))
 
-    future: Future[Answer] = Future()
-
-    def run() -> None:
-        try:
-            future.set_result(exchange())
-        except BaseException as exc:  # noqa: BLE001  (whatever it is, it is the caller's)
-            future.set_exception(exc)
-
-    Thread(target=copy_context().run, args=(run,), name="alguna_portal", daemon=True).start()
     try:
-        return future.result(within)
+        return threads.within(within, exchange)
     except TimeoutError:
         raise AlgunaUnavailable("Alguna did not answer in the time there was. Try again later.") from None
     # RequestException is an OSError. Errors of urllib3, and of the modules below, slip through requests now and then.
@@ -109,29 +94,17 @@ def _body(response: requests.Response, deadline: float) -> bytes:
     return body
 
 
-class _Session(requests.Session):
-    """A pool of connections, without the state that threads would share and without redirects."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-        self.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
-        """Follow nothing; requests would parse the address even where it must not go there."""
-        return
-
-
-_sessions: dict[int, _Session] = {}
+_sessions: dict[int, requests.Session] = {}
 _opening = Lock()
 
 
-def _connections() -> _Session:
+def _connections() -> requests.Session:
     """Return this process's one pool. A forked child opens its own, since it must not share sockets."""
     pid = os.getpid()
     with _opening:
         if pid not in _sessions:
             _sessions.clear()
-            _sessions[pid] = _Session()
+            session = _sessions[pid] = requests.Session()
+            session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+            session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
         return _sessions[pid]

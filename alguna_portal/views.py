@@ -115,7 +115,9 @@ def _is_fresh(request: HttpRequest) -> bool:
 
 def _is_prefetch(request: HttpRequest) -> bool:
     """Say whether a browser asks ahead of a click: `Sec-Purpose`, and what older ones send."""
-    purposes = (request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"))
+    # Not `request.headers`, which would read all of them first.
+    names = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ", "HTTP_X_PURPOSE")
+    purposes = [request.META[name] for name in names if name in request.META]
     return any("prefetch" in purpose or "preview" in purpose for purpose in purposes)
 
 

@@ -1,16 +1,25 @@
 """The breaker: after failures in a row nobody waits for Alguna, until one probe finds it back."""
 
 from datetime import timedelta
+from time import time
 from typing import Any
 
 import pytest
 import requests
 import time_machine
 from django.contrib.auth.models import User
+from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from pytest_django import Settings
 
-from alguna_portal.breaker import FAILURES, MEMORY_SECONDS, OPEN_SECONDS, Breaker
+from alguna_portal.breaker import (
+    FAILURES,
+    MEMORY_SECONDS,
+    OPEN_SECONDS,
+    SLOW_REQUESTS,
+    SLOW_SECONDS,
+    Breaker,
+)
 from alguna_portal.exceptions import AlgunaRefused, AlgunaUnavailable, BreakerOpen
 from alguna_portal.models import Customer
 from alguna_portal.sessions import open_session
@@ -41,7 +50,7 @@ def test_after_failures_in_a_row_no_request_is_sent(alguna: Alguna, failure: Any
         with pytest.raises(AlgunaUnavailable) as caught:
             click(alguna, failure)
         assert not isinstance(caught.value, BreakerOpen)
-    with pytest.raises(BreakerOpen, match=f"Alguna failed {FAILURES} times in a row") as refused:
+    with pytest.raises(BreakerOpen, match="Alguna failed several times in a row") as refused:
         click(alguna)
     assert len(alguna.requests) == FAILURES
     assert refused.value.retry_after is not None
@@ -133,6 +142,72 @@ def test_one_probe_goes_and_a_dead_one_is_replaced(alguna: Alguna, settings: Set
         assert refused.value.retry_after == 1
         now.shift(timedelta(seconds=11))
         Breaker().before_request()
+
+
+def test_a_probe_that_failed_does_not_bar_the_next(alguna: Alguna, settings: Settings) -> None:
+    """However long a call may take."""
+    settings.ALGUNA_PORTAL_TIME_BUDGET = 60
+    with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
+        break_it(alguna)
+        now.shift(timedelta(seconds=OPEN_SECONDS + 1))
+        with pytest.raises(AlgunaUnavailable):
+            click(alguna, 503)
+        now.shift(timedelta(seconds=OPEN_SECONDS + 1))
+        assert click(alguna)
+
+
+def test_a_long_outage_goes_on_being_probed_by_one(alguna: Alguna) -> None:
+    """Failed probes are remembered: after minutes, too, one request goes ahead, and not all."""
+    with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
+        break_it(alguna)
+        for _ in range(6):
+            now.shift(timedelta(seconds=OPEN_SECONDS + 1))
+            with pytest.raises(AlgunaUnavailable):
+                click(alguna, 503)
+        now.shift(timedelta(seconds=OPEN_SECONDS + 1))
+        Breaker().before_request()
+        with pytest.raises(BreakerOpen):
+            Breaker().before_request()
+
+
+@pytest.mark.parametrize("minutes", [-10, 10])
+def test_a_clock_that_differs_does_not_send_people_away_for_long(alguna: Alguna, minutes: int) -> None:
+    """The machine that opened the breaker may believe in another time; the wait is at most the breaker's own."""
+    with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
+        break_it(alguna)
+        breaker = Breaker()
+        caches["default"].set(breaker._open_until, time() + minutes * 60, timeout=15)
+        with pytest.raises(BreakerOpen) as refused:
+            breaker.before_request()
+    assert refused.value.retry_after == (1 if minutes < 0 else OPEN_SECONDS)
+
+
+def test_requests_that_hang_keep_others_from_hanging(alguna: Alguna) -> None:
+    """While several have been under way for long, the next click fails at once, before any timeout has passed."""
+    with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
+        hanging = [Breaker() for _ in range(SLOW_REQUESTS + 1)]
+        for breaker in hanging:
+            breaker.before_request()
+        assert click(alguna)
+        now.shift(timedelta(seconds=SLOW_SECONDS))
+        with pytest.raises(BreakerOpen, match="Alguna keeps several requests waiting") as refused:
+            click(alguna)
+        assert refused.value.retry_after == SLOW_SECONDS
+        hanging[0].after_request(None)
+        assert click(alguna)
+
+
+def test_processes_that_died_in_mid_call_are_forgotten(alguna: Alguna, settings: Settings) -> None:
+    """Their requests count as under way for no longer than a call may take."""
+    settings.ALGUNA_PORTAL_TIME_BUDGET = 10
+    with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
+        for _ in range(SLOW_REQUESTS):
+            Breaker().before_request()
+        now.shift(timedelta(seconds=9))
+        with pytest.raises(BreakerOpen):
+            click(alguna)
+        now.shift(timedelta(seconds=1))
+        assert click(alguna)
 
 
 def test_one_account_down_is_not_another_down(alguna: Alguna, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier, Event
 from time import monotonic, sleep
 from typing import Any
@@ -14,12 +14,14 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, StrangerAnswered
+from alguna_portal.flight import single_flight
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, open_session
 
 from .conftest import Alguna
 
 MANY = 12
+EPOCH = datetime(2026, 11, 21, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -138,6 +140,34 @@ def test_nobody_waits_beyond_the_budget(alguna: Alguna, settings: Settings, cust
     assert open_session(customer).url == alguna.url(2)
 
 
+def test_a_call_has_no_longer_than_its_lock() -> None:
+    """Three quarters of the budget for the one who leads; the rest is for those who wait in vain."""
+    asked: list[float] = []
+
+    def make(seconds: float) -> PortalSession:
+        asked.append(seconds)
+        raise AlgunaUnavailable("down")
+
+    with pytest.raises(AlgunaUnavailable):
+        single_flight("lock", make, budget=12)
+    caches["default"].set("lock", "another's", timeout=None)
+    with pytest.raises(AlgunaUnavailable):
+        single_flight("lock", make, budget=1)
+    leading, alone = asked
+    assert leading == 9
+    assert 0 < alone <= 1 / 8
+
+
+def test_a_lock_that_is_gone_is_not_waited_for(alguna: Alguna, settings: Settings, customer: Customer) -> None:
+    """Followers see that their leader died as soon as its lock expires, long before their own time is up."""
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+    settings.ALGUNA_PORTAL_TIME_BUDGET = 40
+    die_holding_the_lock(alguna, customer)
+    started = monotonic()
+    assert open_session(customer).url == alguna.url(2)
+    assert monotonic() - started < 15
+
+
 def test_a_lock_is_not_taken_from_its_new_owner(alguna: Alguna, settings: Settings, customer: Customer) -> None:
     """A leader that comes back late finds another's token and leaves it alone."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
@@ -168,6 +198,19 @@ def test_a_lock_that_outlived_its_leader_is_left_to_expire(
 def cache_has_lock() -> bool:
     """Say whether a lock is left."""
     return any(key.endswith(":lock") for key in caches["default"]._cache)  # type: ignore[attr-defined]
+
+
+def test_a_session_that_came_late_is_given_out_and_its_lock_left_to_expire(customer: Customer) -> None:
+    """By then the lock may be another's."""
+    session = PortalSession(id="s", customer_id="c", url="https://x", created_at=EPOCH, expires_at=EPOCH)
+
+    def late(_: float) -> PortalSession:
+        caches["default"].touch("lock", 60)
+        sleep(0.9)
+        return session
+
+    assert single_flight("lock", late, budget=1) is session
+    assert caches["default"].get("lock")
 
 
 def test_a_bug_lets_go_of_the_lock(alguna: Alguna, settings: Settings, customer: Customer) -> None:

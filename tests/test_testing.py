@@ -95,6 +95,36 @@ def test_two_fakes_share_nothing() -> None:
         assert open_session(ACME).url == second.sessions[0].url
 
 
+def test_a_request_may_fail_on_the_way() -> None:
+    """With any exception of `requests`, as often as it is told."""
+    with fake_alguna() as alguna:
+        alguna.fail(requests.ConnectionError(), times=2)
+        for _ in range(2):
+            with pytest.raises(AlgunaUnavailable, match="ConnectionError"):
+                open_session(ACME)
+        assert open_session(ACME).url == alguna.sessions[0].url
+        assert len(alguna.requests) == 3
+
+
+def test_sessions_expire_where_they_are_cached(settings: Settings) -> None:
+    """The next click makes a new one, without anybody's clock being moved."""
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+    with fake_alguna() as alguna:
+        assert open_session(ACME).url == open_session(ACME).url
+        alguna.expire_sessions()
+        assert open_session(ACME).url == alguna.sessions[1].url
+
+
+def test_a_dropped_connection_is_one(settings: Settings) -> None:
+    """The sandbox's faults, asked for by header, work at the fake, too."""
+    with fake_alguna(), pytest.raises(requests.ConnectionError):
+        requests.post(
+            f"{settings.ALGUNA_PORTAL_API_URL}/customers",
+            headers={"Authorization": f"Bearer {settings.ALGUNA_PORTAL_API_KEY}", "Alguna-Sandbox-Fault": "drop"},
+            timeout=1,
+        )
+
+
 def test_a_page_instead_of_an_answer_can_be_had() -> None:
     """As a proxy sends it."""
     with fake_alguna() as alguna:

@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(blank=True, max_length=255, verbose_name='name')),
                 ('email', models.EmailField(blank=True, max_length=254, verbose_name='billing e-mail')),
                 ('currency', models.CharField(blank=True, max_length=3, validators=[django.core.validators.RegexValidator('\\A[A-Z]{3}\\Z', 'A currency is three capital letters, as ISO 4217 has them: USD, EUR.')], verbose_name='currency')),
-                ('plan', models.CharField(blank=True, db_index=True, help_text='One of ALGUNA_PORTAL_PLANS. A plan that is not configured there allows nothing.', max_length=100, verbose_name='plan')),
+                ('plan', models.CharField(blank=True, db_index=True, help_text='Decides what the portal allows, by ALGUNA_PORTAL_PLANS. The subscription itself is in Alguna.', max_length=100, verbose_name='plan')),
                 ('portal_settings', models.JSONField(blank=True, default=dict, help_text='Laid over the settings of the plan, for this customer alone.', validators=[alguna_portal.models.validate_portal_settings], verbose_name='portal settings')),
             ],
             options={

@@ -1,0 +1,55 @@
+"""Threads to leave work to, and to leave behind: daemons, used again as long as they come back."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextvars import copy_context
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+IDLE = 32  # kept waiting per process: as many as a threaded worker commonly has threads
+
+Task = Callable[[], None]
+
+
+def within(seconds: float, function: Callable[[], T]) -> T:
+    """Return what a function returns, or raise what it raises; raise `TimeoutError` once time is up.
+
+    It then runs on, unheard, in its thread. An executor would not do: its threads are joined when Python ends.
+    """
+    future: Future[T] = Future()
+    context = copy_context()
+
+    def task() -> None:
+        try:
+            future.set_result(context.run(function))
+        except BaseException as exc:  # noqa: BLE001  (whatever it is, it is the caller's)
+            future.set_exception(exc)
+
+    _idle_worker().put(task)
+    return future.result(seconds)
+
+
+# The queues of workers that wait for a task, by process: a forked child has none of its parent's threads.
+_idle: dict[int, list["SimpleQueue[Task]"]] = {}
+
+
+def _idle_worker() -> "SimpleQueue[Task]":
+    idle = _idle.setdefault(os.getpid(), [])
+    try:
+        return idle.pop()
+    except IndexError:
+        tasks: SimpleQueue[Task] = SimpleQueue()
+        Thread(target=_work, args=(tasks, idle), name="alguna_portal", daemon=True).start()
+        return tasks
+
+
+def _work(tasks: "SimpleQueue[Task]", idle: list[Any]) -> None:
+    while True:
+        tasks.get()()
+        if len(idle) >= IDLE:
+            return
+        idle.append(tasks)

@@ -1,0 +1,37 @@
+"""The page docs/benchmarks.md: what was measured, on what, and what came out."""
+
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+
+from .figures import Figure, table
+from .machine import machine, versions
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+
+INTRO = """\
+# Benchmarks
+
+What alguna_portal costs a site, weighed against what one would otherwise use: a view written by hand, and Alguna's
+official SDK. Written by `make bench` on {day}; do not edit. `.venv/bin/python -m benchmarks clicks` runs one part
+(clicks, cold_call, startup, flight, outage, memory) and prints.
+
+Both sides of a ratio are measured in the same run and take turns, so that whatever else the machine does hits both;
+a ratio is the median of the ratios of neighbours, and times are medians. Lines without a limit are there for
+orientation.
+
+Everything happens on one machine: {machine}.
+{versions}.
+
+{table}
+
+## How it was measured
+"""
+
+
+def write(results: list[tuple[str, list[Figure]]]) -> Path:
+    """Write the page from the parts' docstrings and figures; return where it is."""
+    figures = table(chain.from_iterable(figures for _, figures in results))
+    intro = INTRO.format(day=datetime.now(UTC).date(), machine=machine(), versions=versions(), table=figures)
+    PAGE.write_text("\n".join([intro, *(f"{method.strip()}\n" for method, _ in results)]).rstrip() + "\n")
+    return PAGE

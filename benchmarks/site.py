@@ -1,0 +1,54 @@
+"""The site that is measured: Billing as alguna_portal does it and as one would write it by hand, and other pages."""
+
+from datetime import UTC, datetime, timedelta
+
+from django.contrib.auth.decorators import login_required
+from django.core.cache import cache
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.urls import include, path
+
+application = get_wsgi_application()
+
+from alguna_portal.models import Membership  # noqa: E402  (needs the apps)
+
+MARGIN = timedelta(seconds=60)
+
+
+def key_by_hand(customer_id: int, user_id: int) -> str:
+    """Name the cache entry of `billing_by_hand`."""
+    return f"portal:{customer_id}:{user_id}"
+
+
+@login_required
+def billing_by_hand(request: HttpRequest) -> HttpResponse:
+    """Do what a cached click does, and nothing else: sign-in, one query, one read of the cache, redirect."""
+    membership = Membership.objects.select_related("customer").get(user=request.user.pk)
+    kept = cache.get(key_by_hand(membership.customer.pk, membership.user_id))
+    if kept is None or kept["expires_at"] - datetime.now(UTC) <= MARGIN:
+        return HttpResponse(status=503)
+    response = HttpResponseRedirect(kept["url"])
+    response["Cache-Control"] = "no-store"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@login_required
+def signed_in(request: HttpRequest) -> HttpResponse:
+    """Do no more than sign-in takes."""
+    return HttpResponse(status=204)
+
+
+@login_required
+def ordinary(request: HttpRequest) -> HttpResponse:
+    """Show what any page of a product shows: something about the user, from the database."""
+    names = Membership.objects.filter(user=request.user.pk).values_list("customer__name", flat=True)
+    return JsonResponse({"customers": list(names)})
+
+
+urlpatterns = [
+    path("billing/", include("alguna_portal.urls")),
+    path("billing-by-hand/", billing_by_hand),
+    path("signed-in/", signed_in),
+    path("ordinary/", ordinary),
+]
