@@ -57,3 +57,4 @@ ALGUNA_PORTAL_PLANS = {
 }
 # Tests of failures are tests of the first one; those of retries say so.
 ALGUNA_PORTAL_RETRIES = 0
+ALGUNA_SANDBOX_REQUESTS_PER_SECOND = 0

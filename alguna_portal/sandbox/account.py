@@ -1,4 +1,4 @@
-"""What every new customer starts with, so that any portal has something to show."""
+"""Plans, and what every new customer starts with, so that any portal has something to show."""
 
 import secrets
 from dataclasses import dataclass
@@ -19,6 +19,22 @@ class Plan:
     amount_cents: int = 4900
 
 
+# What the hosted portal lets a customer choose from.
+PLANS = (
+    Plan(),
+    Plan(name="Growth", id="plan_growth", amount_cents=14900),
+    Plan(name="Enterprise", id="plan_enterprise", amount_cents=49900),
+)
+
+
+def price_lines(plan: Plan) -> list[JSON]:
+    """Return what a plan's price is made of."""
+    return [
+        {"description": f"{plan.name}, monthly fee", "quantity": 1, "unit_cents": plan.amount_cents},
+        {"description": "Seats, the first 5 included", "quantity": 5, "unit_cents": 0},
+    ]
+
+
 def new_payment_method(now: datetime) -> JSON:
     """Return a card that stays valid for years."""
     return {
@@ -31,10 +47,7 @@ def new_payment_method(now: datetime) -> JSON:
 
 def open_account(state: State, customer: JSON, plan: Plan, *, now: datetime) -> None:
     """Give a customer an active subscription and three invoices: one paid, one overdue, one issued."""
-    lines = [
-        {"description": f"{plan.name}, monthly fee", "quantity": 1, "unit_cents": plan.amount_cents},
-        {"description": "Seats, the first 5 included", "quantity": 5, "unit_cents": 0},
-    ]
+    lines = price_lines(plan)
     subscription_id = f"sub_{secrets.token_hex(8)}"
     state["subscriptions"][subscription_id] = {
         "id": subscription_id,

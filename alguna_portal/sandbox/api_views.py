@@ -1,19 +1,30 @@
 """The door of the API: Django's requests to the engine's, and its answers back."""
 
+from functools import partial
+
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from .conf import conf
+from .connection import cut_off
 from .debug_only import debug_only
 from .engine import Engine
-from .messages import Answer, Request, State
-from .records import reading, writing
+from .messages import Answer, Dropped, Request
+from .rate import RateLimit
+from .records import shared, writing
+
+# One for each process, as the setting's description says.
+_rate_limit = RateLimit()
 
 
+# The engine says what is one transaction; around all of it, a host's would hide the claim of an idempotency key.
+@transaction.non_atomic_requests
 @csrf_exempt
 @debug_only
-def api(request: HttpRequest, path: str) -> HttpResponse:
+def api(request: HttpRequest, path: str) -> HttpResponseBase:
     """Answer one call of the API."""
     asked = Request(
         method=request.method or "",
@@ -22,18 +33,18 @@ def api(request: HttpRequest, path: str) -> HttpResponse:
         headers=dict(request.headers),
         body=request.body,
     )
-    if asked.method in {"GET", "HEAD", "OPTIONS"}:
-        answer = _engine(request, reading()).answer(asked)
-    else:
-        with writing() as state:
-            answer = _engine(request, state).answer(asked)
-    return _response(answer)
-
-
-def _engine(request: HttpRequest, state: State) -> Engine:
     # The portal lies where this very call found the API: behind whatever host, port or proxy that was.
     mount = request.build_absolute_uri(reverse("alguna_sandbox:api", kwargs={"path": ""}))
-    return Engine(state=state, api_key=conf.api_key, portal_url=mount.rstrip("/"), session_life=conf.session_life)
+    engine = Engine(
+        state=shared(),
+        exclusive=writing,
+        api_key=conf.api_key,
+        portal_url=mount.rstrip("/"),
+        session_life=conf.session_life,
+        may_pass=partial(_rate_limit.allows, conf.requests_per_second),
+    )
+    answer = engine.answer(asked)
+    return cut_off(request) if isinstance(answer, Dropped) else _response(answer)
 
 
 def _response(answer: Answer) -> HttpResponse:

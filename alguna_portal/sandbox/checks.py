@@ -8,10 +8,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 
 from .conf import conf
+from .events import key_of
 
 
 def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:  # noqa: ARG001
-    """Report a sandbox outside development, and a brand colour that is none."""
+    """Report a sandbox outside development, and settings that cannot be used."""
     errors: list[CheckMessage] = []
     if not settings.DEBUG:
         errors.append(
@@ -29,4 +30,28 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                 id="alguna_sandbox.E002",
             )
         )
+    if not conf.has_valid_single_use:
+        errors.append(
+            Error(
+                f"ALGUNA_SANDBOX_SINGLE_USE is {conf.single_use_as_set!r}.",
+                hint='It may be "", "anywhere" or "browser".',
+                id="alguna_sandbox.E003",
+            )
+        )
+    if conf.webhook_url and not _is_secret(conf.webhook_secret):
+        errors.append(
+            Error(
+                "ALGUNA_SANDBOX_WEBHOOK_SECRET is none, so that nothing can be sent to ALGUNA_SANDBOX_WEBHOOK_URL.",
+                hint="Write whsec_ and base64, the same as the receiver has: whsec_c2FuZGJveC1zZWNyZXQ=, for example.",
+                id="alguna_sandbox.E004",
+            )
+        )
     return errors
+
+
+def _is_secret(text: str) -> bool:
+    try:
+        key_of(text)
+    except ValueError:
+        return False
+    return True

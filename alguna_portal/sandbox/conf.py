@@ -20,6 +20,34 @@ class Conf:
         return timedelta(seconds=getattr(settings, "ALGUNA_SANDBOX_SESSION_SECONDS", 3600))
 
     @property
+    def single_use(self) -> str:
+        """Return how single-use portal links are: "" (not at all), "anywhere" or "browser"; see visits.py."""
+        return self.single_use_as_set if self.has_valid_single_use else ""
+
+    @property
+    def single_use_as_set(self) -> str:
+        return str(getattr(settings, "ALGUNA_SANDBOX_SINGLE_USE", ""))
+
+    @property
+    def has_valid_single_use(self) -> bool:
+        return self.single_use_as_set in {"", "anywhere", "browser"}
+
+    @property
+    def requests_per_second(self) -> int:
+        """Return how many requests one process answers within a second; 0 is no limit."""
+        return int(getattr(settings, "ALGUNA_SANDBOX_REQUESTS_PER_SECOND", 100))
+
+    @property
+    def webhook_url(self) -> str:
+        """Return where events are posted to; "" sends none."""
+        return str(getattr(settings, "ALGUNA_SANDBOX_WEBHOOK_URL", ""))
+
+    @property
+    def webhook_secret(self) -> str:
+        """Return what events are signed with: `whsec_` and base64."""
+        return str(getattr(settings, "ALGUNA_SANDBOX_WEBHOOK_SECRET", ""))
+
+    @property
     def brand_name(self) -> str:
         return str(getattr(settings, "ALGUNA_SANDBOX_BRAND_NAME", "Alguna Sandbox"))
 

@@ -102,7 +102,8 @@ def lookup(call: Call) -> Answer:
     alias = call.request.query.get("alias")
     if not alias:
         raise ApiError(422, "alias is required.")
-    owner = by_alias(call.state, alias)
+    # An id is looked up too, says the official SDK.
+    owner = call.state["customers"].get(alias) or by_alias(call.state, alias)
     if owner is None:
         raise ApiError(404, "No customer has this alias.")
     return json_answer({"customer_id": owner["id"]})

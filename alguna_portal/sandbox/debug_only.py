@@ -5,17 +5,18 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 
 P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def debug_only(view: View[P]) -> View[P]:
     """Answer 404 unless DEBUG is on, whoever asks: nothing of the sandbox belongs on a public site."""
 
     @wraps(view)
-    def bolted(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def bolted(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not settings.DEBUG:
             raise Http404
         return view(request, *args, **kwargs)

@@ -1,19 +1,21 @@
 """How Alguna's API behaves: a request in, an answer out; the state in plain mappings, the clock handed in.
 
-Here stand the steps that every request takes: the gateway, the version, the route, idempotency. What an
-endpoint does stands in the module of its noun. Nothing here or there imports Django, so the engine serves an
-HTTP server and a fake under an HTTP library alike.
+Here stand the steps that every request takes: the gateway, the rate limit, the weather, the version, the route,
+idempotency. What an endpoint does stands in the module of its noun. Nothing here or there imports Django, so the
+engine serves an HTTP server and a fake under an HTTP library alike.
 """
 
 import hmac
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from . import customers, sessions, subscriptions
+from . import customers, earlier_api, faults, sessions, subscriptions, weather
+from .faults import Fault, unauthenticated
 from .idempotency import is_transient, run_once
-from .messages import Answer, ApiError, Call, Endpoint, Request, State, json_answer
+from .messages import Answer, ApiError, Call, Endpoint, Exclusive, Request, State, one_at_a_time
 
 API_VERSION = "2026-04-01"
 
@@ -25,7 +27,10 @@ ROUTES: tuple[tuple[str, Mapping[str, Endpoint]], ...] = (
     # An alias may hold slashes, and a server may have decoded them before we see the path.
     ("/customers/(?P<ident>.+)", {"GET": customers.read, "PATCH": customers.update}),
     ("/subscriptions", {"GET": subscriptions.search}),
+    (earlier_api.PATH, {"POST": earlier_api.create}),
 )
+# What is older than the version header.
+UNDATED = frozenset({earlier_api.PATH})
 
 
 def utc_now() -> datetime:
@@ -38,11 +43,18 @@ def no_fault(request: Request) -> Answer | None:  # noqa: ARG001
     return None
 
 
+def no_limit() -> bool:
+    """Let any number of requests pass."""
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Engine:
     """Alguna, for one state and one API key.
 
-    `fault` is asked before an endpoint runs; an answer that it returns stands instead: an outage, say.
+    What changes the state does so within `exclusive`, and nothing that takes long does. `sleep` waits out the
+    weather's latency. `fault` is for who scripts failures in code: it is asked where an endpoint would run, with
+    the idempotency key claimed, and an answer that it returns stands instead.
     """
 
     state: State
@@ -51,16 +63,19 @@ class Engine:
     clock: Callable[[], datetime] = utc_now
     session_life: timedelta = timedelta(hours=1)
     fault: Callable[[Request], Answer | None] = no_fault
+    exclusive: Exclusive = one_at_a_time
+    may_pass: Callable[[], bool] = no_limit
+    sleep: Callable[[float], None] = time.sleep
 
     def answer(self, request: Request) -> Answer:
         """Answer a request as Alguna would; whatever the client did wrong is an answer too."""
         if not self._is_authentic(request):
-            message = "A valid API key is required: Authorization: Bearer <key_id>.<key_secret>"
-            return json_answer({"code": "unauthenticated", "message": message}, status=401)
+            return unauthenticated("A valid API key is required: Authorization: Bearer <key_id>.<key_secret>")
         try:
-            return self._routed(request)
+            answer = self._answer(request)
         except ApiError as problem:
-            return problem.answer()
+            answer = problem.answer()
+        return answer.with_headers(Transient_Error="true") if is_transient(answer) else answer
 
     def _is_authentic(self, request: Request) -> bool:
         scheme, _, key = (request.header("Authorization") or "").partition(" ")
@@ -70,8 +85,31 @@ class Engine:
             and hmac.compare_digest(key.strip().encode(), self.api_key.encode())
         )
 
-    def _routed(self, request: Request) -> Answer:
-        if request.header("Alguna-Version") != API_VERSION:
+    def _answer(self, request: Request) -> Answer:
+        if not self.may_pass():
+            raise ApiError(429, "Too many requests in this second.", headers={"Retry-After": "1"})
+        fault = self._fault(request)
+        # Before any key is claimed: else what the weather refused would be replayed when the sky is clear.
+        if (failure := fault.answer()) is not None:
+            self._wait(fault)
+            return failure
+        return self._routed(request, fault)
+
+    def _fault(self, request: Request) -> Fault:
+        text = request.header(faults.HEADER)
+        if text is None:
+            return weather.meet(self.state, self.exclusive)
+        try:
+            return faults.read(text, for_one_request=True)
+        except faults.UnreadableFault as error:
+            raise ApiError(422, f"{faults.HEADER}: {error}") from error
+
+    def _wait(self, fault: Fault) -> None:
+        if fault.latency:
+            self.sleep(fault.latency)
+
+    def _routed(self, request: Request, fault: Fault) -> Answer:
+        if request.path not in UNDATED and request.header("Alguna-Version") != API_VERSION:
             detail = f"The header Alguna-Version must be {API_VERSION}."
             raise ApiError(400, detail, title="Invalid API version")
         if "\0" in request.path or any("\0" in value for value in request.query.values()):
@@ -84,18 +122,24 @@ class Engine:
             ident=ident,
             now=now,
             portal_url=self.portal_url,
-            session_life=self.session_life,
+            session_life=self._session_life(),
         )
-        return run_once(self.state, request, lambda: self._run(endpoint, call), now=now)
 
-    def _run(self, endpoint: Endpoint, call: Call) -> Answer:
-        answer = self.fault(call.request)
-        if answer is None:
+        def before() -> Answer | None:
+            self._wait(fault)
+            return self.fault(request)
+
+        def run() -> Answer:
             try:
-                answer = endpoint(call)
+                return endpoint(call)
             except ApiError as problem:
-                answer = problem.answer()
-        return answer.with_headers(Transient_Error="true") if is_transient(answer) else answer
+                return problem.answer()
+
+        return run_once(self.state, request, before=before, run=run, now=now, exclusive=self.exclusive)
+
+    def _session_life(self) -> timedelta:
+        seconds = weather.current(self.state).session_seconds
+        return self.session_life if seconds is None else timedelta(seconds=seconds)
 
 
 def _route(request: Request) -> tuple[Endpoint, str]:

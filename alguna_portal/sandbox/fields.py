@@ -120,10 +120,8 @@ class Fields:
         return Fields(value, f"{self.where}{name}.")
 
     def inners(self, name: str) -> list["Fields"]:
-        """Return the fields of each object in a list, empty where it is absent or `null`."""
-        value = self.data.get(name)
-        if value is None:
-            return []
+        """Return the fields of each object in a list, empty where it is absent."""
+        value = self.data.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
             raise self.wrong(name, "must be a list of objects")
         return [Fields(item, f"{self.where}{name}[{index}].") for index, item in enumerate(value)]

@@ -1,56 +1,88 @@
 """Idempotency keys: the same request runs once in 24 hours, however often it is sent.
 
-A key is claimed before its request runs and settled afterwards. What failed for a passing reason, or fell
-over, gives its key back. A door that lets one writer in at a time, as the HTTP door does, makes a second
-request wait and get the replay; threads that share dicts meet the claim and get the 409.
+A key is claimed, its request runs, its answer is settled. The claim is written by itself, so that who comes
+meanwhile gets a 409 and does not wait; run and settlement are written together, so that there is never one
+without the other. What failed for a passing reason, or fell over, gives its key back. A process that dies in
+between leaves a claim, which counts for a minute; who slept for longer than that finds the key taken over, and
+does not run any more.
 """
 
 import hashlib
 import json
-import threading
+import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from .messages import JSON, Answer, ApiError, Request, State, timestamp
+from .messages import JSON, Answer, ApiError, Exclusive, Request, State, timestamp
 
 LONGEST_KEY = 255
 MEMORY = timedelta(hours=24)
+LONGEST_RUN = timedelta(seconds=60)
 TITLE = "Idempotency error"
 
-_claiming = threading.Lock()
 
+def run_once(
+    state: State,
+    request: Request,
+    *,
+    before: Callable[[], Answer | None],
+    run: Callable[[], Answer],
+    now: datetime,
+    exclusive: Exclusive,
+) -> Answer:
+    """Return the answer of this request's first run, which is now if its key is new or it has none.
 
-def run_once(state: State, request: Request, run: Callable[[], Answer], *, now: datetime) -> Answer:
-    """Return the answer of this request's first run, which is now if its key is new or it has none."""
+    `before` may take its time and answer in the place of `run`, which alone changes the state.
+    """
     key = request.header("Idempotency-Key")
-    if not key or request.method not in {"POST", "PATCH", "DELETE"}:
-        return run()
+    if request.method not in {"POST", "PATCH", "DELETE"}:
+        return before() or run()
+    if not key:
+        answer = before()
+        with exclusive():
+            return answer or run()
     if len(key) > LONGEST_KEY:
         raise ApiError(400, f"Idempotency-Key is longer than {LONGEST_KEY} characters.", title=TITLE)
-    claim: JSON = {"request": _fingerprint(request), "claimed_at": timestamp(now), "answer": None}
-    with _claiming:
+    claim: JSON = {
+        "request": _fingerprint(request),
+        "claimed_at": timestamp(now),
+        "claimed_by": secrets.token_hex(8),
+        "answer": None,
+    }
+    with exclusive():
         earlier = state["idempotency"].get(key)
-        if earlier is None or now - datetime.fromisoformat(earlier["claimed_at"]) >= MEMORY:
+        if earlier is None or _is_over(earlier, now=now):
             earlier = None
             state["idempotency"][key] = claim
     if earlier is not None:
         return _replay(earlier, claim, key)
     try:
-        answer = run()
+        answer = before()
+        with exclusive():
+            other = state["idempotency"].get(key)
+            if other not in (None, claim):
+                return _replay(other, claim, key)
+            answer = answer or run()
+            # A replay must give a session's URL again, so here alone it is kept as it is.
+            state["idempotency"][key] = {**claim, "answer": _packed(answer)}
+            if is_transient(answer):
+                del state["idempotency"][key]
     except BaseException:
-        del state["idempotency"][key]
+        with exclusive():
+            if state["idempotency"].get(key) == claim:
+                del state["idempotency"][key]
         raise
-    if is_transient(answer):
-        del state["idempotency"][key]
-    else:
-        # A replay must give a session's URL again, so here alone it is kept as it is.
-        state["idempotency"][key] = {**claim, "answer": _packed(answer)}
     return answer.with_headers(Idempotency_Key=key, Idempotent_Replayed="false")
 
 
 def is_transient(answer: Answer) -> bool:
     """Tell whether the same request may succeed later, so that nothing of it is remembered."""
     return answer.status >= 500 or answer.status == 429
+
+
+def _is_over(earlier: JSON, *, now: datetime) -> bool:
+    lasts = LONGEST_RUN if earlier["answer"] is None else MEMORY
+    return now - datetime.fromisoformat(earlier["claimed_at"]) >= lasts
 
 
 def _replay(earlier: JSON, claim: JSON, key: str) -> Answer:

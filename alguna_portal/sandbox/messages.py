@@ -1,7 +1,9 @@
 """What the parts of the sandbox say to each other: requests, answers, problems and the shape of the state."""
 
 import json
+import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +12,17 @@ JSON = dict[str, Any]
 # A record read from the state must be assigned back once it is changed: in one of the two doors it is a copy.
 State = Mapping[str, MutableMapping[str, JSON]]
 
-COLLECTIONS = ("aliases", "customers", "idempotency", "invoices", "sessions", "subscriptions")
+# What is done within happens as a whole, and nobody else's in between.
+Exclusive = Callable[[], AbstractContextManager[object]]
+
+COLLECTIONS = ("aliases", "customers", "idempotency", "invoices", "sessions", "subscriptions", "weather")
+
+_lock = threading.RLock()
+
+
+def one_at_a_time() -> AbstractContextManager[object]:
+    """Let one thread of this process in: enough for a state that lives in dicts."""
+    return _lock
 
 
 def new_state() -> dict[str, MutableMapping[str, JSON]]:
@@ -53,6 +65,13 @@ class Answer:
         return Answer(status=self.status, headers={**self.headers, **more}, body=self.body)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Dropped(Answer):
+    """No answer at all: the connection is closed, or whatever comes closest to that at a door."""
+
+    status: int = 0
+
+
 def json_answer(data: JSON, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Return an answer whose body is JSON."""
     content = {"Content-Type": "application/json", **(headers or {})}
@@ -75,6 +94,14 @@ class ApiError(Exception):
         if self.title:
             data |= {"title": self.title, "type": "about:blank"}
         return json_answer(data, status=self.status, headers=self.headers)
+
+
+class InvalidForm(Exception):
+    """What a person wrote cannot be taken; `errors` says why, by field, to that person."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__(", ".join(errors))
+        self.errors = errors
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,3 +16,13 @@ class Record(models.Model):
     def __str__(self) -> str:
         # No key: it may be an alias or an idempotency key, and those are the customers' matter.
         return f"{self.collection} record {self.pk}"
+
+
+class Weather(Record):
+    """What the admin calls the page where the sandbox's bad days are chosen; it has no rows of its own."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ()
+        verbose_name = "weather"
+        verbose_name_plural = "weather"

@@ -1,10 +1,14 @@
 """What the hosted portal shows and does under one session's settings, and what it refuses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import sessions, subscriptions
-from .messages import JSON, State
+from . import company, sessions, subscriptions
+from .account import PLANS, Plan
+from .cards import read_card
+from .events import of_subscription
+from .messages import JSON, State, timestamp
 
 
 class RefusedError(Exception):
@@ -57,8 +61,20 @@ class Portal:
         return self.shows_plan and self._set("plan_overview_settings", "allow_subscription_cancel")
 
     @property
+    def may_change_plan(self) -> bool:
+        return self.shows_plan and self._set("plan_overview_settings", "allow_self_serve_change")
+
+    @property
     def may_edit_auto_pay(self) -> bool:
         return self.shows_billing and self._set("billing_details_settings", "allow_autopay_edit")
+
+    @property
+    def may_edit_payment_method(self) -> bool:
+        return self.shows_billing and self._set("billing_details_settings", "allow_payment_method_edit")
+
+    @property
+    def may_edit_account(self) -> bool:
+        return self.shows_billing and self._set("billing_details_settings", "allow_account_edit")
 
     @property
     def subscriptions(self) -> list[JSON]:
@@ -73,27 +89,76 @@ class Portal:
 
     def invoice(self, invoice_id: str) -> JSON:
         """Return one of the customer's invoices, where the session shows them."""
-        if not self.shows_invoices:
-            raise RefusedError
+        _require(self.shows_invoices)
         return _only(invoice_id, self.invoices)
 
     def cancelable(self, subscription_id: str) -> JSON:
         """Return one of the customer's subscriptions, where the session allows to cancel it."""
-        if not self.may_cancel:
-            raise RefusedError
+        _require(self.may_cancel)
         return _only(subscription_id, self.subscriptions)
 
-    def cancel(self, subscription_id: str) -> None:
-        """Cancel a subscription; one that is canceled already stays so."""
+    def cancel(self, subscription_id: str) -> JSON | None:
+        """Cancel a subscription and return the event; None for one that is canceled already, which stays so."""
         subscription = self.cancelable(subscription_id)
-        if subscription["status"] != "canceled":
-            subscriptions.cancel(self.state, subscription, now=self.now)
+        if subscription["status"] == "canceled":
+            return None
+        ended = subscriptions.cancel(self.state, subscription, now=self.now)
+        return of_subscription("canceled", ended, now=self.now)
+
+    def changeable(self, subscription_id: str) -> JSON:
+        """Return one of the customer's subscriptions, where the session allows to change its plan."""
+        _require(self.may_change_plan)
+        return _only(subscription_id, self.subscriptions)
+
+    def offers(self, subscription: JSON) -> list[Plan]:
+        """Return the plans that a subscription can be moved to."""
+        return [plan for plan in PLANS if plan.id != subscription["plan_id"]]
+
+    def offered(self, subscription: JSON, plan_id: str) -> Plan:
+        """Return one of these plans; raise NotFoundError where it is none."""
+        for plan in self.offers(subscription):
+            if plan.id == plan_id:
+                return plan
+        raise NotFoundError
+
+    def change_plan(self, subscription_id: str, plan_id: str) -> JSON | None:
+        """Move a subscription to a plan and return the event; None where it is there already."""
+        subscription = self.changeable(subscription_id)
+        _require(subscription["status"] != "canceled")
+        if subscription["plan_id"] == plan_id:
+            return None
+        plan = self.offered(subscription, plan_id)
+        changed = subscriptions.change_plan(self.state, subscription, plan, now=self.now)
+        return of_subscription("updated", changed, now=self.now)
 
     def set_auto_pay(self, *, on: bool) -> None:
         """Turn auto-pay on or off, where the session allows it."""
-        if not self.may_edit_auto_pay:
-            raise RefusedError
-        self.state["customers"][self.customer["id"]] = {**self.customer, "auto_pay": on}
+        _require(self.may_edit_auto_pay)
+        self._change({"auto_pay": on})
+
+    def payment_methods(self) -> list[JSON]:
+        """Return the cards on file, where the session allows to replace them."""
+        _require(self.may_edit_payment_method)
+        methods: list[JSON] = self.customer["payment_methods"]
+        return methods
+
+    def replace_card(self, form: Mapping[str, str]) -> None:
+        """Put the form's card in the place of those on file, where the session allows it; raise InvalidForm."""
+        _require(self.may_edit_payment_method)
+        self._change({"payment_methods": [read_card(form, now=self.now)]})
+
+    def company_details(self) -> dict[str, str]:
+        """Return what can be edited of the company, where the session allows it."""
+        _require(self.may_edit_account)
+        return company.details(self.customer)
+
+    def edit_company(self, form: Mapping[str, str]) -> None:
+        """Change the company's details, where the session allows it; raise InvalidForm."""
+        _require(self.may_edit_account)
+        self._change({**company.read_details(form, self.customer), "updated_at": timestamp(self.now)})
+
+    def _change(self, changed: JSON) -> None:
+        self.state["customers"][self.customer["id"]] = {**self.customer, **changed}
 
     def _set(self, section: str, name: str) -> bool:
         return bool(self.settings.get(section, {}).get(name, True))
@@ -108,6 +173,11 @@ def open_portal(state: State, token: str, *, now: datetime) -> Portal:
         raise ExpiredError
     customer = state["customers"][session["customer_id"]]
     return Portal(state=state, customer=customer, settings=session["settings"], now=now)
+
+
+def _require(allowed: bool) -> None:  # noqa: FBT001
+    if not allowed:
+        raise RefusedError
 
 
 def _only(ident: str, records: list[JSON]) -> JSON:

@@ -1,58 +1,31 @@
-"""The pages of the hosted portal; what they may show and do is portal.py's to say."""
-
-from functools import wraps
+"""The pages of the hosted portal that show, and its two switches; what they may is portal.py's to say."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from .announcing import announce
 from .brand import stylesheet
 from .conf import conf
-from .debug_only import P, View, debug_only
-from .engine import utc_now
-from .messages import JSON
+from .debug_only import debug_only
 from .pdf import invoice_document
-from .portal import NotFoundError, RefusedError, open_portal
+from .portal import NotFoundError
+from .portal_pages import back, enter, home, land, overview_page, page, portal_page
 from .records import reading, writing
-
-NOTICES = {
-    "canceled": "Your subscription has been canceled.",
-    "auto-pay-on": "Auto-pay is on. Your card will be charged when an invoice is due.",
-    "auto-pay-off": "Auto-pay is off. Please pay your invoices yourself.",
-}
-
-
-def portal_page(view: View[P]) -> View[P]:
-    """Turn what the portal refuses into a page, and keep every page out of caches and referrers."""
-
-    protected = csrf_protect(view)
-
-    # Exempt outside, protected inside: so the check comes after the bolt, and its own page gets our headers.
-    @csrf_exempt
-    @debug_only
-    @wraps(view)
-    def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        try:
-            response = protected(request, *args, **kwargs)
-        except RefusedError as refusal:
-            context = {"title": refusal.title, "text": refusal.text}
-            response = _page(request, "problem", context, status=refusal.status)
-        # The address is the credential.
-        response["Cache-Control"] = "no-store"
-        response["Referrer-Policy"] = "no-referrer"
-        return response
-
-    return page
 
 
 @portal_page
 @require_safe
 def overview(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the sections that the session shows."""
-    portal = open_portal(reading(), token, now=utc_now())
-    notice = NOTICES.get(request.GET.get("notice", ""))
-    return _page(request, "portal", {"portal": portal, "token": token, "notice": notice})
+    """Show the sections that the session shows to who comes with its link."""
+    return land(request, token)
+
+
+@portal_page
+@require_safe
+def overview_again(request: HttpRequest, token: str) -> HttpResponse:
+    """Show them to who has landed."""
+    return overview_page(request, token)
 
 
 @portal_page
@@ -61,13 +34,13 @@ def cancel(request: HttpRequest, token: str, subscription_id: str) -> HttpRespon
     """Ask whether to cancel a subscription; on POST, cancel it."""
     if request.method == "POST":
         with writing() as state:
-            open_portal(state, token, now=utc_now()).cancel(subscription_id)
-        return _back(token, "canceled")
-    portal = open_portal(reading(), token, now=utc_now())
+            announce(enter(request, state, token).cancel(subscription_id))
+        return back(token, "canceled")
+    portal = enter(request, reading(), token)
     subscription = portal.cancelable(subscription_id)
     if subscription["status"] == "canceled":
-        return redirect("alguna_sandbox:portal", token)
-    return _page(request, "cancel", {"portal": portal, "token": token, "subscription": subscription})
+        return redirect(home(token))
+    return page(request, "cancel", token, {"subscription": subscription})
 
 
 @portal_page
@@ -76,24 +49,24 @@ def auto_pay(request: HttpRequest, token: str) -> HttpResponse:
     """Turn auto-pay on or off as the button said, so that a double click does it once."""
     on = request.POST.get("auto_pay") == "on"
     with writing() as state:
-        open_portal(state, token, now=utc_now()).set_auto_pay(on=on)
-    return _back(token, "auto-pay-on" if on else "auto-pay-off")
+        enter(request, state, token).set_auto_pay(on=on)
+    return back(token, "auto-pay-on" if on else "auto-pay-off")
 
 
 @portal_page
 @require_safe
 def invoice(request: HttpRequest, token: str, invoice_id: str) -> HttpResponse:
     """Show one invoice."""
-    portal = open_portal(reading(), token, now=utc_now())
+    portal = enter(request, reading(), token)
     shown = portal.invoice(invoice_id)
-    return _page(request, "invoice", {"portal": portal, "token": token, "invoice": shown})
+    return page(request, "invoice", token, {"portal": portal, "invoice": shown})
 
 
 @portal_page
 @require_safe
 def invoice_pdf(request: HttpRequest, token: str, invoice_id: str) -> HttpResponse:
     """Hand out one invoice as a PDF; 501 with the remedy where reportlab is missing."""
-    portal = open_portal(reading(), token, now=utc_now())
+    portal = enter(request, reading(), token)
     shown = portal.invoice(invoice_id)
     try:
         document = invoice_document(shown, portal.customer, brand_name=conf.brand_name, brand_color=conf.brand_color)
@@ -103,7 +76,7 @@ def invoice_pdf(request: HttpRequest, token: str, invoice_id: str) -> HttpRespon
             "text": "Install it beside the sandbox:",
             "command": 'pip install "alguna_portal[sandbox]"',
         }
-        return _page(request, "problem", context, status=501)
+        return page(request, "problem", token, context, status=501)
     name = f"{shown['number']}.pdf"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return HttpResponse(document, content_type="application/pdf", headers=headers)
@@ -121,14 +94,3 @@ def brand(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
     """Give the brand's colours as a stylesheet."""
     headers = {"Cache-Control": "no-cache"}
     return HttpResponse(stylesheet(conf.brand_color), content_type="text/css", headers=headers)
-
-
-def _page(request: HttpRequest, name: str, context: JSON, *, status: int = 200) -> HttpResponse:
-    brand = {"brand_name": conf.brand_name, "logo_url": conf.logo_url}
-    return render(request, f"alguna_sandbox/{name}.html", {**brand, **context}, status=status)
-
-
-def _back(token: str, notice: str) -> HttpResponse:
-    response = redirect("alguna_sandbox:portal", token)
-    response["Location"] += f"?notice={notice}"
-    return response

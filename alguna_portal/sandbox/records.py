@@ -66,14 +66,18 @@ def reading() -> State:
     return _state(router.db_for_read(Record))
 
 
+def shared() -> State:
+    """Return the state as its writers see it; who changes it does so within `writing()`."""
+    return _state(router.db_for_write(Record))
+
+
 @contextmanager
 def writing() -> Iterator[State]:
     """Give the state to one writer at a time, in a transaction.
 
     Every writer first passes one row. On PostgreSQL its lock is what the next one waits for; on SQLite the
     write itself takes the database's lock, before anything was read that could be stale, so that waiting ends
-    well and not in "database is locked". So a second request with the same idempotency key finds the first
-    one's answer.
+    well and not in "database is locked". So nothing that takes long belongs within.
     """
     using = router.db_for_write(Record)
     with transaction.atomic(using=using):

@@ -26,7 +26,12 @@ def create(call: Call) -> Answer:
     # Strict on the top level too: a misspelt section would be dropped and the portal left wide open.
     fields.only({"customer_id", "customer_alias", *SECTIONS})
     settings = _settings(fields)
-    customer = _customer(call.state, fields)
+    customer = named_customer(call.state, fields, "customer_id", "customer_alias")
+    return json_answer(make(call, customer, settings))
+
+
+def make(call: Call, customer: JSON, settings: JSON) -> JSON:
+    """Make a session; return what the dated API tells of it. The settings are in that API's names."""
     token = secrets.token_urlsafe(24)
     session: JSON = {
         "id": secrets.token_urlsafe(6),
@@ -35,7 +40,22 @@ def create(call: Call) -> Answer:
         "expires_at": timestamp(call.now + call.session_life),
     }
     call.state["sessions"][_digest(token)] = {**session, "settings": settings}
-    return json_answer({**session, "url": f"{call.portal_url}/hs/{token}"})
+    return {**session, "url": f"{call.portal_url}/hs/{token}"}
+
+
+def named_customer(state: State, fields: Fields, id_field: str, alias_field: str) -> JSON:
+    """Return the customer that a request names by id or else by alias; raise 422 or 404."""
+    customer_id = fields.text_or_none(id_field)
+    alias = fields.text_or_none(alias_field)
+    if customer_id is not None:
+        customer = state["customers"].get(customer_id)
+    elif alias is not None:
+        customer = by_alias(state, alias)
+    else:
+        raise ApiError(422, f"Either {id_field} or {alias_field} is required.")
+    if customer is None:
+        raise ApiError(404, "No such customer.")
+    return customer
 
 
 def by_token(state: State, token: str) -> JSON | None:
@@ -48,23 +68,20 @@ def has_expired(session: JSON, *, now: datetime) -> bool:
     return now >= datetime.fromisoformat(session["expires_at"])
 
 
+def opened_by(state: State, token: str) -> str | None:
+    """Return the browser that opened a session's link, None where nobody did while that was counted."""
+    opened: str | None = state["sessions"][_digest(token)].get("opened_by")
+    return opened
+
+
+def set_opened_by(state: State, token: str, browser: str) -> None:
+    """Remember the browser that opened a session's link."""
+    state["sessions"][_digest(token)] = {**state["sessions"][_digest(token)], "opened_by": browser}
+
+
 def _digest(token: str) -> str:
     # The token alone opens a portal, so the state keeps only what proves it.
     return hashlib.sha256(token.encode()).hexdigest()
-
-
-def _customer(state: State, fields: Fields) -> JSON:
-    customer_id = fields.text_or_none("customer_id")
-    alias = fields.text_or_none("customer_alias")
-    if customer_id is not None:
-        customer = state["customers"].get(customer_id)
-    elif alias is not None:
-        customer = by_alias(state, alias)
-    else:
-        raise ApiError(422, "Either customer_id or customer_alias is required.")
-    if customer is None:
-        raise ApiError(404, "No such customer.")
-    return customer
 
 
 def _settings(fields: Fields) -> JSON:

@@ -1,7 +1,8 @@
-"""Subscriptions: listing and cancelling them."""
+"""Subscriptions: listing, changing and cancelling them."""
 
 from datetime import datetime
 
+from .account import Plan, price_lines
 from .messages import JSON, Answer, Call, State, timestamp
 from .pagination import page
 
@@ -16,18 +17,32 @@ def search(call: Call) -> Answer:
     """Answer GET /subscriptions."""
     query = call.request.query
     found = list(call.state["subscriptions"].values())
-    for name in ("customer_id", "status"):
-        if (wanted := query.get(name)) is not None:
-            found = [subscription for subscription in found if subscription[name] == wanted]
+    if (customer_id := query.get("customer_id")) is not None:
+        found = [subscription for subscription in found if subscription["customer_id"] == customer_id]
+    if (statuses := query.get("status")) is not None:
+        # Several may be given, with commas between them; the official SDK does.
+        found = [subscription for subscription in found if subscription["status"] in statuses.split(",")]
     return page(found, query)
 
 
-def cancel(state: State, subscription: JSON, *, now: datetime) -> None:
-    """End a subscription at once; it is charged no more."""
-    state["subscriptions"][subscription["id"]] = {
-        **subscription,
-        "status": "canceled",
-        "next_charge_cents": None,
-        "next_charge_on": None,
-        "updated_at": timestamp(now),
+def cancel(state: State, subscription: JSON, *, now: datetime) -> JSON:
+    """End a subscription at once; it is charged no more. Return it as it is then."""
+    changed = {"status": "canceled", "next_charge_cents": None, "next_charge_on": None}
+    return _changed(state, subscription, changed, now=now)
+
+
+def change_plan(state: State, subscription: JSON, plan: Plan, *, now: datetime) -> JSON:
+    """Move a subscription to another plan from now on. Return it as it is then."""
+    changed = {
+        "name": plan.name,
+        "plan_id": plan.id,
+        "lines": price_lines(plan),
+        "next_charge_cents": plan.amount_cents,
     }
+    return _changed(state, subscription, changed, now=now)
+
+
+def _changed(state: State, subscription: JSON, changed: JSON, *, now: datetime) -> JSON:
+    subscription = {**subscription, **changed, "updated_at": timestamp(now)}
+    state["subscriptions"][subscription["id"]] = subscription
+    return subscription

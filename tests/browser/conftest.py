@@ -20,7 +20,8 @@ SCREENSHOTS = ROOT / ".screenshots"
 START_SECONDS = 120
 
 
-@pytest.fixture(scope="session")
+# For one module: while Playwright is there, its event loop runs, and no other may in this process.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium as the system has it; without it the walks are skipped, and in CI they fail."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -33,8 +33,8 @@ def test_a_new_customer_comes_back_whole(alguna: Alguna) -> None:
 
 
 def test_only_a_name_and_a_currency_are_required(alguna: Alguna) -> None:
-    """Null aliases and contacts count as none, unknown keys are passed over."""
-    customer = alguna.customer(aliases=None, contacts=None, billing_address={}, colour="red")
+    """Null aliases count as none, unknown keys are passed over."""
+    customer = alguna.customer(aliases=None, billing_address={}, colour="red")
     assert (customer["aliases"], customer["contacts"], customer["billing_address"]) == ([], [], {})
     assert "colour" not in customer
     assert "billing_address" not in alguna.customer()

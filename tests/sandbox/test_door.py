@@ -1,9 +1,6 @@
 """The HTTP door: the engine behind Django, its state in a table."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,18 +110,3 @@ def test_a_record_does_not_tell_its_key(door: Door) -> None:
     """Keys are aliases and the like, and may end in a log."""
     record = Record(collection="aliases", key="secret alias", data={}, pk=7)
     assert str(record) == "aliases record 7"
-
-
-def test_requests_at_the_same_time_run_once(tmp_path: Path) -> None:
-    """Eight threads on one SQLite file with one key make one customer, and each gets that one."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.sandbox.race", str(tmp_path / "race.sqlite3")],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
-    assert done.returncode == 0, done.stderr
-    outcome = json.loads(done.stdout)
-    assert outcome == {"statuses": [200], "first_runs": 1, "ids_of_equal_requests": 1, "customers": 9}

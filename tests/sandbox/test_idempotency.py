@@ -1,6 +1,8 @@
 """Idempotency keys: the same request runs once."""
 
+import json
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -115,6 +117,57 @@ def test_a_key_whose_first_request_still_runs_is_a_conflict_to_retry(alguna: Alg
     assert int(meanwhile.headers["Retry-After"]) > 0
     assert alguna.engine.answer(request).headers["Idempotent-Replayed"] == "true"
     assert len(alguna.state["customers"]) == 1
+
+
+def test_a_process_that_died_holds_its_key_for_a_minute(alguna: Alguna) -> None:
+    """Its claim is the same conflict first, and then as good as none."""
+    alguna.ask("POST", "/customers", ACME, key="k")
+    alguna.state["idempotency"]["k"]["answer"] = None  # what a process leaves that is killed on the way
+    alguna.clock.move(seconds=59)
+    read(alguna.ask("POST", "/customers", ACME, key="k"), status=409)
+    alguna.clock.move(seconds=1)
+    assert alguna.ask("POST", "/customers", ACME, key="k").headers["Idempotent-Replayed"] == "false"
+
+
+@pytest.mark.parametrize(("status", "replayed", "customers"), [(200, "true", 1), (503, "false", 1)])
+def test_who_wakes_after_a_minute_does_not_run_again(
+    alguna: Alguna, status: int, replayed: str, customers: int
+) -> None:
+    """Another took the key over: its answer is given, or, where it ran into an outage, the first one runs."""
+
+    def oversleep(seconds: float) -> None:
+        alguna.clock.move(seconds=61)
+        if status != 200:
+            alguna.outages.append(Answer(status=status))
+        assert alguna.ask("POST", "/customers", ACME, key="k").status == status
+
+    slow = replace(alguna.engine, sleep=oversleep)
+    answer = slow.answer(
+        Request(
+            method="POST",
+            path="/customers",
+            headers={**HEADERS, "Idempotency-Key": "k", "Alguna-Sandbox-Fault": "latency=61"},
+            body=json.dumps(ACME).encode(),
+        )
+    )
+    assert (answer.status, answer.headers["Idempotent-Replayed"]) == (200, replayed)
+    assert len(alguna.state["customers"]) == customers
+
+
+def test_who_falls_over_too_late_leaves_the_key_alone(alguna: Alguna) -> None:
+    """By then it is another's."""
+
+    def oversleep(seconds: float) -> None:
+        alguna.clock.move(seconds=61)
+        alguna.ask("POST", "/customers", ACME, key="k")
+        raise RuntimeError
+
+    slow = replace(alguna.engine, sleep=oversleep)
+    headers = {**HEADERS, "Idempotency-Key": "k", "Alguna-Sandbox-Fault": "latency=61"}
+    request = Request(method="POST", path="/customers", headers=headers, body=json.dumps(ACME).encode())
+    with pytest.raises(RuntimeError):
+        slow.answer(request)
+    assert alguna.ask("POST", "/customers", ACME, key="k").headers["Idempotent-Replayed"] == "true"
 
 
 def test_a_key_may_have_255_characters_and_no_more(alguna: Alguna) -> None:

@@ -19,18 +19,32 @@ def test_the_server_refuses_what_the_session_does_not_allow(door: Door) -> None:
     open_path = door.portal(customer)
     page = door.client.get(open_path)
     cancel = link(page, "/cancel").removeprefix(open_path)
+    plan = link(page, "/plan").removeprefix(open_path)
     invoice = link(page, r"/invoices/\w+").removeprefix(open_path)
     path = door.portal(
         customer,
-        plan_overview_settings={"allow_subscription_cancel": False},
+        plan_overview_settings={"allow_subscription_cancel": False, "allow_self_serve_change": False},
         invoice_list_settings={"show_section": False},
-        billing_details_settings={"allow_autopay_edit": False},
+        billing_details_settings={
+            "allow_autopay_edit": False,
+            "allow_payment_method_edit": False,
+            "allow_account_edit": False,
+        },
     )
+    assert not re.search("<button|class=.button", door.client.get(path).content.decode())
+    card = {"number": "5555555555554444", "expires": "12/99"}
     before = list(Record.objects.order_by("pk").values_list("data", flat=True))
     refusals = [
         door.client.get(f"{path}{cancel}"),
         door.client.post(f"{path}{cancel}"),
         door.client.post(f"{path}/auto-pay", {"auto_pay": "off"}),
+        door.client.get(f"{path}{plan}"),
+        door.client.get(f"{path}{plan}?plan=plan_growth"),
+        door.client.post(f"{path}{plan}", {"plan": "plan_growth"}),
+        door.client.get(f"{path}/payment-method"),
+        door.client.post(f"{path}/payment-method", card),
+        door.client.get(f"{path}/account"),
+        door.client.post(f"{path}/account", {"name": "New", "email": "a@b.test"}),
         door.client.get(f"{path}{invoice}"),
         door.client.get(f"{path}{invoice}/pdf"),
     ]
@@ -115,7 +129,9 @@ def test_no_page_holds_inline_script_or_style(door: Door) -> None:
     """A strict content security policy passes."""
     path = door.portal(door.customer())
     page = door.client.get(path)
-    for address in (path, link(page, "/cancel"), link(page, r"/invoices/\w+"), "/sandbox/hs/unknown"):
+    plan = link(page, "/plan")
+    edits = (plan, f"{plan}?plan=plan_growth", f"{path}/payment-method", f"{path}/account")
+    for address in (path, link(page, "/cancel"), link(page, r"/invoices/\w+"), *edits, "/sandbox/hs/unknown"):
         body = door.client.get(address).content.decode()
         assert not re.search(r"<script|<style|\sstyle=|\son\w+=", body)
         assert '<html lang="en">' in body
@@ -125,9 +141,13 @@ def test_no_page_holds_inline_script_or_style(door: Door) -> None:
 ADDRESSES = [
     ("GET", "/sandbox/brand.css"),
     ("GET", "/sandbox/hs/x"),
+    ("GET", "/sandbox/hs/x/billing"),
     ("GET", "/sandbox/hs/x/invoices/y"),
     ("GET", "/sandbox/hs/x/invoices/y/pdf"),
     ("POST", "/sandbox/hs/x/subscriptions/y/cancel"),
+    ("POST", "/sandbox/hs/x/subscriptions/y/plan"),
+    ("POST", "/sandbox/hs/x/payment-method"),
+    ("POST", "/sandbox/hs/x/account"),
     ("POST", "/sandbox/hs/x/auto-pay"),
     ("GET", "/sandbox/hs/x/y"),
     ("POST", "/sandbox/customers"),

@@ -1,0 +1,98 @@
+"""The words for bad days."""
+
+import json
+
+import pytest
+
+from alguna_portal.sandbox import faults
+from alguna_portal.sandbox.messages import Answer, Dropped
+
+
+@pytest.mark.parametrize(
+    ("text", "canonical"),
+    [
+        ("latency=2.5", "latency=2.5"),
+        (" status = 503 ;times=2; ", "status=503; times=2"),
+        ("status=429;retry-after=7", "status=429; retry-after=7"),
+        ("gateway", "gateway"),
+        ("html=200", "html=200"),
+        ("drop; latency=0; times=1", "drop; latency=0; times=1"),
+        ("session-seconds=0; single-use=off", "session-seconds=0; single-use=off"),
+    ],
+)
+def test_a_text_is_read_and_written_again(text: str, canonical: str) -> None:
+    """Blanks and empty parts count for nothing."""
+    assert str(faults.read(text)) == canonical
+    assert faults.read(canonical) == faults.read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("", "empty"),
+        (" ; ", "empty"),
+        ("statsu=503", "'statsu'"),
+        ("status", "status must"),
+        ("status=200", "status must"),
+        ("status=600", "status must"),
+        ("status=5e2", "status must"),
+        ("status=٥٠٣", "status must"),
+        ("html=204", "html must"),
+        ("latency=601", "latency must"),
+        ("latency=-1", "latency must"),
+        ("latency=nan", "latency must"),
+        ("retry-after=7", "retry-after needs"),
+        ("gateway; retry-after=7", "retry-after needs"),
+        ("status=503; retry-after=x", "retry-after must"),
+        ("times=2", "times needs"),
+        ("single-use=browser; times=2", "times needs"),
+        ("status=503; times=0", "times must"),
+        ("gateway=401", "gateway takes no value"),
+        ("drop=", "drop takes no value"),
+        ("status=503; drop", "drop does not go together with status"),
+        ("status=503; status=504", "status is said twice"),
+        ("single-use=never", "single-use must"),
+        ("session-seconds=1h", "session-seconds must"),
+    ],
+)
+def test_what_cannot_be_read_names_the_part(text: str, named: str) -> None:
+    """One error, about the part that is wrong."""
+    with pytest.raises(faults.UnreadableFault, match=named):
+        faults.read(text)
+
+
+@pytest.mark.parametrize("text", ["status=503; times=2", "session-seconds=5", "single-use=browser"])
+def test_one_request_has_neither_count_nor_sessions(text: str) -> None:
+    """What holds for many is not for a header."""
+    with pytest.raises(faults.UnreadableFault, match="one request"):
+        faults.read(text, for_one_request=True)
+
+
+def answer(text: str) -> Answer:
+    given = faults.read(text).answer()
+    assert given is not None
+    return given
+
+
+def test_each_failure_has_its_own_answer() -> None:
+    """The API's error, the gateway's, a page, nothing at all."""
+    error = answer("status=429; retry-after=7")
+    assert (error.status, error.headers["Retry-After"]) == (429, "7")
+    assert set(json.loads(error.body)) == {"detail", "status"}
+    gateway = answer("gateway")
+    assert gateway.status == 401
+    assert set(json.loads(gateway.body)) == {"code", "message"}
+    page = answer("html=502; retry-after=1")
+    assert (page.status, page.headers) == (502, {"Content-Type": "text/html", "Retry-After": "1"})
+    assert b"<h1>502</h1>" in page.body
+    assert isinstance(answer("drop"), Dropped)
+    assert faults.read("latency=1").answer() is None
+
+
+def test_what_is_counted_runs_out_and_the_rest_stays() -> None:
+    """How sessions live is not for so many requests."""
+    fault = faults.read("status=503; times=2; single-use=browser")
+    assert str(fault.after_one()) == "status=503; times=1; single-use=browser"
+    assert str(fault.after_one().after_one()) == "single-use=browser"
+    lasting = faults.read("status=503")
+    assert lasting.after_one() == lasting
