@@ -21,6 +21,7 @@ from time import time
 from typing import Any
 
 from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.memcached import BaseMemcachedCache
 
 from .cache import attempt, cache_key
 from .conf import conf
@@ -31,19 +32,19 @@ OPEN_SECONDS = 15
 # How long failures are remembered, and so how long after its opening a breaker still asks for a probe first.
 MEMORY_SECONDS = 60
 SLOW_REQUESTS = 3
-SLOW_SECONDS = 2
+SLOW_SECONDS = 1
 
 
 class Breaker:
     """The breaker of one account at Alguna, for one call with its retries."""
 
     def __init__(self) -> None:
-        account = conf.API_URL
-        self._failures = [cache_key("breaker-failure", [account, number]) for number in range(FAILURES)]
-        self._open_until = cache_key("breaker-open", [account])
-        self._probe = cache_key("breaker-probe", [account])
-        self._under_way = [cache_key("breaker-under-way", [account, number]) for number in range(SLOW_REQUESTS)]
-        self._young = [cache_key("breaker-young", [account, number]) for number in range(SLOW_REQUESTS)]
+        account = cache_key("breaker", [conf.API_URL])
+        self._failures = [f"{account}:failure{number}" for number in range(FAILURES)]
+        self._open_until = f"{account}:open"
+        self._probe = f"{account}:probe"
+        self._under_way = [f"{account}:under-way{number}" for number in range(SLOW_REQUESTS)]
+        self._young = [f"{account}:young{number}" for number in range(SLOW_REQUESTS)]
         self._seen_failures = 0
         # Which of the entries for requests under way is ours, if one was free.
         self._place: int | None = None
@@ -79,7 +80,8 @@ class Breaker:
         """Take one of the entries for requests under way, if one is free; those who find none are not watched."""
         for number, (entry, young) in enumerate(zip(self._under_way, self._young, strict=True)):
             if cache.add(entry, 1, timeout=_longest_call()):
-                cache.set(young, 1, timeout=SLOW_SECONDS)
+                # Memcached counts in ticks of a second: up to one is lost.
+                cache.set(young, 1, timeout=SLOW_SECONDS + isinstance(cache, BaseMemcachedCache))
                 return number
         return None
 

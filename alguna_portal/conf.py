@@ -26,9 +26,10 @@ def _read(name: str, default: object, read: Callable[[str, object], T]) -> T:
 
 
 def _required(name: str, remedy: str, read: Callable[[str, object], T]) -> T:
-    if getattr(settings, PREFIX + name, None) in (None, ""):
+    raw = getattr(settings, PREFIX + name, None)
+    if raw in (None, ""):
         raise types.wrong(PREFIX + name, f"is not set. {remedy}")
-    return _read(name, None, read)
+    return read(PREFIX + name, raw)
 
 
 class Conf:
@@ -98,16 +99,14 @@ class Conf:
 
     def _speakable(self, read: Callable[[str, object], PortalSettings]) -> Callable[[str, object], PortalSettings]:
         """Read portal settings, and refuse those that the API in use has no words for."""
-        if self.API_VERSION != legacy.VERSION:
-            return read
 
-        def read_legacy(name: str, raw: object) -> PortalSettings:
+        def read_speakable(name: str, raw: object) -> PortalSettings:
             settings = read(name, raw)
-            if missing := legacy.missing_fields(settings):
+            if (missing := legacy.missing_fields(settings)) and self.API_VERSION == legacy.VERSION:
                 raise types.wrong(name, f"is not right. {' '.join(missing)}")
             return settings
 
-        return read_legacy
+        return read_speakable
 
     # Sessions and their cache
 

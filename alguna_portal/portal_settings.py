@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
-from typing import Any, Self
+from typing import Any
 
 
 class InvalidPortalSettings(ValueError):
@@ -58,7 +58,7 @@ class PortalSettings:
     billing_details_settings: BillingDetailsSettings = field(default_factory=BillingDetailsSettings)
 
     @classmethod
-    def parse(cls, raw: object) -> Self:
+    def parse(cls, raw: object) -> "PortalSettings":
         """Read settings in the API's own keys; raise `InvalidPortalSettings` with every problem found."""
         settings, problems = cls.salvage(raw)
         if problems:
@@ -66,10 +66,10 @@ class PortalSettings:
         return settings
 
     @classmethod
-    def salvage(cls, raw: object) -> tuple[Self, list[str]]:
+    def salvage(cls, raw: object) -> tuple["PortalSettings", list[str]]:
         """Read what can be read, and say what could not: for stored data that must not stop a click."""
         if raw == {}:
-            return cls(), []
+            return _NOTHING_SET, []
         if not isinstance(raw, Mapping):
             return cls(), [f"Portal settings are a mapping of sections, not {_kind(raw)}."]
         problems: list[str] = []
@@ -87,8 +87,10 @@ class PortalSettings:
 
     def merge(self, particular: "PortalSettings") -> "PortalSettings":
         """Lay more particular settings over these: what they set wins, what they leave unset stays."""
+        if particular is _NOTHING_SET:
+            return self
         merged = {name: replace(getattr(self, name), **set_fields) for name, set_fields in particular.payload().items()}
-        return replace(self, **merged) if merged else self
+        return replace(self, **merged)
 
     def read_only(self) -> "PortalSettings":
         """Turn every power (`allow_*`) off; what is shown stays as it is."""
@@ -107,6 +109,8 @@ class PortalSettings:
         }
 
 
+# Most settings are empty, and each click reads several.
+_NOTHING_SET = PortalSettings()
 _SECTIONS: dict[str, type[Any]] = {
     "plan_overview_settings": PlanOverviewSettings,
     "invoice_list_settings": InvoiceListSettings,

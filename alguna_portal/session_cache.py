@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+CLOCK_TOLERANCE = timedelta(minutes=1)  # how far the clocks of machines that share a cache may be apart
 # Longer than any session lives; a generation that ends under a session costs no more than a new one.
 GENERATION_SECONDS = timedelta(days=31).total_seconds()
 
@@ -64,7 +65,7 @@ class Place:
         session = from_entry(entry)
         now = datetime.now(UTC)
         # One from the future shows that our clock was set back: how long it really lives cannot be known.
-        from_future = session and session.created_at > now + timedelta(seconds=conf.EXPIRY_MARGIN)
+        from_future = session and session.created_at > now + CLOCK_TOLERANCE
         return session if session and session.expires_at > now and not from_future else None
 
 
@@ -82,7 +83,6 @@ def place_for(
         return None
     session = [
         conf.API_URL,
-        conf.API_VERSION,
         conf.API_KEY,
         str(customer.alias),
         customer.customer_id,

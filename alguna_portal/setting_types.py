@@ -204,6 +204,8 @@ def _web_address(name: str, raw: object) -> str:
 
 
 def _host(name: str, raw: object) -> str:
+    if isinstance(raw, str) and re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*", raw):
+        return raw
     if not isinstance(raw, str) or not _visible_ascii(raw):
         raise wrong(name, "must hold host names such as billing.example.com.")
     bare = raw.removeprefix("[").removesuffix("]").lower()

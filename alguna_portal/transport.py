@@ -8,6 +8,7 @@ another thread, and its caller leaves it behind when time is up.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -54,10 +55,10 @@ def send(
     def exchange() -> Answer:
         session = _connections()
         # What `session.request` does beyond this, it does for redirects and cookies, at twice the cost.
-        request = requests.Request(method, url, headers=dict(headers), json=json, auth=auth).prepare()
-        environment: Any = session.merge_environment_settings(url, {}, stream=True, verify=None, cert=None)
+        request = requests.PreparedRequest()
+        request.prepare(method=method, url=url, headers=headers, json=json, auth=auth)
         limits = (min(timeout[0], within), min(timeout[1], within))
-        with session.get_adapter(url).send(request, timeout=limits, **environment) as response:
+        with session.get_adapter(url).send(request, stream=True, timeout=limits, **_environment(url)) as response:
             return Answer(status=response.status_code, headers=response.headers, body=_body(response, deadline))
 
     try:
@@ -92,6 +93,13 @@ def _body(response: requests.Response, deadline: float) -> bytes:
         if monotonic() > deadline:
             raise TimeoutError
     return body
+
+
+@lru_cache(maxsize=64)
+def _environment(url: str) -> Any:
+    """Read what the environment says of the way to an address: proxies and certificates. It is costly to ask."""
+    found: dict[str, Any] = {**_connections().merge_environment_settings(url, {}, None, None, None)}
+    return {name: found[name] for name in ("proxies", "verify", "cert")}
 
 
 _sessions: dict[int, requests.Session] = {}

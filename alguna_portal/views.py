@@ -57,7 +57,7 @@ def billing(request: HttpRequest) -> HttpResponse:
         # Not 204, which would let the prefetch stand in for the click; not 503, which would mail ADMINS.
         return HttpResponse(status=403)
     choices = accesses(request)
-    asked_for = request.POST.get("customer") or request.GET.get("customer")
+    asked_for = _parameter(request, "customer")
     if asked_for:
         chosen = find(request, asked_for)
     elif len(choices) > 1:
@@ -110,7 +110,13 @@ def _page(request: HttpRequest, name: str, status: int, **context: Any) -> HttpR
 
 
 def _is_fresh(request: HttpRequest) -> bool:
-    return "1" in (request.POST.get("fresh"), request.GET.get("fresh"))
+    return _parameter(request, "fresh") == "1"
+
+
+def _parameter(request: HttpRequest, name: str) -> str | None:
+    """Find a parameter in the form, where there is one, or else in the query."""
+    form = request.POST.get(name) if request.method == "POST" else None
+    return form or request.GET.get(name)
 
 
 def _is_prefetch(request: HttpRequest) -> bool:
