@@ -60,7 +60,7 @@ async def _load(site: Server, cookies: list[str], cache: dict[str, Any]) -> tupl
 async def _breaker_opens(location: str) -> float:
     """Wait until the breaker's entry is there."""
     async with redis_asyncio.from_url(location) as client:
-        while not await client.keys("*breaker-open*"):
+        while not await client.keys("*breaker*:open"):
             await asyncio.sleep(0.05)
     return monotonic()
 
