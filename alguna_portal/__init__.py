@@ -1,3 +1,18 @@
-"""The Alguna customer portal in a Django product: one click on Billing, the right portal."""
+"""The Alguna customer portal in a Django product: one click on Billing, the right portal.
+
+A request goes one way; read the modules in this order:
+
+    views                                a click on Billing, and the answers to it
+    access                               who is asking, for which customer, in which role
+    plans                                which portal settings follow from plan and role
+    sessions, session_cache              a cached session, or a new one
+    flight, breaker                      made once for all who ask; not asked for while Alguna is down
+    client, transport, threads           one call to Alguna, retried and bounded
+    bodies, legacy, answers, vetting     what is said to it, what it says, and where users may be sent
+
+Below them stand `models`, `conf` with its kinds of settings, `portal_settings`, `roles`, `cache`, `entries`,
+`hosts` and `exceptions`; beside them `admin`, `checks` and the template tags. `sandbox` plays Alguna, and `testing`
+puts it under `requests`.
+"""
 
 __version__ = "0.1.0"

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 
 from . import legacy
+from . import setting_addresses as addresses
 from . import setting_types as types
 from .portal_settings import PortalSettings
 from .roles import Role
@@ -46,7 +47,7 @@ class Conf:
     @property
     def API_URL(self) -> str:
         """Where the API answers, without a slash at the end; `https://api.sandbox.alguna.io` is Alguna's sandbox."""
-        return _read("API_URL", "https://api.alguna.io", types.api_url)
+        return _read("API_URL", "https://api.alguna.io", addresses.api_url)
 
     @property
     def API_VERSION(self) -> str:
@@ -71,7 +72,7 @@ class Conf:
     @property
     def URL_HOSTS(self) -> list[str]:
         """The hosts that users may be sent to; a leading dot means every subdomain."""
-        return _read("URL_HOSTS", ["alguna.io", ".alguna.io", ".alguna.app", ".alguna.site"], types.hosts)
+        return _read("URL_HOSTS", ["alguna.io", ".alguna.io", ".alguna.app", ".alguna.site"], addresses.hosts)
 
     # What the portal shows and allows
 
@@ -168,12 +169,12 @@ class Conf:
     def SITE_URL(self) -> str:
         """The origin that mailed links begin with; never taken from a request's Host."""
         remedy = "Links in mails begin with it: set it to your site's origin, such as https://app.example.com."
-        return _required("SITE_URL", remedy, types.site_url)
+        return _required("SITE_URL", remedy, addresses.site_url)
 
     @property
     def SUPPORT_CONTACT(self) -> str:
         """The address or URL that the error pages show."""
-        return _read("SUPPORT_CONTACT", "", types.contact)
+        return _read("SUPPORT_CONTACT", "", addresses.contact)
 
     @property
     def WEBHOOK_SECRETS(self) -> list[str]:
