@@ -7,7 +7,7 @@ the variables that hold it.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -46,13 +46,13 @@ class PortalSession:
 
 
 @sensitive_variables("body")
-def decode(status: int, headers: Mapping[str, str], body: bytes, *, secrets: Sequence[str] = ()) -> JSON:
+def decode(status: int, headers: Mapping[str, str], body: bytes, *, redact: Callable[[str], str] = str) -> JSON:
     """Return the JSON object of a successful answer; raise the exception that fits any other.
 
-    `secrets` are taken out of what the exception quotes.
+    `redact` takes out of what the exception quotes whatever only the caller knows to be secret.
     """
     if not 200 <= status < 300:
-        raise _failure(status, headers, _reason(body, secrets))
+        raise _failure(status, headers, _reason(body, redact))
     data = _json_object(body)
     if data is None:
         raise BadAnswer(
@@ -108,13 +108,11 @@ def _failure(status: int, headers: Mapping[str, str], said: str) -> AlgunaError:
     return BadAnswer(f"{answered} Its API does not answer like this. Check ALGUNA_PORTAL_API_URL.", status=status)
 
 
-def _reason(body: bytes, secrets: Sequence[str]) -> str:
+def _reason(body: bytes, redact: Callable[[str], str]) -> str:
     """Find what the API (`detail`) or the gateway before it (`message`) says went wrong."""
     data = _json_object(body) or {}
     text = next((data[key] for key in ("detail", "message") if isinstance(data.get(key), str)), "")
-    for secret in secrets:
-        text = text.replace(secret, "[key]")
-    return quotable(text)
+    return quotable(redact(text))
 
 
 def quotable(text: str) -> str:

@@ -1,19 +1,19 @@
 """The breaker: while Alguna is down or hangs, nobody waits for it.
 
-After `FAILURES` failed requests in a row, from all processes together, none is sent for `OPEN_SECONDS`; then one
+After `FAILURES` failed calls in a row, from all processes together, none is made for `OPEN_SECONDS`; then one
 goes ahead as a probe, and decides. Failures are outages and timeouts. An answer of 4xx is none: whoever refuses
 is there.
 
-A failure may take as long as a timeout to show, and by then every worker of a site could be waiting. So requests
-under way are watched as well: while `SLOW_REQUESTS` of them have been under way for more than `SLOW_SECONDS`, no
-other is sent.
+A failure may take as long as a timeout to show, and by then every worker of a site could be waiting. So calls
+under way are watched as well: while `SLOW_CALLS` of them have been under way for more than `SLOW_SECONDS`, which no
+healthy answer takes, no other is made. (Less by up to a second, on caches that count whole seconds.)
 
 The state lives in the cache, so processes learn from each other, and all times are the cache's own: no clocks of
-theirs are compared. Without a working cache there is no breaker. Each failure and each request under way is an
+theirs are compared. Without a working cache there is no breaker. Each failure and each call under way is an
 entry of its own, since `add` is atomic on every cache that processes share, and `incr` is not.
 
 pybreaker was weighed. Its storage would have to be written for Django's caches, which is as much code as this
-is; it lets every process send a probe of its own, and it watches no requests under way.
+is; it lets every process send a probe of its own, and it watches no calls under way.
 """
 
 from math import ceil
@@ -21,36 +21,35 @@ from time import time
 from typing import Any
 
 from django.core.cache.backends.base import BaseCache
-from django.core.cache.backends.memcached import BaseMemcachedCache
 
 from .cache import attempt, cache_key
 from .conf import conf
-from .exceptions import AlgunaUnavailable, BreakerOpen
+from .exceptions import AlgunaError, AlgunaUnavailable, BreakerOpen
 
 FAILURES = 5
 OPEN_SECONDS = 15
 # How long failures are remembered, and so how long after its opening a breaker still asks for a probe first.
 MEMORY_SECONDS = 60
-SLOW_REQUESTS = 3
-SLOW_SECONDS = 1
+SLOW_CALLS = 3
+SLOW_SECONDS = 3
 
 
 class Breaker:
-    """The breaker of one account at Alguna, for one call with its retries."""
+    """The breaker of one API, for one call with its retries."""
 
     def __init__(self) -> None:
         account = cache_key("breaker", [conf.API_URL])
         self._failures = [f"{account}:failure{number}" for number in range(FAILURES)]
         self._open_until = f"{account}:open"
         self._probe = f"{account}:probe"
-        self._under_way = [f"{account}:under-way{number}" for number in range(SLOW_REQUESTS)]
-        self._young = [f"{account}:young{number}" for number in range(SLOW_REQUESTS)]
+        self._under_way = [f"{account}:under-way{number}" for number in range(SLOW_CALLS)]
+        self._young = [f"{account}:young{number}" for number in range(SLOW_CALLS)]
         self._seen_failures = 0
-        # Which of the entries for requests under way is ours, if one was free.
+        # Which of the entries for calls under way is ours, if one was free.
         self._place: int | None = None
 
-    def before_request(self) -> None:
-        """Let a request pass, or raise `BreakerOpen` with the seconds until the next one may."""
+    def before_call(self) -> None:
+        """Let a call pass, or raise `BreakerOpen` with the seconds until the next one may."""
         entries = [*self._failures, self._open_until, *self._under_way, *self._young]
         found: dict[str, Any] = attempt(lambda cache: cache.get_many(entries), {})
         self._seen_failures = len(found.keys() & self._failures)
@@ -58,30 +57,29 @@ class Breaker:
             # The entry's own life decides; its content only tells people when to come back.
             raise _refusal("failed several times in a row", found[self._open_until] - time())
         if found.keys() >= set(self._under_way) and not found.keys() & self._young:
-            raise _refusal("keeps several requests waiting", SLOW_SECONDS)
+            raise _refusal("keeps several calls waiting", SLOW_SECONDS)
         if self._seen_failures >= FAILURES and not attempt(self._becomes_probe, True):
             raise _refusal("failed several times in a row", 1)
         self._place = attempt(self._set_out, None)
 
-    def after_request(self, failure: Exception | None) -> None:
-        """Learn from a request: from its failure, or from its success."""
+    def after_call(self, failure: BaseException | None) -> None:
+        """Learn from a call: from its failure or its success, and nothing from one that was cut off."""
         if self._place is not None:
             ours = [self._under_way[self._place], self._young[self._place]]
-            attempt(lambda cache: cache.delete_many(ours), None)
+            attempt(lambda cache: cache.delete_many(ours), None, insist=True)
         if isinstance(failure, AlgunaUnavailable) and not (failure.status and failure.status < 500):
             attempt(self._count, None)
-        elif self._seen_failures:
+        elif self._seen_failures and (failure is None or isinstance(failure, AlgunaError)):
             attempt(lambda cache: cache.delete_many([*self._failures, self._open_until, self._probe]), None)
 
     def _becomes_probe(self, cache: BaseCache) -> bool:
         return cache.add(self._probe, 1, timeout=_longest_call())
 
     def _set_out(self, cache: BaseCache) -> int | None:
-        """Take one of the entries for requests under way, if one is free; those who find none are not watched."""
+        """Take one of the entries for calls under way, if one is free; those who find none are not watched."""
         for number, (entry, young) in enumerate(zip(self._under_way, self._young, strict=True)):
             if cache.add(entry, 1, timeout=_longest_call()):
-                # Memcached counts in ticks of a second: up to one is lost.
-                cache.set(young, 1, timeout=SLOW_SECONDS + isinstance(cache, BaseMemcachedCache))
+                cache.set(young, 1, timeout=SLOW_SECONDS)
                 return number
         return None
 

@@ -8,14 +8,14 @@ from uuid import uuid4
 
 import requests
 from django.conf import settings
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_before_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
 from . import __version__, legacy
 from .answers import JSON, PortalSession, decode, portal_session
 from .bodies import session_request
 from .conf import conf
-from .exceptions import AlgunaUnavailable, BreakerOpen
+from .exceptions import AlgunaUnavailable
 from .portal_settings import PortalSettings
 from .transport import send
 from .vetting import vet
@@ -30,13 +30,13 @@ BACKOFF = wait_random_exponential(multiplier=0.25, max=4)
 
 
 class Watcher(Protocol):
-    """Somebody who is asked before each request, may refuse it, and is told how it ended."""
+    """Somebody who is asked before each call, may refuse it, and is told how it ended, retries and all."""
 
-    def before_request(self) -> None:
-        """Let the request pass, or raise an `AlgunaError`."""
+    def before_call(self) -> None:
+        """Let the call pass, or raise an `AlgunaError`."""
 
-    def after_request(self, failure: Exception | None) -> None:
-        """Learn how the request ended."""
+    def after_call(self, failure: BaseException | None) -> None:
+        """Learn how the call ended."""
 
 
 class AlgunaClient:
@@ -107,7 +107,9 @@ class AlgunaClient:
 
     def _call(self, method: str, path: str, body: JSON, *, within: float | None) -> JSON:
         """Send a request, again where it failed in passing, always under the same idempotency key."""
-        budget = min(self.time_budget, within or self.time_budget)
+        budget = self.time_budget if within is None else min(within, self.time_budget)
+        if budget <= 0:
+            raise AlgunaUnavailable("There was no time left to ask Alguna. Try again later.")
         deadline = monotonic() + budget
         headers = {
             "Accept": "application/json",
@@ -117,7 +119,7 @@ class AlgunaClient:
         if self.api_version != legacy.VERSION:
             headers["Alguna-Version"] = self.api_version
         retrying = Retrying(
-            retry=retry_if_exception(_passes),
+            retry=retry_if_exception_type(AlgunaUnavailable),
             wait=_wait,
             # A wait that would outlast the budget is not begun.
             stop=stop_after_attempt(self.retries + 1) | stop_before_delay(budget),
@@ -125,30 +127,30 @@ class AlgunaClient:
             sleep=lambda seconds: pause(seconds),
             reraise=True,
         )
-        return retrying(lambda: self._attempt(method, path, body, headers, deadline - monotonic()))
-
-    def _attempt(self, method: str, path: str, body: JSON, headers: dict[str, str], within: float) -> JSON:
-        """Send one request and decode its answer."""
         if self._watcher:
-            self._watcher.before_request()
-        failure: Exception | None = None
+            self._watcher.before_call()
+        failure: BaseException | None = None
         try:
-            answer = send(
-                method,
-                self.api_url + path,
-                json=body,
-                headers=headers,
-                auth=self._auth,
-                timeout=self.timeout,
-                within=within,
-            )
-            return decode(answer.status, answer.headers, answer.body, secrets=self._auth.secrets)
-        except Exception as exc:
+            return retrying(lambda: self._attempt(method, path, body, headers, deadline - monotonic()))
+        except BaseException as exc:
             failure = exc
             raise
         finally:
             if self._watcher:
-                self._watcher.after_request(failure)
+                self._watcher.after_call(failure)
+
+    def _attempt(self, method: str, path: str, body: JSON, headers: dict[str, str], within: float) -> JSON:
+        """Send one request and decode its answer."""
+        answer = send(
+            method,
+            self.api_url + path,
+            json=body,
+            headers=headers,
+            auth=self._auth,
+            timeout=self.timeout,
+            within=within,
+        )
+        return decode(answer.status, answer.headers, answer.body, redact=self._auth.redact)
 
 
 class _BearerAuth(requests.auth.AuthBase):
@@ -156,17 +158,16 @@ class _BearerAuth(requests.auth.AuthBase):
 
     def __init__(self, api_key: str) -> None:
         self._api_key = api_key
-        # Whole, and its secret half: neither may come back to us in an answer that we quote.
-        self.secrets = tuple(part for part in (api_key, api_key.rpartition(".")[2]) if part)
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
-
-def _passes(failure: BaseException) -> bool:
-    """Say whether a failure may be gone when the same request is sent again."""
-    return isinstance(failure, AlgunaUnavailable) and not isinstance(failure, BreakerOpen)
+    def redact(self, text: str) -> str:
+        """Take the key, whole or its secret half, out of an answer that quotes it."""
+        for part in (self._api_key, self._api_key.rpartition(".")[2]):
+            text = text.replace(part, "[key]") if part else text
+        return text
 
 
 def _wait(state: RetryCallState) -> float:

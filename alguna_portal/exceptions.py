@@ -2,7 +2,7 @@
 
     AlgunaError                     every failure of a call to Alguna; the base to catch
     ├── AlgunaUnavailable           try again later: no connection, a timeout, 408, 429, 5xx
-    │   └── BreakerOpen             not even asked: it failed too often just now
+    │   └── BreakerOpen             not even asked: it failed too often just now, or hangs
     ├── AlgunaRefused               Alguna understood and said no (other 4xx)
     │   ├── AuthenticationFailed    401 or 403: the key is wrong, or may not do this
     │   └── CustomerUnknown         404: no customer has this alias
@@ -31,7 +31,7 @@ class AlgunaUnavailable(AlgunaError):
 
 
 class BreakerOpen(AlgunaUnavailable):
-    """Alguna failed several times in a row, so it is left alone; `retry_after` says for how long."""
+    """Alguna failed several times in a row, or hangs, so it is left alone; `retry_after` says for how long."""
 
 
 class AlgunaRefused(AlgunaError):

@@ -37,7 +37,7 @@ def single_flight(lock: str, make: Callable[[float], PortalSession], *, budget: 
     """
     started = monotonic()
     while (left := budget * (1 - ALONE_SHARE) - (monotonic() - started)) > 0:
-        # Caches count whole seconds. The call is given no more than its lock.
+        # Caches count whole seconds, and some lose one. The call is given no more than its lock.
         token, life = uuid4().hex, max(1, int(min(budget * LOCK_SHARE, left)))
         if _acquire(lock, token, life):
             return _lead(lock, token, make, min(life, left))
@@ -48,7 +48,7 @@ def single_flight(lock: str, make: Callable[[float], PortalSession], *, budget: 
 
 def _acquire(lock: str, token: str, life: int) -> bool:
     # Without a working cache everybody leads.
-    return attempt(lambda cache: cache.add(lock, token, timeout=life), True)
+    return attempt(lambda cache: cache.add(lock, token, timeout=life + 1), True)
 
 
 def _lead(lock: str, token: str, make: Callable[[float], PortalSession], seconds: float) -> PortalSession:
@@ -97,7 +97,7 @@ def _reached(outcome: dict[str, Any]) -> PortalSession | None:
     """Return the session that the leader has made, or fail as it did."""
     if "failure" in outcome:
         message, status, retry_after = outcome["arguments"]
-        raise getattr(exceptions, outcome["failure"])(message, status=status, retry_after=retry_after)
+        raise getattr(exceptions, outcome["failure"], AlgunaError)(message, status=status, retry_after=retry_after)
     return from_entry(outcome["session"])
 
 

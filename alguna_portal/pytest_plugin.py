@@ -1,7 +1,7 @@
 """The pytest plugin: the fixture `alguna`, for whoever has the package installed."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,10 +10,17 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def alguna() -> "Iterator[FakeAlguna]":
-    """Put a fake Alguna under `requests`; see `alguna_portal.testing`."""
-    # Not above: pytest loads plugins before Django is set up.
-    from .testing import fake_alguna
+def alguna(settings: Any) -> "Iterator[FakeAlguna]":
+    """Put a fake Alguna under `requests`; see `alguna_portal.testing`.
 
-    with fake_alguna() as fake:
+    Its settings go through pytest-django's `settings`: undone in any other order, a test's own would leave the
+    fake's behind.
+    """
+    # Not above: pytest loads plugins before Django is set up.
+    from .testing import FakeAlguna
+
+    fake = FakeAlguna()
+    for name, value in fake.settings.items():
+        setattr(settings, name, value)
+    with fake.under_requests():
         yield fake

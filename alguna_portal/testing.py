@@ -28,6 +28,7 @@ from django.test import override_settings
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
+from .conf import conf
 from .models import Customer
 from .sandbox import customers
 from .sandbox.customers import by_alias
@@ -63,14 +64,33 @@ class MadeSession:
 class FakeAlguna(BaseAdapter):
     """Alguna as your code meets it, what it was asked, and what it shall do next."""
 
-    def __init__(self, *, api_key: str, knows_everyone: bool) -> None:
+    def __init__(self, *, knows_everyone: bool = True) -> None:
         super().__init__()
+        account = uuid4().hex
+        self._api_url, api_key = f"https://{account}.alguna.test", f"fake.{account}"
+        # What has to be set for code to meet this fake.
+        self.settings: dict[str, Any] = {
+            "ALGUNA_PORTAL_API_KEY": api_key,
+            "ALGUNA_PORTAL_API_URL": self._api_url,
+            "ALGUNA_PORTAL_URL_HOSTS": [*conf.URL_HOSTS, "portal.alguna.io"],
+        }
         self.requests: list[AskedRequest] = []
         self.sessions: list[MadeSession] = []
         self.knows_everyone = knows_everyone
         self._state = new_state()
         self._engine = Engine(state=self._state, api_key=api_key, portal_url=PORTAL, fault=self._next_failure)
         self._failures: list[Answer | Exception] = []
+
+    @contextmanager
+    def under_requests(self) -> Iterator[None]:
+        """Be what `requests` reaches at the fake's address; let retries not wait."""
+        get_adapter = requests.Session.get_adapter
+
+        def adapter(session: requests.Session, url: str) -> BaseAdapter:
+            return self if url.startswith(self._api_url) else get_adapter(session, url)
+
+        with mock.patch.object(requests.Session, "get_adapter", adapter), mock.patch("alguna_portal.client.pause"):
+            yield
 
     def fail(
         self,
@@ -159,19 +179,8 @@ def fake_alguna(*, knows_everyone: bool = True) -> Iterator[FakeAlguna]:
     It makes customers up as their aliases are named; with `knows_everyone=False` it answers 404 for those that
     nobody has added. The settings of the account are its own meanwhile: a key, and an address where nobody is.
     """
-    account = uuid4().hex
-    api_url, api_key = f"https://{account}.alguna.test", f"fake.{account}"
-    fake = FakeAlguna(api_key=api_key, knows_everyone=knows_everyone)
-    get_adapter = requests.Session.get_adapter
-
-    def adapter(session: requests.Session, url: str) -> BaseAdapter:
-        return fake if url.startswith(api_url) else get_adapter(session, url)
-
-    with (
-        mock.patch.object(requests.Session, "get_adapter", adapter),
-        mock.patch("alguna_portal.client.pause"),
-        override_settings(ALGUNA_PORTAL_API_KEY=api_key, ALGUNA_PORTAL_API_URL=api_url),
-    ):
+    fake = FakeAlguna(knows_everyone=knows_everyone)
+    with fake.under_requests(), override_settings(**fake.settings):
         yield fake
 
 

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
-from contextvars import copy_context
+from contextvars import Context, copy_context
+from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
@@ -21,16 +22,19 @@ def within(seconds: float, function: Callable[[], T]) -> T:
     It then runs on, unheard, in its thread. An executor would not do: its threads are joined when Python ends.
     """
     future: Future[T] = Future()
-    context = copy_context()
+    _idle_worker().put(partial(_run, future, copy_context(), function))
+    try:
+        return future.result(seconds)
+    finally:
+        # The future holds an exception whose frames hold the future: what they know of a request would linger.
+        del future
 
-    def task() -> None:
-        try:
-            future.set_result(context.run(function))
-        except BaseException as exc:  # noqa: BLE001  (whatever it is, it is the caller's)
-            future.set_exception(exc)
 
-    _idle_worker().put(task)
-    return future.result(seconds)
+def _run(future: "Future[T]", context: Context, function: Callable[[], T]) -> None:
+    try:
+        future.set_result(context.run(function))
+    except BaseException as exc:  # noqa: BLE001  (whatever it is, it is the caller's)
+        future.set_exception(exc)
 
 
 # The queues of workers that wait for a task, by process: a forked child has none of its parent's threads.

@@ -9,7 +9,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
 from time import monotonic
 from typing import Any
 
@@ -24,6 +23,9 @@ from .exceptions import AlgunaUnavailable, BadAnswer
 CONNECTIONS = threads.IDLE  # kept alive per process
 LARGEST_BODY = 1024 * 1024  # bytes; what is asked for here never takes more than a few thousand
 CHUNK = 64 * 1024
+# What `requests` reads of the environment.
+_NAMES_OF_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+VARIABLES = (*_NAMES_OF_PROXIES, *map(str.lower, _NAMES_OF_PROXIES), "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +67,9 @@ def send(
         return threads.within(within, exchange)
     except TimeoutError:
         raise AlgunaUnavailable("Alguna did not answer in the time there was. Try again later.") from None
-    # RequestException is an OSError. Errors of urllib3, and of the modules below, slip through requests now and then.
-    except (OSError, HTTPError, ValueError) as exc:
+    # RequestException is an OSError. Errors of urllib3, and of the modules below, slip through requests now and then;
+    # and a process that can start no more threads has none for Alguna.
+    except (OSError, HTTPError, ValueError, RuntimeError) as exc:
         raise AlgunaUnavailable(
             f"Alguna cannot be reached ({_names(exc)}). Try again later; if it stays so, check ALGUNA_PORTAL_API_URL "
             "and the way out of your network."
@@ -95,24 +98,28 @@ def _body(response: requests.Response, deadline: float) -> bytes:
     return body
 
 
-@lru_cache(maxsize=64)
 def _environment(url: str) -> Any:
-    """Read what the environment says of the way to an address: proxies and certificates. It is costly to ask."""
+    """Return what the environment says of the way to an address: proxies and certificates."""
+    return _environment_read(url, *map(os.environ.get, VARIABLES))
+
+
+@lru_cache(maxsize=64)
+def _environment_read(url: str, *_: str | None) -> dict[str, Any]:
+    """Read the environment, which is costly; again when one of the variables has changed."""
     found: dict[str, Any] = {**_connections().merge_environment_settings(url, {}, None, None, None)}
     return {name: found[name] for name in ("proxies", "verify", "cert")}
 
 
 _sessions: dict[int, requests.Session] = {}
-_opening = Lock()
 
 
 def _connections() -> requests.Session:
     """Return this process's one pool. A forked child opens its own, since it must not share sockets."""
     pid = os.getpid()
-    with _opening:
-        if pid not in _sessions:
-            _sessions.clear()
-            session = _sessions[pid] = requests.Session()
-            session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-            session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-        return _sessions[pid]
+    if pid not in _sessions:
+        session = requests.Session()
+        session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+        session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+        # Without a lock, which a fork could leave locked for ever; of two that come first at once, one is kept.
+        _sessions.setdefault(pid, session)
+    return _sessions[pid]

@@ -16,7 +16,7 @@ from alguna_portal.breaker import (
     FAILURES,
     MEMORY_SECONDS,
     OPEN_SECONDS,
-    SLOW_REQUESTS,
+    SLOW_CALLS,
     SLOW_SECONDS,
     Breaker,
 )
@@ -90,15 +90,26 @@ def test_failures_long_ago_do_not_count(alguna: Alguna) -> None:
         assert click(alguna)
 
 
-def test_retries_stop_as_soon_as_the_breaker_opens(alguna: Alguna, settings: Settings) -> None:
-    """Nobody goes on knocking."""
-    settings.ALGUNA_PORTAL_RETRIES = 100
+def test_a_call_counts_once_whatever_its_retries(alguna: Alguna, settings: Settings) -> None:
+    """One click that met six failures and then succeeded has not failed."""
+    settings.ALGUNA_PORTAL_RETRIES = 6
     settings.ALGUNA_PORTAL_TIME_BUDGET = 60
-    for _ in range(FAILURES):
+    for _ in range(6):
         alguna.fail(503, Retry_After="0")
+    assert click(alguna) == alguna.url(7)
+
+
+@pytest.mark.parametrize("cut_off", [SystemExit(), KeyboardInterrupt(), KeyError("a bug")])
+def test_a_call_that_was_cut_off_says_nothing(alguna: Alguna, cut_off: BaseException) -> None:
+    """A worker that is stopped because it hangs is no sign that Alguna is back; nor does it stay under way."""
+    break_it(alguna)
+    caches["default"].delete(Breaker()._open_until)
+    probe = Breaker()
+    probe.before_call()
+    probe.after_call(cut_off)
     with pytest.raises(BreakerOpen):
-        click(alguna)
-    assert len(alguna.requests) == FAILURES
+        Breaker().before_call()
+    assert caches["default"].get_many(probe._under_way) == {}
 
 
 def test_a_probe_that_succeeds_closes_the_breaker(alguna: Alguna) -> None:
@@ -136,12 +147,12 @@ def test_one_probe_goes_and_a_dead_one_is_replaced(alguna: Alguna, settings: Set
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
         break_it(alguna)
         now.shift(timedelta(seconds=OPEN_SECONDS + 1))
-        Breaker().before_request()
+        Breaker().before_call()
         with pytest.raises(BreakerOpen) as refused:
-            Breaker().before_request()
+            Breaker().before_call()
         assert refused.value.retry_after == 1
         now.shift(timedelta(seconds=11))
-        Breaker().before_request()
+        Breaker().before_call()
 
 
 def test_a_probe_that_failed_does_not_bar_the_next(alguna: Alguna, settings: Settings) -> None:
@@ -165,9 +176,9 @@ def test_a_long_outage_goes_on_being_probed_by_one(alguna: Alguna) -> None:
             with pytest.raises(AlgunaUnavailable):
                 click(alguna, 503)
         now.shift(timedelta(seconds=OPEN_SECONDS + 1))
-        Breaker().before_request()
+        Breaker().before_call()
         with pytest.raises(BreakerOpen):
-            Breaker().before_request()
+            Breaker().before_call()
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
@@ -178,22 +189,22 @@ def test_a_clock_that_differs_does_not_send_people_away_for_long(alguna: Alguna,
         breaker = Breaker()
         caches["default"].set(breaker._open_until, time() + minutes * 60, timeout=15)
         with pytest.raises(BreakerOpen) as refused:
-            breaker.before_request()
+            breaker.before_call()
     assert refused.value.retry_after == (1 if minutes < 0 else OPEN_SECONDS)
 
 
 def test_requests_that_hang_keep_others_from_hanging(alguna: Alguna) -> None:
     """While several have been under way for long, the next click fails at once, before any timeout has passed."""
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
-        hanging = [Breaker() for _ in range(SLOW_REQUESTS + 1)]
+        hanging = [Breaker() for _ in range(SLOW_CALLS + 1)]
         for breaker in hanging:
-            breaker.before_request()
+            breaker.before_call()
         assert click(alguna)
         now.shift(timedelta(seconds=SLOW_SECONDS))
-        with pytest.raises(BreakerOpen, match="Alguna keeps several requests waiting") as refused:
+        with pytest.raises(BreakerOpen, match="Alguna keeps several calls waiting") as refused:
             click(alguna)
         assert refused.value.retry_after == SLOW_SECONDS
-        hanging[0].after_request(None)
+        hanging[0].after_call(None)
         assert click(alguna)
 
 
@@ -201,12 +212,12 @@ def test_processes_that_died_in_mid_call_are_forgotten(alguna: Alguna, settings:
     """Their requests count as under way for no longer than a call may take."""
     settings.ALGUNA_PORTAL_TIME_BUDGET = 10
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
-        for _ in range(SLOW_REQUESTS):
-            Breaker().before_request()
+        for _ in range(SLOW_CALLS):
+            Breaker().before_call()
         now.shift(timedelta(seconds=9))
         with pytest.raises(BreakerOpen):
             click(alguna)
-        now.shift(timedelta(seconds=1))
+        now.shift(timedelta(seconds=2))
         assert click(alguna)
 
 

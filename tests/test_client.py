@@ -253,6 +253,15 @@ def test_a_report_of_an_outage_shows_neither_key_nor_request(settings: Settings)
     assert "secret-of-the-tests" not in reported(caught.value)
 
 
+@pytest.mark.parametrize("status", [200, 401, 404, 503])
+def test_a_report_of_a_refusal_shows_no_key(server: Server, status: int) -> None:
+    """Whatever was answered, the key is in no variable that Django reports."""
+    server.answer = (status, {}, b"<html>")
+    with pytest.raises(AlgunaError) as caught:
+        create()
+    assert "secret-of-the-tests" not in reported(caught.value)
+
+
 @pytest.mark.parametrize("change", [{"id": 7}, {"expires_at": "never"}, {"url": "https://evil.example/hs/token1"}])
 def test_a_report_of_a_bad_answer_does_not_show_the_url(alguna: Alguna, change: dict[str, Any]) -> None:
     """Neither the exception nor the variables in its frames, as Django reports them."""

@@ -150,6 +150,14 @@ def test_a_body_without_end_is_not_read_to_its_end(settings: Settings, behave: w
         create()
 
 
+@pytest.mark.parametrize("within", [0, -1])
+def test_without_time_left_nothing_is_sent(alguna: Alguna, within: float) -> None:
+    """And it is not Alguna's failure."""
+    with pytest.raises(AlgunaUnavailable, match="no time left"):
+        create(within=within)
+    assert alguna.requests == []
+
+
 def test_a_caller_may_have_less_time_than_the_budget(alguna: Alguna, slept: list[float]) -> None:
     """And never more."""
     alguna.fail(503, Retry_After="5")

@@ -115,6 +115,13 @@ def test_sessions_expire_where_they_are_cached(settings: Settings) -> None:
         assert open_session(ACME).url == alguna.sessions[1].url
 
 
+def test_a_host_with_a_portal_domain_of_its_own_is_served(settings: Settings) -> None:
+    """The fake's portal is on the list, whatever else is."""
+    settings.ALGUNA_PORTAL_URL_HOSTS = ["billing.example.com"]
+    with fake_alguna() as alguna:
+        assert open_session(ACME).url == alguna.sessions[0].url
+
+
 def test_a_dropped_connection_is_one(settings: Settings) -> None:
     """The sandbox's faults, asked for by header, work at the fake, too."""
     with fake_alguna(), pytest.raises(requests.ConnectionError):

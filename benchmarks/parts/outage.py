@@ -1,5 +1,5 @@
 """The outage: gunicorn with 8 sync workers and Redis, behind it an Alguna that takes 50 ms. One client asks for 30
-ordinary pages a second, each with three queries, and for Billing three times a second, each time for a customer that
+ordinary pages a second, each with three queries, and for Billing once a second, each time for a customer that
 has no session yet; requests go out when they are due, and their time counts from then. After 60 s, Alguna vanishes for
 60 s: new connections time out as when a firewall drops packets (a listener on the same port whose queue is full, which
 is tried out first), and those that were kept alive stay silent. The breaker counts as open from when its entry first
@@ -22,7 +22,7 @@ from benchmarks.figures import Figure, at_most, percentile
 from benchmarks.load import Visit, visits
 from benchmarks.servers import Server, alguna, gunicorn, redis, run
 
-SECONDS, ORDINARY_EVERY, BILLING_EVERY, WORKERS = 60, 1 / 30, 1 / 3, 8
+SECONDS, ORDINARY_EVERY, BILLING_EVERY, WORKERS = 60, 1 / 30, 1, 8
 CALM = 2.0  # seconds, in which gunicorn's workers start, or finish what they began
 
 
