@@ -23,9 +23,8 @@ from .exceptions import AlgunaUnavailable, BadAnswer
 CONNECTIONS = threads.IDLE  # kept alive per process
 LARGEST_BODY = 1024 * 1024  # bytes; what is asked for here never takes more than a few thousand
 CHUNK = 64 * 1024
-# What `requests` reads of the environment.
-_NAMES_OF_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
-VARIABLES = (*_NAMES_OF_PROXIES, *map(str.lower, _NAMES_OF_PROXIES), "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+# What changes in the environment of a running process, if anything does.
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +99,7 @@ def _body(response: requests.Response, deadline: float) -> bytes:
 
 def _environment(url: str) -> Any:
     """Return what the environment says of the way to an address: proxies and certificates."""
-    return _environment_read(url, *map(os.environ.get, VARIABLES))
+    return _environment_read(url, *map(os.environ.get, PROXIES))
 
 
 @lru_cache(maxsize=64)
