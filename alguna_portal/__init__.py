@@ -6,12 +6,15 @@ A request goes one way; read the modules in this order:
     access                               who is asking, for which customer, in which role
     plans                                which portal settings follow from plan and role
     sessions, session_cache              a cached session, or a new one
+    audit                                a record of each click
+    customers                            created in Alguna where it does not know them
     flight, breaker                      made once for all who ask; not asked for while Alguna is down
     client, transport, threads           one call to Alguna, retried and bounded
     bodies, legacy, answers, vetting     what is said to it, what it says, and where users may be sent
 
 Below them stand `models`, `conf` with its kinds of settings, `portal_settings`, `roles`, `cache`, `entries`,
-`hosts` and `exceptions`; beside them `admin`, `checks` and the template tags. `sandbox` plays Alguna, and `testing`
+`hosts`, `signals` and `exceptions`; beside them `admin`, the template tags, the commands with `bulk` for the long ones,
+and `checks`, which look at the host's `hooks`, too. `sandbox` plays Alguna, and `testing`
 puts it under `requests`.
 """
 

@@ -22,10 +22,12 @@ from .exceptions import (
     AuthenticationFailed,
     BadAnswer,
     CustomerUnknown,
+    StrangerAnswered,
 )
 
 JSON = dict[str, Any]
 
+LONGEST_ID = 255
 LONGEST_WAIT = 24 * 60 * 60.0  # seconds; a longer Retry-After is a fault, not advice
 
 
@@ -67,15 +69,31 @@ def decode(status: int, headers: Mapping[str, str], body: bytes, *, redact: Call
 def portal_session(data: JSON) -> PortalSession:
     """Read a portal session from the API's answer, whose times are both by Alguna's clock."""
     session = PortalSession(
-        id=_text(data, "id"),
-        customer_id=_text(data, "customer_id"),
-        url=_text(data, "url"),
+        id=_text(data, "id", of="portal session"),
+        customer_id=_text(data, "customer_id", of="portal session"),
+        url=_text(data, "url", of="portal session"),
         created_at=_time(data, "created_at"),
         expires_at=_time(data, "expires_at"),
     )
     if session.life <= timedelta(0):
         raise BadAnswer("Alguna's portal session expires before it was created.")
     return session
+
+
+@sensitive_variables("data")
+def looked_up(data: JSON) -> str:
+    """Read the id of the customer that an alias belongs to."""
+    return _customer_id(data, "customer_id")
+
+
+@sensitive_variables("data")
+def created(data: JSON, *, alias: str) -> str:
+    """Read the id of a customer that was created with an alias."""
+    # Not promised to be there; but where it is, it shows whom Alguna has created.
+    aliases = data.get("aliases")
+    if isinstance(aliases, list) and alias not in aliases:
+        raise StrangerAnswered("Alguna answered with a customer that does not have the alias it was to be given.")
+    return _customer_id(data, "id")
 
 
 def _failure(status: int, headers: Mapping[str, str], said: str) -> AlgunaError:
@@ -154,10 +172,18 @@ def _json_object(body: bytes) -> JSON | None:
 
 
 @sensitive_variables("data", "value")
-def _text(data: JSON, key: str) -> str:
+def _text(data: JSON, key: str, *, of: str) -> str:
     value = data.get(key)
     if not isinstance(value, str) or not value:
-        raise BadAnswer(f"Alguna's portal session has no “{key}”, or one that is not a string.")
+        raise BadAnswer(f"Alguna's {of} has no “{key}”, or one that is not a string.")
+    return value
+
+
+def _customer_id(data: JSON, key: str) -> str:
+    """Read an id that will be stored."""
+    value = _text(data, key, of="customer")
+    if len(value) > LONGEST_ID or not value.isprintable() or value != value.strip():
+        raise BadAnswer(f"Alguna's customer has a “{key}” that is too long for an id, or has no place in one.")
     return value
 
 
@@ -165,7 +191,7 @@ def _text(data: JSON, key: str) -> str:
 def _time(data: JSON, key: str) -> datetime:
     """Read a time as RFC 3339 writes it; without a zone it could mean anything, so it is refused."""
     try:
-        time = datetime.fromisoformat(_text(data, key).upper())
+        time = datetime.fromisoformat(_text(data, key, of="portal session").upper())
     except ValueError:
         raise BadAnswer(f"Alguna's portal session has a “{key}” that is not a time as in RFC 3339.") from None
     if time.tzinfo is None:

@@ -15,3 +15,11 @@ def session_request(customer_alias: object, portal_settings: PortalSettings, api
     if api_version == legacy.VERSION:
         return legacy.session_request(str(customer_alias), portal_settings)
     return {"customer_alias": str(customer_alias), **portal_settings.payload()}
+
+
+def customer_request(*, alias: str, name: str, currency: str, email: str) -> JSON:
+    """Write the body that creates a customer; the e-mail address, where there is one, is its primary contact's."""
+    body: JSON = {"name": name, "currency": currency, "aliases": [alias]}
+    if email:
+        body["contacts"] = [{"email": email, "is_primary": True}]
+    return body

@@ -1,9 +1,12 @@
 """Alguna's API: what is asked, how often it is asked again, and what comes of it. Knows no models and no cache."""
 
+import json
 import logging
 from collections.abc import Sequence
+from hashlib import sha256
 from time import monotonic, sleep
 from typing import Any, Protocol, Self
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import requests
@@ -12,10 +15,10 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.wait import wait_random_exponential
 
 from . import __version__, legacy
-from .answers import JSON, PortalSession, decode, portal_session
-from .bodies import session_request
+from .answers import JSON, PortalSession, created, decode, looked_up, portal_session
+from .bodies import customer_request, session_request
 from .conf import conf
-from .exceptions import AlgunaUnavailable
+from .exceptions import AlgunaUnavailable, CustomerUnknown
 from .portal_settings import PortalSettings
 from .transport import send
 from .vetting import vet
@@ -24,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 pause = sleep  # between attempts; `testing` has no time for it
 
+DATED = "2026-04-01"  # the version that has customers, whichever sessions are made with
 USER_AGENT = f"alguna_portal/{__version__}"
 # Full jitter: anything from nothing to twice as long as the time before, in seconds.
 BACKOFF = wait_random_exponential(multiplier=0.25, max=4)
@@ -97,27 +101,52 @@ class AlgunaClient:
         many seconds the call may take with all its retries, where that is less than the time budget.
         """
         body = session_request(customer_alias, portal_settings, self.api_version)
+        key = str(uuid4())
         if self.api_version == legacy.VERSION:
             session = legacy.portal_session(
-                self._call("POST", legacy.PATH, body, within=within), seconds=self.session_seconds
+                self._call("POST", legacy.PATH, body, within=within, key=key), seconds=self.session_seconds
             )
         else:
-            session = portal_session(self._call("POST", "/customer-portal-sessions", body, within=within))
+            session = portal_session(self._call("POST", "/customer-portal-sessions", body, within=within, key=key))
         return vet(session, customer_id=customer_id, url_hosts=self.url_hosts, loopback_http=self.loopback_http)
 
-    def _call(self, method: str, path: str, body: JSON, *, within: float | None) -> JSON:
+    def find_customer(self, alias: str, *, within: float | None = None) -> str | None:
+        """Look up the id of the customer that has an alias; return None where Alguna has none."""
+        try:
+            path = f"/customers/lookup?{urlencode({'alias': alias})}"
+            found = looked_up(self._call("GET", path, None, within=within))
+        except CustomerUnknown:
+            return None
+        # The lookup takes ids as well. A customer that is found by its id was not found by an alias.
+        return None if found == alias else found
+
+    def create_customer(
+        self, *, alias: str, name: str, currency: str, email: str = "", within: float | None = None
+    ) -> str:
+        """Create a customer and return its id; sent again, with the same data, it is still created once."""
+        body = customer_request(alias=alias, name=name, currency=currency, email=email)
+        key = f"customer-{sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()}"
+        return created(self._call("POST", "/customers", body, within=within, key=key), alias=alias)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: JSON | None,
+        *,
+        within: float | None,
+        key: str | None = None,
+    ) -> JSON:
         """Send a request, again where it failed in passing, always under the same idempotency key."""
         budget = self.time_budget if within is None else min(within, self.time_budget)
         if budget <= 0:
             raise AlgunaUnavailable("There was no time left to ask Alguna. Try again later.")
         deadline = monotonic() + budget
-        headers = {
-            "Accept": "application/json",
-            "Idempotency-Key": str(uuid4()),
-            "User-Agent": USER_AGENT,
-        }
-        if self.api_version != legacy.VERSION:
-            headers["Alguna-Version"] = self.api_version
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        if path != legacy.PATH:
+            headers["Alguna-Version"] = self.api_version if self.api_version != legacy.VERSION else DATED
         retrying = Retrying(
             retry=retry_if_exception_type(AlgunaUnavailable),
             wait=_wait,
@@ -139,7 +168,7 @@ class AlgunaClient:
             if self._watcher:
                 self._watcher.after_call(failure)
 
-    def _attempt(self, method: str, path: str, body: JSON, headers: dict[str, str], within: float) -> JSON:
+    def _attempt(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> JSON:
         """Send one request and decode its answer."""
         answer = send(
             method,

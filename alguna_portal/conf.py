@@ -153,6 +153,11 @@ class Conf:
         """Whether a customer that Alguna does not know is created there on the first click."""
         return _read("PROVISION_ON_OPEN", False, types.boolean)
 
+    @property
+    def AUDIT(self) -> bool:
+        """Whether each click is recorded as a `PortalAccess`."""
+        return _read("AUDIT", True, types.boolean)
+
     # Links, pages, webhooks
 
     @property

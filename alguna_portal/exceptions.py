@@ -8,7 +8,7 @@
     │   └── CustomerUnknown         404: no customer has this alias
     └── BadAnswer                   a success whose content is not what the API promises
         ├── UnsafePortalURL         a portal URL that users must not be sent to
-        └── StrangerAnswered        a session for another customer than the one asked for
+        └── StrangerAnswered        another customer than the one asked for, or a session for one
 
 Configuration errors are Django's `ImproperlyConfigured` and stand outside this tree: code that
 survives an outage should not survive, unseen, a missing key.
@@ -55,4 +55,4 @@ class UnsafePortalURL(BadAnswer):
 
 
 class StrangerAnswered(BadAnswer):
-    """The session belongs to another customer than the one it was asked for."""
+    """The answer is about another customer than the one that was asked for."""

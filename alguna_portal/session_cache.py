@@ -85,7 +85,6 @@ def place_for(
         conf.API_URL,
         conf.API_KEY,
         str(customer.alias),
-        customer.customer_id,
         portal_settings.payload(),
         scope,
         str(holder),

@@ -3,15 +3,19 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 
+from . import audit
 from .answers import PortalSession
 from .breaker import Breaker
 from .client import AlgunaClient
 from .conf import conf
-from .exceptions import AlgunaUnavailable, BadAnswer
+from .customers import provision
+from .exceptions import AlgunaUnavailable, BadAnswer, CustomerUnknown
 from .flight import single_flight
 from .plans import settings_for
 from .portal_settings import PortalSettings
@@ -39,44 +43,84 @@ def open_session(
     browser: str | None = None,
     role: str = Role.MANAGER.value,
     fresh: bool = False,
+    via: str = audit.Via.API.value,
 ) -> PortalSession:
     """Return a portal session for a customer in a role: the cached one, if it has more than `EXPIRY_MARGIN` left.
 
     Who gets a cached session back is decided by `SESSION_REUSE`: the same `user`, the same `browser` (the key
     of a login session), anyone at the customer, or nobody. `fresh` makes a new one, which replaces it. While no
     new one can be had, the cached one is given out to its very end. The session's times are by this machine's
-    clock.
+    clock. With `PROVISION_ON_OPEN`, a customer that Alguna does not know is created there first.
+
+    Each call leaves a `PortalAccess`, which says that it came `via` the Billing page, a mailed link or code.
 
     Raise, within `TIME_BUDGET`, `AlgunaUnavailable` where trying again later may help, another `AlgunaError`
     where it will not, and `ImproperlyConfigured` where the settings cannot be used.
     """
-    portal_settings = settings_for(customer, role=role)
+    try:
+        portal_settings = settings_for(customer, role=role)
+        session, reused = _obtain(customer, portal_settings, user=user, browser=browser, fresh=fresh)
+    except Exception as exc:
+        audit.record_failed(customer, exc, user=user, role=role, via=via)
+        raise
+    audit.record_opened(customer, session, portal_settings, user=user, role=role, via=via, reused=reused)
+    return session
+
+
+def _obtain(
+    customer: "Customer",
+    portal_settings: PortalSettings,
+    *,
+    user: "AbstractBaseUser | AnonymousUser | None",
+    browser: str | None,
+    fresh: bool,
+) -> tuple[PortalSession, bool]:
+    """Return a session, and whether it was there already."""
     place = place_for(customer, portal_settings, user=user, browser=browser)
     if place is None:
-        return _create(customer, portal_settings, within=conf.TIME_BUDGET)
+        return _create(customer, portal_settings, within=conf.TIME_BUDGET), False
     kept = None if fresh else _kept(place, customer)
     if kept and _lasts(kept):
-        return kept
+        return kept, True
+    made: list[PortalSession] = []
 
     def make(seconds: float) -> PortalSession:
         meanwhile = _kept(place, customer)
         if meanwhile and not fresh and _lasts(meanwhile):
             return meanwhile
-        session = _create(customer, portal_settings, within=seconds)
-        place.put(session)
-        return session
+        made.append(_create(customer, portal_settings, within=seconds))
+        place.put(made[0])
+        return made[0]
 
     try:
-        return single_flight(place.lock, make, budget=conf.TIME_BUDGET)
+        return single_flight(place.lock, make, budget=conf.TIME_BUDGET), not made
     except AlgunaUnavailable as exc:
         if kept is None or kept.expires_at <= datetime.now(UTC):
             raise
         logger.warning("Customer %s: a session is used to its end. %s", customer.pk or "(unsaved)", exc)
-        return kept
+        return kept, True
 
 
 def _create(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
-    """Make a session, and tell its times by our own clock."""
+    """Make a session; where Alguna does not know the customer, and that is wanted, make the customer first."""
+    until = monotonic() + within
+    try:
+        return _ask(customer, portal_settings, within=within)
+    except CustomerUnknown as exc:
+        # A customer whose id is known is there, in this account or another one, under another alias.
+        if not conf.PROVISION_ON_OPEN or customer.customer_id:
+            raise
+        try:
+            provision(customer, within=until - monotonic())
+        except ValidationError as invalid:
+            # Names of fields, without their contents.
+            fields = ", ".join(invalid.message_dict)
+            raise CustomerUnknown(f"{exc} It could not be created there; check its {fields}.", status=404) from None
+    return _ask(customer, portal_settings, within=until - monotonic())
+
+
+def _ask(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
+    """Ask Alguna for a session, and tell its times by our own clock."""
     client = AlgunaClient.from_settings(watcher=Breaker())
     asked_at = datetime.now(UTC)
     answer = client.create_portal_session(

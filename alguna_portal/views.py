@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
+from . import audit
 from .access import Access, accesses, find
 from .conf import conf
 from .exceptions import AlgunaError, AlgunaUnavailable
@@ -65,6 +66,8 @@ def billing(request: HttpRequest) -> HttpResponse:
     else:
         chosen = choices[0] if choices else None
     if chosen is None:
+        if request.method != "HEAD":
+            audit.record_denied(request.user, via=audit.Via.VIEW.value)
         return _page(request, "no_access", 403)
     if request.method == "HEAD":
         return HttpResponse()
@@ -80,6 +83,7 @@ def _open(request: HttpRequest, access: Access) -> HttpResponse:
             browser=getattr(getattr(request, "session", None), "session_key", None),
             role=access.role,
             fresh=_is_fresh(request),
+            via=audit.Via.VIEW.value,
         )
     except AlgunaUnavailable as exc:
         logger.warning("Customer %s: no portal session. %s", _name(access), exc)

@@ -16,13 +16,15 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from alguna_portal.exceptions import AlgunaUnavailable, StrangerAnswered
-from alguna_portal.models import Customer
+from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.sessions import forget, open_session
 
 from .conftest import Alguna
 
 NOW = "2026-11-21T12:00:00Z"
 SCOPES = ["user", "browser", "customer", "never"]
+
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
@@ -142,7 +144,6 @@ CHANGES: list[tuple[str, Any]] = [
     ("plan", "enterprise"),
     ("portal_settings", {"invoice_list_settings": {"show_section": False}}),
     ("alias", "other-9"),
-    ("customer_id", "cust_abc123"),
 ]
 
 
@@ -238,6 +239,16 @@ def test_a_session_for_a_stranger_is_refused_and_not_kept(alguna: Alguna, custom
         with pytest.raises(StrangerAnswered):
             open_session(customer, user=ann)
     assert len(alguna.requests) == 2
+
+
+def test_an_id_that_becomes_known_costs_no_session(alguna: Alguna, customer: Customer, ann: User) -> None:
+    """The kept one goes on, if it is this customer's, and not otherwise."""
+    first = open_session(customer, user=ann)
+    customer.customer_id = "cust_abc123"
+    assert open_session(customer, user=ann) == first
+    customer.customer_id = "cust_mine"
+    with pytest.raises(StrangerAnswered):
+        open_session(customer, user=ann)
 
 
 def test_a_kept_session_is_vetted_again(settings: Settings, alguna: Alguna, customer: Customer, ann: User) -> None:
@@ -350,7 +361,6 @@ def test_a_broken_cache_costs_the_caching_and_nothing_else(
     assert "password" not in caplog.text
 
 
-@pytest.mark.django_db
 def test_a_database_cache_that_fails_leaves_the_hosts_transaction_whole(
     settings: Settings, alguna: Alguna, customer: Customer, ann: User
 ) -> None:
@@ -359,20 +369,22 @@ def test_a_database_cache_that_fails_leaves_the_hosts_transaction_whole(
     with CaptureQueriesContext(connection) as queries:
         assert open_session(customer, user=ann).url == alguna.url(1)
     said = [query["sql"].split()[0] for query in queries]
-    assert said.count("SAVEPOINT") == said.count("ROLLBACK") > 0
+    # One more, which holds, for the record of the access.
+    assert said.count("SAVEPOINT") - 1 == said.count("ROLLBACK") > 0
+    assert PortalAccess.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_outside_a_transaction_the_database_cache_needs_none(
     settings: Settings, alguna: Alguna, customer: Customer, ann: User
 ) -> None:
-    """No cached click pays for a savepoint that protects nothing."""
+    """No cached click pays for a savepoint that protects nothing: it reads the cache, and is recorded."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "sessions"}}
     call_command("createcachetable")
     first = open_session(customer, user=ann)
     with CaptureQueriesContext(connection) as queries:
         assert open_session(customer, user=ann) == first
-    assert [query["sql"].split()[0] for query in queries] == ["SELECT"]
+    assert [query["sql"].split()[0] for query in queries] == ["SELECT", "INSERT"]
 
 
 def test_forgetting_that_failed_says_so(

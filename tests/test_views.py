@@ -81,13 +81,14 @@ def test_a_visitor_signs_in_first_and_comes_back(alguna: Alguna) -> None:
     assert alguna.requests == []
 
 
-def test_a_cached_click_costs_one_query_beyond_sign_in_and_no_call(
+@pytest.mark.django_db(transaction=True)
+def test_a_cached_click_costs_two_queries_beyond_sign_in_and_no_call(
     alguna: Alguna, manager: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """Session and user are Django's two; the membership is ours."""
+    """Session and user are Django's two; the membership and the record of the access are ours."""
     client = signed_in(manager)
     client.get(BILLING)
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         assert client.get(BILLING)["Location"] == alguna.url(1)
     assert len(alguna.requests) == 1
 

@@ -1,0 +1,428 @@
+"""Customers in Alguna: found by alias before anything is created, created once, and never changed."""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import responses
+from django.core.exceptions import ValidationError
+from django.db import connection
+from pytest_django import Settings
+
+from alguna_portal.client import AlgunaClient
+from alguna_portal.customers import Provisioned, provision
+from alguna_portal.exceptions import (
+    AlgunaRefused,
+    AlgunaUnavailable,
+    AuthenticationFailed,
+    BadAnswer,
+    StrangerAnswered,
+)
+from alguna_portal.models import Customer
+from alguna_portal.signals import customer_provisioned
+from alguna_portal.testing import FakeAlguna
+
+from .conftest import API
+
+LOOKUP = f"{API}/customers/lookup"
+CUSTOMERS = f"{API}/customers"
+
+
+@pytest.fixture
+def alguna(settings: Settings) -> Iterator[FakeAlguna]:
+    """An Alguna that knows nobody yet."""
+    fake = FakeAlguna(knows_everyone=False)
+    for name, value in fake.settings.items():
+        setattr(settings, name, value)
+    with fake.under_requests():
+        yield fake
+
+
+@pytest.fixture
+def http() -> Iterator[responses.RequestsMock]:
+    """An Alguna that answers as the test says."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        yield mock
+
+
+@pytest.fixture
+def customer(db: None) -> Customer:
+    """A customer whose data Alguna would accept."""
+    return Customer.objects.create(alias="acme-1", name="Acme", currency="EUR", email="billing@acme.example")
+
+
+@pytest.fixture
+def told() -> Iterator[list[tuple[Customer, bool]]]:
+    """What listeners are told: the customer, and whether it was created."""
+    heard: list[tuple[Customer, bool]] = []
+
+    def listen(sender: Any, customer: Customer, created: bool, **_: Any) -> None:
+        heard.append((customer, created))
+
+    customer_provisioned.connect(listen)
+    yield heard
+    customer_provisioned.disconnect(listen)
+
+
+def asked(alguna: FakeAlguna) -> list[tuple[str, str]]:
+    """What Alguna was asked."""
+    return [(request.method, request.path) for request in alguna.requests]
+
+
+def stored_id(customer: Customer) -> str | None:
+    """The id in the database."""
+    return Customer.objects.get(pk=customer.pk).customer_id
+
+
+def test_a_customer_is_looked_up_then_created_and_its_id_stored(
+    alguna: FakeAlguna, customer: Customer, told: list[tuple[Customer, bool]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """With name, currency, alias and the billing contact, which is all that is known."""
+    caplog.set_level(logging.INFO)
+    assert provision(customer) is Provisioned.CREATED
+    assert asked(alguna) == [("GET", "/customers/lookup"), ("POST", "/customers")]
+    assert alguna.requests[1].body == {
+        "name": "Acme",
+        "currency": "EUR",
+        "aliases": ["acme-1"],
+        "contacts": [{"email": "billing@acme.example", "is_primary": True}],
+    }
+    assert stored_id(customer) == customer.customer_id
+    assert str(customer.customer_id).startswith("cust_")
+    assert told == [(customer, True)]
+    assert f"Customer {customer.pk}: created in Alguna." in caplog.text
+    assert "acme" not in caplog.text.lower()
+
+
+def test_a_customer_that_is_there_is_adopted_and_not_touched(
+    alguna: FakeAlguna, customer: Customer, told: list[tuple[Customer, bool]]
+) -> None:
+    """Nothing is sent that could replace what Alguna knows of it."""
+    there = alguna.add_customer("acme-1", name="Acme, as sales has it")
+    assert provision(customer) is Provisioned.ADOPTED
+    assert asked(alguna) == [("GET", "/customers/lookup")]
+    assert stored_id(customer) == there
+    assert told == [(customer, False)]
+
+
+def test_a_customer_whose_id_is_known_costs_no_call(
+    alguna: FakeAlguna, customer: Customer, told: list[tuple[Customer, bool]]
+) -> None:
+    """Nor are its data looked at: they are in Alguna already."""
+    customer.customer_id, customer.currency = "cust_1", "nonsense"
+    assert provision(customer) is Provisioned.KNOWN
+    assert (alguna.requests, told) == ([], [])
+
+
+def test_an_id_that_was_stored_since_the_object_was_read_costs_no_call(alguna: FakeAlguna, customer: Customer) -> None:
+    """The row is read again before anything is asked."""
+    Customer.objects.update(customer_id="cust_1")
+    assert provision(customer) is Provisioned.KNOWN
+    assert customer.customer_id == "cust_1"
+    assert alguna.requests == []
+
+
+def test_without_an_address_no_contact_is_sent(alguna: FakeAlguna, customer: Customer) -> None:
+    """An empty list would be one more thing that Alguna might mean something by."""
+    customer.email = ""
+    provision(customer)
+    assert "contacts" not in alguna.requests[1].body
+
+
+def test_a_customer_without_a_row_is_provided_for_too(
+    alguna: FakeAlguna, told: list[tuple[Customer, bool]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A host with organizations of its own gets the id on the object; no database is at hand here."""
+    caplog.set_level(logging.INFO)
+    customer = Customer(alias=7, name="Acme", currency="USD")
+    assert provision(customer) is Provisioned.CREATED
+    assert customer.customer_id
+    assert alguna.requests[1].body["aliases"] == ["7"]
+    assert told == [(customer, True)]
+    assert "Customer (unsaved): created in Alguna." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"name": ""}, {"name": "Alguna has no customers without one."}),
+        ({"name": "  "}, {"name": "Alguna has no customers without one."}),
+        ({"currency": ""}, {"currency": "Alguna has no customers without one."}),
+        ({"currency": "EURO"}, {"currency": "ISO 4217"}),
+        ({"currency": "eur"}, {"currency": "ISO 4217"}),
+        ({"currency": "QQQ"}, {"currency": "ISO 4217"}),
+        ({"alias": "a" * 256}, {"alias": "at most 255 characters"}),
+        ({"alias": ""}, {"alias": "cannot be blank"}),
+        ({"alias": " a"}, {"alias": "no spaces at its ends"}),
+        ({"email": "billing@"}, {"email": "valid email address"}),
+        ({"name": "", "currency": "X", "email": "x"}, {"name": "", "currency": "ISO 4217", "email": "valid"}),
+        ({"plan": "p" * 101, "name": "N" * 256}, {"name": "at most 255 characters"}),
+    ],
+)
+def test_data_that_alguna_would_refuse_are_refused_field_by_field_before_any_call(
+    alguna: FakeAlguna, customer: Customer, change: dict[str, Any], wrong: dict[str, str]
+) -> None:
+    """Every field that is sent and no other; the texts do not quote what was entered."""
+    for name, value in change.items():
+        setattr(customer, name, value)
+    with pytest.raises(ValidationError) as caught:
+        provision(customer)
+    messages = caught.value.message_dict
+    assert set(messages) == set(wrong)
+    for field, text in wrong.items():
+        assert text in " ".join(messages[field])
+    assert alguna.requests == []
+    assert stored_id(customer) is None
+
+
+def test_the_same_data_go_under_the_same_key_and_others_under_another(alguna: FakeAlguna, customer: Customer) -> None:
+    """A second attempt cannot create a second customer; a corrected one is not answered with the old refusal."""
+    keys = []
+    for name in ("Acme", "Acme", "Acme Inc"):
+        customer.name = name
+        alguna.fail(404, detail="none")
+        alguna.fail(503)
+        with pytest.raises(AlgunaUnavailable):
+            provision(customer)
+        keys.append(alguna.requests[-1].headers["Idempotency-Key"])
+    assert keys[0] == keys[1] != keys[2]
+    assert all(len(key) <= 255 and "acme" not in key.lower() for key in keys)
+
+
+@pytest.mark.parametrize("status", [409, 422])
+def test_a_refusal_is_answered_by_looking_the_alias_up(
+    http: responses.RequestsMock, customer: Customer, status: int
+) -> None:
+    """It is not documented which of the two a taken alias gets."""
+    http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
+    http.post(CUSTOMERS, status=status, json={"detail": "taken", "status": status})
+    http.get(LOOKUP, json={"customer_id": "cust_9"})
+    assert provision(customer) is Provisioned.ADOPTED
+    assert stored_id(customer) == "cust_9"
+
+
+def test_a_creation_that_still_runs_elsewhere_is_waited_for(
+    settings: Settings, http: responses.RequestsMock, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alguna says 409 with `Retry-After` to the second of two; then the alias is there."""
+    monkeypatch.setattr("alguna_portal.client.pause", lambda seconds: None)
+    settings.ALGUNA_PORTAL_RETRIES = 1
+    http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
+    for _ in range(2):
+        http.post(CUSTOMERS, status=409, json={"detail": "runs", "status": 409}, headers={"Retry-After": "1"})
+    http.get(LOOKUP, json={"customer_id": "cust_9"})
+    assert provision(customer) is Provisioned.ADOPTED
+
+
+@pytest.mark.parametrize(("status", "raised"), [(422, AlgunaRefused), (409, AlgunaRefused), (400, AlgunaRefused)])
+def test_a_refusal_for_another_reason_is_raised_as_it_is(
+    http: responses.RequestsMock, customer: Customer, status: int, raised: type[Exception]
+) -> None:
+    """What Alguna says against the data is what the user must read."""
+    http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
+    http.post(CUSTOMERS, status=status, json={"detail": "currency is not enabled", "status": status})
+    with pytest.raises(raised, match="currency is not enabled"):
+        provision(customer)
+    assert stored_id(customer) is None
+    assert len(http.calls) == (2 if status == 400 else 3)
+
+
+def test_a_customer_is_not_found_by_its_id(http: responses.RequestsMock, customer: Customer) -> None:
+    """The lookup takes ids, too: an alias that is somebody's id must not bring that somebody."""
+    customer.alias = "cust_of_another"
+    http.get(LOOKUP, json={"customer_id": "cust_of_another"})
+    http.post(CUSTOMERS, json={"id": "cust_new", "aliases": ["cust_of_another"]})
+    assert provision(customer) is Provisioned.CREATED
+    assert stored_id(customer) == "cust_new"
+
+
+def test_a_process_that_died_before_it_could_save_loses_nothing(alguna: FakeAlguna, customer: Customer) -> None:
+    """The next one finds the customer that was created."""
+    alguna.fail(404, detail="none")
+    provision(customer)
+    first = customer.customer_id
+    Customer.objects.update(customer_id=None)
+    again = Customer.objects.get()
+    assert provision(again) is Provisioned.ADOPTED
+    assert again.customer_id == first
+
+
+def test_an_answer_that_never_came_loses_nothing(alguna: FakeAlguna, customer: Customer, settings: Settings) -> None:
+    """The connection breaks after Alguna has created the customer: the repetition gets the same one."""
+    settings.ALGUNA_PORTAL_RETRIES = 2
+    alguna.fail(404, detail="none")
+    alguna.fail(requests.ConnectionError(), times=2)
+    assert provision(customer) is Provisioned.CREATED
+    assert len({request.headers["Idempotency-Key"] for request in alguna.requests if request.method == "POST"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({}, "no “id”"),
+        ({"id": 7}, "no “id”"),
+        ({"id": "c" * 256}, "too long"),
+        ({"id": "cust\n1"}, "too long for an id, or"),
+        ({"id": " cust_1"}, "too long for an id, or"),
+    ],
+)
+def test_a_created_customer_without_a_usable_id_is_a_bad_answer(
+    http: responses.RequestsMock, customer: Customer, answer: dict[str, Any], says: str
+) -> None:
+    """Nothing is stored that is not an id."""
+    http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
+    http.post(CUSTOMERS, json=answer)
+    with pytest.raises(BadAnswer, match=says):
+        provision(customer)
+    assert stored_id(customer) is None
+
+
+def test_a_lookup_without_an_id_is_a_bad_answer(http: responses.RequestsMock, customer: Customer) -> None:
+    """It does not mean that nobody has the alias; nothing is created on such an answer."""
+    http.get(LOOKUP, json={"customer_id": None})
+    with pytest.raises(BadAnswer, match="no “customer_id”"):
+        provision(customer)
+
+
+def test_a_404_of_somebody_else_is_not_taken_for_an_unknown_customer(
+    http: responses.RequestsMock, customer: Customer
+) -> None:
+    """A wrong address must not create customers."""
+    http.get(LOOKUP, status=404, body="<html>not here</html>")
+    with pytest.raises(BadAnswer, match="ALGUNA_PORTAL_API_URL"):
+        provision(customer)
+
+
+def test_a_created_customer_with_other_aliases_is_a_stranger(http: responses.RequestsMock, customer: Customer) -> None:
+    """Whoever that is, it is not the customer that was to be created."""
+    http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
+    http.post(CUSTOMERS, json={"id": "cust_9", "aliases": ["other"]})
+    with pytest.raises(StrangerAnswered):
+        provision(customer)
+    assert stored_id(customer) is None
+
+
+def test_an_id_that_is_another_rows_is_refused(alguna: FakeAlguna, customer: Customer) -> None:
+    """Two customers here must not share one in Alguna; the message says what to do, and the transaction goes on."""
+    there = alguna.add_customer("acme-1")
+    Customer.objects.create(alias="acme-old", customer_id=there)
+    with pytest.raises(StrangerAnswered, match=f"has the alias of customer {customer.pk}, but is known here"):
+        provision(customer)
+    assert stored_id(customer) is None
+
+
+@pytest.mark.parametrize(("meanwhile", "outcome"), [("same", Provisioned.KNOWN), ("other", None)])
+def test_what_another_process_stored_meanwhile_stands(
+    alguna: FakeAlguna,
+    customer: Customer,
+    told: list[tuple[Customer, bool]],
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: str,
+    outcome: Any,
+) -> None:
+    """Where no row can be locked, the id is written only over none; a different one is an error."""
+    there = alguna.add_customer("acme-1")
+    stored = there if meanwhile == "same" else "cust_other"
+    find_customer = AlgunaClient.find_customer
+
+    def meanwhile_found(*args: Any, **kwargs: Any) -> str | None:
+        Customer.objects.update(customer_id=stored)
+        return find_customer(*args, **kwargs)
+
+    monkeypatch.setattr(AlgunaClient, "find_customer", meanwhile_found)
+    if outcome:
+        assert provision(customer) is outcome
+    else:
+        with pytest.raises(StrangerAnswered, match=f"got the id “cust_other” while Alguna said “{there}”"):
+            provision(customer)
+    assert stored_id(customer) == stored
+    assert told == []
+
+
+def test_a_wrong_key_is_said_and_nothing_stored(http: responses.RequestsMock, customer: Customer) -> None:
+    """As for every other call."""
+    http.get(LOOKUP, status=401, json={"code": "unauthenticated", "message": "no"})
+    with pytest.raises(AuthenticationFailed):
+        provision(customer)
+    assert stored_id(customer) is None
+
+
+def test_all_calls_together_keep_to_the_budget(http: responses.RequestsMock, customer: Customer) -> None:
+    """When the time is used up by the first, the second is not begun."""
+    http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
+    with pytest.raises(AlgunaUnavailable, match="no time left"):
+        provision(customer, within=0)
+    assert len(http.calls) == 0
+
+
+@pytest.mark.parametrize("version", ["2026-04-01", "legacy"])
+def test_customers_are_of_the_dated_api_whichever_sessions_are_made_with(
+    settings: Settings, alguna: FakeAlguna, customer: Customer, version: str
+) -> None:
+    """The earlier API has none."""
+    settings.ALGUNA_PORTAL_API_VERSION = version
+    assert provision(customer) is Provisioned.CREATED
+    assert {request.headers["Alguna-Version"] for request in alguna.requests} == {"2026-04-01"}
+
+
+def test_a_question_has_no_idempotency_key(alguna: FakeAlguna, customer: Customer) -> None:
+    """Only what changes something has one."""
+    provision(customer)
+    assert ["Idempotency-Key" in request.headers for request in alguna.requests] == [False, True]
+
+
+def test_an_alias_may_hold_anything_that_a_url_may_not(alguna: FakeAlguna, customer: Customer) -> None:
+    """It is looked up as it is."""
+    alias = "a&b=c/ü?#%41+ 1@x"
+    Customer.objects.update(alias=alias)
+    there = alguna.add_customer(alias)
+    customer.refresh_from_db()
+    assert provision(customer) is Provisioned.ADOPTED
+    assert stored_id(customer) == there
+
+
+def test_no_transaction_is_held_open_on_sqlite(
+    alguna: FakeAlguna, customer: Customer, django_assert_max_num_queries: Any
+) -> None:
+    """Where no row can be locked, a transaction would keep everybody from writing while Alguna is asked."""
+    if connection.features.has_select_for_update:
+        pytest.skip("this database locks rows")
+    depth: list[int] = []
+    original = alguna.send
+
+    def send(*args: Any, **kwargs: Any) -> requests.Response:
+        depth.append(len(connection.savepoint_ids))
+        return original(*args, **kwargs)
+
+    before = len(connection.savepoint_ids)
+    alguna.send = send  # type: ignore[method-assign]
+    provision(customer)
+    assert set(depth) == {before}
+
+
+def test_a_listener_that_fails_stops_nobody(alguna: FakeAlguna, customer: Customer) -> None:
+    """It is logged by Django, and the id is stored."""
+
+    def fall_over(**_: Any) -> None:
+        raise RuntimeError
+
+    customer_provisioned.connect(fall_over)
+    try:
+        assert provision(customer) is Provisioned.CREATED
+    finally:
+        customer_provisioned.disconnect(fall_over)
+    assert stored_id(customer)
+
+
+def test_nothing_that_is_raised_shows_an_address_or_the_key(http: responses.RequestsMock, customer: Customer) -> None:
+    """Even where Alguna quotes what it was sent."""
+    http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
+    said = f"contact billing@acme.example is bad, key {'key_1.secret-of-the-tests'}"
+    http.post(CUSTOMERS, status=400, body=json.dumps({"detail": said, "status": 400}))
+    with pytest.raises(AlgunaRefused) as caught:
+        provision(customer)
+    assert "billing@acme" not in str(caught.value)
+    assert "secret-of-the-tests" not in str(caught.value)
