@@ -21,6 +21,7 @@ from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Djan
 from django.core.exceptions import ImproperlyConfigured
 
 from .conf import PREFIX, conf
+from .hooks import CALLS, fault
 
 # Ids are stable: hosts silence them by name. A setting that goes takes its id with it; new ones come last.
 IDS = {
@@ -48,21 +49,30 @@ IDS = {
     "SUPPORT_CONTACT": "E022",
     "WEBHOOK_SECRETS": "E023",
     "USE_TASKS": "E024",
+    "AUDIT": "E025",
 }
 # Needed on first use only, so that a project can be set up before it has them.
 REQUIRED_ON_USE = ("API_KEY", "SITE_URL")
 # Accepted, and without effect so far. Whoever turns them on must not believe that they have what they ask for.
-NOT_YET = ("ENCRYPT_CACHE", "PROVISION_ON_OPEN", "USE_TASKS")
+NOT_YET = ("ENCRYPT_CACHE", "USE_TASKS")
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
     """Report every setting of ours that is wrong, missing, misspelt or without effect."""
-    return [*_wrong(), *_missing(), *_misspelt(), *_without_effect(), *_without_request(), *_unshared_cache()]
+    return [
+        *_wrong(),
+        *_uncallable(),
+        *_missing(),
+        *_misspelt(),
+        *_without_effect(),
+        *_without_request(),
+        *_unshared_cache(),
+    ]
 
 
 def _wrong() -> Iterator[CheckMessage]:
     for name, number in IDS.items():
-        if name in REQUIRED_ON_USE and not getattr(settings, PREFIX + name, ""):
+        if name in CALLS or (name in REQUIRED_ON_USE and not getattr(settings, PREFIX + name, "")):
             continue
         try:
             getattr(conf, name)
@@ -71,6 +81,21 @@ def _wrong() -> Iterator[CheckMessage]:
             if name == "PLAN_IDS" and not str(exc).startswith(PREFIX + name):
                 continue
             yield Error(str(exc), id=f"alguna_portal.{number}")
+
+
+def _uncallable() -> Iterator[CheckMessage]:
+    """Report hooks that are not there, and those that a click could not call."""
+    for name, call in CALLS.items():
+        try:
+            found = fault(getattr(conf, name), call)
+            problem = f"{PREFIX}{name} {found}" if found else None
+        except Exception as exc:  # noqa: BLE001  (the host's module is imported, and may fail in any way)
+            problem = str(exc)
+            if not (isinstance(exc, ImproperlyConfigured) and problem.startswith(PREFIX + name)):
+                path = getattr(settings, PREFIX + name)
+                problem = f"{PREFIX}{name} names “{path}”, whose import fails: {type(exc).__name__}: {exc}"
+        if problem:
+            yield Error(problem, id=f"alguna_portal.{IDS[name]}")
 
 
 def _missing() -> Iterator[CheckMessage]:

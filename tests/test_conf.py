@@ -1,9 +1,14 @@
 """Settings: right values are read as their types, and each mistake has one clear error, the same in the checks."""
 
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from functools import partial, wraps
+from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from django.core.checks import CheckMessage, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
@@ -247,6 +252,130 @@ def test_a_cache_that_processes_cannot_share_is_warned_about_outside_debug(setti
     assert f"The cache “alone” is a {backend.partition('.')[2]}, which processes cannot share" in found.msg
     settings.DEBUG = True
     assert not [message for message in run_checks() if message.id == "alguna_portal.W005"]
+
+
+class Hook:
+    """A hook with state, which is an instance and not the class."""
+
+    def __call__(self, request: Any) -> None:
+        """Resolve nothing."""
+
+
+class AsyncHook:
+    """A hook whose instances are async."""
+
+    async def __call__(self, request: Any) -> None:
+        """Resolve nothing."""
+
+
+def with_tenant(resolver: Any) -> Any:
+    """Decorate a resolver that takes more than it is called with."""
+
+    @wraps(resolver)
+    def wrapped(request: Any) -> Any:
+        return resolver(request, "tenant")
+
+    return wrapped
+
+
+async def async_resolver(request: Any) -> None:
+    """Resolve without being waited for."""
+
+
+def yielding(request: Any) -> Iterator[None]:
+    """Resolve step by step."""
+    yield None
+
+
+async def async_yielding(request: Any) -> AsyncIterator[None]:
+    """Resolve step by step, and without being waited for."""
+    yield None
+
+
+@pytest.mark.parametrize(
+    ("name", "hook", "said"),
+    [
+        ("CUSTOMER_RESOLVER", lambda: None, "cannot be called with (request): too many positional arguments. Write it"),
+        (
+            "CUSTOMER_RESOLVER",
+            lambda request, tenant: None,
+            "missing a required argument: 'tenant'. Write it as “def c",
+        ),
+        ("CUSTOMER_RESOLVER", lambda *, request: None, "cannot be called with (request): too many positional"),
+        ("CUSTOMER_RESOLVER", async_resolver, "is async, and is called without await. Write it with “def”"),
+        ("CUSTOMER_RESOLVER", partial(async_resolver), "is async"),
+        ("CUSTOMER_RESOLVER", AsyncHook(), "is async"),
+        ("CUSTOMER_RESOLVER", async_yielding, "is async"),
+        ("CUSTOMER_RESOLVER", sync_to_async(lambda request: None), "is async"),
+        ("CUSTOMER_RESOLVER", yielding, "has a “yield”, so it answers with a generator. Return the answer"),
+        ("CUSTOMER_RESOLVER", Hook, "is a class, and calling it only makes an instance. Name a function"),
+        ("ACCESS_POLICY", lambda request, user, customer: True, "got an unexpected keyword argument 'role'. Write it"),
+        (
+            "ACCESS_POLICY",
+            lambda request: True,
+            "cannot be called with (request=…, user=…, customer=…, role=…): got an",
+        ),
+        ("ACCESS_POLICY", lambda *, account, **_: True, "missing a required argument: 'account'. Write it as “def may"),
+        ("ACCESS_POLICY", lambda user, customer, role, request, /: True, "cannot be called with (request=…"),
+        ("ACCESS_POLICY", AsyncHook(), "is async"),
+    ],
+)
+def test_a_hook_that_a_click_could_not_call_is_found_at_start_up(name: str, hook: Any, said: str) -> None:
+    """With its setting, what is wrong, and the remedy; a deployment hears of it, and not the first user."""
+    with override_settings(**{f"ALGUNA_PORTAL_{name}": hook}):
+        (found,) = ours()
+    assert found.id == f"alguna_portal.{IDS[name]}"
+    assert found.msg.startswith(f"ALGUNA_PORTAL_{name} ")
+    assert said in found.msg
+
+
+@pytest.mark.parametrize(
+    ("name", "hook"),
+    [
+        ("CUSTOMER_RESOLVER", Hook()),
+        ("CUSTOMER_RESOLVER", Hook().__call__),
+        ("CUSTOMER_RESOLVER", lambda request, tenant=None: None),
+        ("CUSTOMER_RESOLVER", lambda *args, **kwargs: None),
+        ("CUSTOMER_RESOLVER", partial(lambda tenant, request: None, "tenant")),
+        ("CUSTOMER_RESOLVER", with_tenant(lambda request, tenant: None)),
+        ("CUSTOMER_RESOLVER", async_to_sync(async_resolver)),
+        ("CUSTOMER_RESOLVER", next),
+        ("CUSTOMER_RESOLVER", attrgetter("user.organization")),
+        ("ACCESS_POLICY", lambda **_: True),
+        ("ACCESS_POLICY", lambda role, customer, user, request: True),
+        ("ACCESS_POLICY", lambda *, role, **_: True),
+        ("ACCESS_POLICY", getattr),
+    ],
+)
+def test_a_hook_that_can_be_called_or_may_be_passes(name: str, hook: Any) -> None:
+    """A wrapper is judged by its own arguments, and what has no signature is not judged."""
+    with override_settings(**{f"ALGUNA_PORTAL_{name}": hook}):
+        assert ours() == []
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import nowhere", "which cannot be imported: No module named 'nowhere'."),
+        ("1 / 0", "whose import fails: ZeroDivisionError: division by zero"),
+        ("def (", "whose import fails: SyntaxError: invalid syntax (broken_billing.py, line 1)"),
+        (
+            "from django.core.exceptions import ImproperlyConfigured\nraise ImproperlyConfigured('Set TENANT.')",
+            "whose import fails: ImproperlyConfigured: Set TENANT.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["CUSTOMER_RESOLVER", "ACCESS_POLICY"])
+def test_a_module_that_fails_when_it_is_imported_is_an_error_and_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, said: str
+) -> None:
+    """Whatever the host's module raises, the check names the setting, the path and the reason."""
+    (tmp_path / "broken_billing.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    with override_settings(**{f"ALGUNA_PORTAL_{name}": "broken_billing.hook"}):
+        (found,) = ours()
+    assert found.id == f"alguna_portal.{IDS[name]}"
+    assert found.msg == f"ALGUNA_PORTAL_{name} names “broken_billing.hook”, {said}"
 
 
 def test_templates_that_do_not_know_the_request_are_noticed(settings: Settings) -> None:
