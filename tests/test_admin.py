@@ -1,6 +1,7 @@
 """The admin, through its pages: customers found, edited with errors where they are, and previewed."""
 
 import html
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,9 +12,17 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership
+from alguna_portal.testing import fake_alguna
 
 LIST = reverse("admin:alguna_portal_customer_changelist")
 ADD = reverse("admin:alguna_portal_customer_add")
+
+
+@pytest.fixture(autouse=True)
+def _fake() -> Iterator[None]:
+    """Alguna, which the page of a customer asks."""
+    with fake_alguna():
+        yield
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """The example in a browser: who presses Billing stands where their plan and role say."""
 
 import re
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,14 +12,16 @@ from .conftest import SCREENSHOTS
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+
 
 def look(page: Page, name: str) -> None:
     """Keep a picture of the page, and let nothing of it shut anybody out or need sideways scrolling."""
     SCREENSHOTS.mkdir(exist_ok=True)
     page.wait_for_load_state("load")
     page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-    for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
+    for scheme in SCHEMES:
+        show(page, scheme)
         found = Axe().run(page)
         assert found.violations_count == 0, f"{name}, {scheme}: {found.generate_report()}"
     page.emulate_media(color_scheme="light")
@@ -28,6 +31,12 @@ def look(page: Page, name: str) -> None:
     page.screenshot(path=SCREENSHOTS / f"{name}-320.png", full_page=True)
     if wide:
         page.set_viewport_size(wide)
+
+
+def show(page: Page, scheme: Literal["light", "dark"]) -> None:
+    """Show the page in a colour scheme, and wait until its colours have faded into it."""
+    page.emulate_media(color_scheme=scheme)
+    page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")
 
 
 def sign_in(page: Page, address: str, name: str) -> None:

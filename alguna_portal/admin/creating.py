@@ -1,0 +1,125 @@
+"""Customers created in Alguna one by one, in bounded time, and what to tell of it in few messages."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from alguna_portal.customers import Provisioned, provision
+from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed
+from alguna_portal.models import Customer
+
+from .naming import company
+
+# Before a web server's usual 30 seconds are over. What is begun late still has time to end well.
+START_SECONDS = 15
+END_SECONDS = 20
+# More would not fit where messages are kept until the next page: a cookie, or else the session.
+MOST_MESSAGES = 20
+
+Message = tuple[int, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of one customer, in words that others may share; `ends`: the next one would fare no better."""
+
+    who: str
+    what: str
+    level: int
+    ends: bool = False
+    # One that Alguna has, and whose id was not known before.
+    new: Customer | None = None
+
+    @property
+    def message(self) -> Message:
+        """Tell of this customer alone."""
+        return self.level, _("%(customer)s: %(outcome)s") % {"customer": self.who, "outcome": self.what}
+
+
+def create_each(
+    keys: Iterable[Any], *, read: Callable[[Any], Customer], refusals: Callable[[Customer], list[str]]
+) -> Iterator[Outcome]:
+    """Provide for one customer after the other, until time is up or Alguna is not to be asked.
+
+    Each is read when its turn has come: what it says by then is what is sent.
+    """
+    begun = monotonic()
+    for key in keys:
+        passed = monotonic() - begun
+        if passed >= START_SECONDS:
+            return
+        try:
+            outcome = _create(read(key), refusals, within=END_SECONDS - passed)
+        except Customer.DoesNotExist:
+            who = _("customer %(key)s") % {"key": key}
+            outcome = Outcome(who=who, level=messages.WARNING, what=_("deleted meanwhile."))
+        yield outcome
+        if outcome.ends:
+            return
+
+
+def known(customer: Customer) -> Outcome:
+    """Say that there was nothing to do."""
+    return Outcome(who=company(customer), level=messages.INFO, what=_("known already."))
+
+
+def summary(outcomes: list[Outcome], *, known_already: int, not_tried: int) -> Iterator[Message]:
+    """Tell of each customer, or of many by what came of them; `known_already` are not among the outcomes."""
+    if len(outcomes) + known_already <= MOST_MESSAGES:
+        yield from (outcome.message for outcome in outcomes)
+    else:
+        yield from _counted(outcomes)
+    if known_already:
+        yield _count(known_already, messages.INFO, _("known already."))
+    if not_tried:
+        left = ngettext(
+            "%(count)d customer was not tried. Try again later, or run “manage.py alguna_provision”.",
+            "%(count)d customers were not tried. Try again later, or run “manage.py alguna_provision”.",
+            not_tried,
+        )
+        yield messages.WARNING, left % {"count": not_tried}
+
+
+def _counted(outcomes: list[Outcome]) -> Iterator[Message]:
+    counts = Counter((outcome.level, outcome.what) for outcome in outcomes).most_common()
+    # What went well first: that is never what is left out.
+    counts.sort(key=lambda counted: counted[0][0])
+    for (level, what), count in counts[:MOST_MESSAGES]:
+        yield _count(count, level, what)
+    if rest := sum(count for _key, count in counts[MOST_MESSAGES:]):
+        yield _count(rest, messages.ERROR, _("refused or failed, for yet other reasons."))
+
+
+def _count(count: int, level: int, what: str) -> Message:
+    text = ngettext("%(count)d customer: %(outcome)s", "%(count)d customers: %(outcome)s", count)
+    return level, text % {"count": count, "outcome": what}
+
+
+def _create(customer: Customer, refusals: Callable[[Customer], list[str]], *, within: float) -> Outcome:
+    if customer.customer_id:
+        return known(customer)
+    who = company(customer)
+    if reasons := refusals(customer):
+        what = _("refused. %(reasons)s") % {"reasons": " ".join(reasons)}
+        return Outcome(who=who, level=messages.ERROR, what=what)
+    try:
+        how = provision(customer, within=within)
+    except AlgunaUnavailable as exc:
+        what = _("Alguna is unavailable. %(reason)s") % {"reason": exc}
+        return Outcome(who=who, level=messages.ERROR, what=what, ends=True)
+    except (AlgunaError, ImproperlyConfigured) as exc:
+        ends = isinstance(exc, (AuthenticationFailed, ImproperlyConfigured))
+        what = _("failed. %(reason)s") % {"reason": exc}
+        return Outcome(who=who, level=messages.ERROR, what=what, ends=ends)
+    if how is Provisioned.KNOWN:
+        return known(customer)
+    created = how is Provisioned.CREATED
+    what = _("created in Alguna.") if created else _("found in Alguna and adopted.")
+    return Outcome(who=who, level=messages.SUCCESS, what=what, new=customer)

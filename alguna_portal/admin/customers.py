@@ -1,0 +1,169 @@
+"""Customers: who they are, who may open their portal, whether Alguna has them, and what it would be sent."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from alguna_portal.bodies import session_request
+from alguna_portal.conf import conf
+from alguna_portal.models import Customer, Membership, PortalAccess
+from alguna_portal.plans import weigh
+from alguna_portal.roles import Role
+
+from .presence import presence
+from .provisioning import ProvisioningAdmin
+
+if TYPE_CHECKING:
+    MembershipInlineBase = admin.TabularInline[Membership, Customer]
+    CustomerFormBase = forms.ModelForm[Customer]
+else:
+    MembershipInlineBase = admin.TabularInline
+    CustomerFormBase = forms.ModelForm
+
+
+class CustomerForm(CustomerFormBase):
+    """A customer, with the plans that are configured to choose from."""
+
+    class Meta:
+        model = Customer
+        fields = ("name", "alias", "customer_id", "email", "currency", "plan", "portal_settings")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "plan" in self.fields:
+            self.fields["plan"] = self._plan_field()
+
+    def _plan_field(self) -> forms.ChoiceField:
+        """Offer the configured plans, and the one the customer has, so that saving never changes it unseen."""
+        plans = _configured_plans()
+        choices = [("", _("no plan")), *((plan, plan) for plan in plans)]
+        if self.instance.plan and self.instance.plan not in plans:
+            choices.append((self.instance.plan, _("%(plan)s (not configured)") % {"plan": self.instance.plan}))
+        field = self.fields["plan"]
+        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=field.help_text)
+
+    def clean_portal_settings(self) -> Any:
+        """Take an empty field, and JSON's null, for no settings."""
+        cleaned = self.cleaned_data["portal_settings"]
+        return {} if cleaned is None else cleaned
+
+
+class MembershipInline(MembershipInlineBase):
+    """The people of a customer, and their roles."""
+
+    model = Membership
+    extra = 0
+    # Used where users cannot be searched, below: a list of all of them may be endless.
+    raw_id_fields = ["user"]
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        """Search users as one types, where their own admin can be searched."""
+        users = self.admin_site._registry.get(get_user_model())  # noqa: SLF001  (`get_model_admin` raises)
+        can_search = users and users.get_search_fields(request) and users.has_view_permission(request)
+        return ("user",) if can_search else ()
+
+
+@admin.register(Customer)
+class CustomerAdmin(ProvisioningAdmin):
+    """Customers, searchable by their names and ids and by the names of their people."""
+
+    form = CustomerForm
+    inlines = [MembershipInline]
+    list_display = ["name", "alias", "plan", "customer_id"]
+    list_display_links = ["name", "alias"]
+    list_filter = ["plan", "memberships__role"]
+    search_fields = ["name", "alias", "customer_id", "email"]
+    search_help_text = _("Search by name, alias, Alguna's id, billing e-mail, or the user name of a member.")
+    readonly_fields = ["in_alguna", "sent_as_manager", "sent_as_viewer"]
+    fieldsets = [
+        (None, {"fields": ["name", "alias", "customer_id", "in_alguna", "email", "currency"]}),
+        (_("Portal"), {"fields": ["plan", "portal_settings"]}),
+        (
+            _("Sent to Alguna for a portal session, as last saved"),
+            {"fields": ["sent_as_manager", "sent_as_viewer"]},
+        ),
+    ]
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """Search by the names of members, too, whatever the host's users are called by."""
+        by_member = f"memberships__user__{get_user_model().USERNAME_FIELD}"
+        return [*super().get_search_fields(request), by_member]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
+        """Leave out what there is to say only of a customer that has been saved."""
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return fieldsets
+        return [
+            (title, {**options, "fields": [name for name in options["fields"] if name != "in_alguna"]})
+            for title, options in fieldsets
+        ]
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Offer what can be done with a customer above its form."""
+        customer = context.get("original")
+        context["alguna_tools"] = self._tools(request, customer) if customer else []
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _tools(self, request: HttpRequest, customer: Customer) -> Iterator[tuple[str, str]]:
+        saved = _saved(customer)
+        if saved and not saved.customer_id and self.has_change_permission(request, customer):
+            yield self.create_in_alguna_url(request, customer), gettext("Create in Alguna")
+        accesses = self.admin_site._registry.get(PortalAccess)  # noqa: SLF001
+        if accesses and accesses.has_view_permission(request):
+            url = reverse("admin:alguna_portal_portalaccess_changelist", current_app=self.admin_site.name)
+            yield f"{url}?{urlencode({'customer': customer.pk})}", gettext("Portal accesses")
+
+    @admin.display(description=_("in Alguna"))
+    def in_alguna(self, customer: Customer) -> SafeString | str:
+        """Ask Alguna for the customer."""
+        saved = _saved(customer)
+        return presence(saved) if saved else "-"
+
+    @admin.display(description=_("for a manager"))
+    def sent_as_manager(self, customer: Customer) -> SafeString | str:
+        """Show the request for a manager's session."""
+        return _preview(customer, Role.MANAGER)
+
+    @admin.display(description=_("for a viewer"))
+    def sent_as_viewer(self, customer: Customer) -> SafeString | str:
+        """Show the request for a viewer's session."""
+        return _preview(customer, Role.VIEWER)
+
+
+def _saved(customer: Customer) -> Customer | None:
+    """Read a customer as it stands in the database: a form that was refused has left its values in the object."""
+    return Customer.objects.filter(pk=customer.pk).first()
+
+
+def _preview(customer: Customer, role: Role) -> SafeString | str:
+    saved = _saved(customer)
+    if saved is None:
+        return "-"
+    try:
+        portal_settings, doubts = weigh(saved, role=role)
+    except ImproperlyConfigured as exc:
+        return str(exc)
+    request = session_request(saved.alias, portal_settings, conf.API_VERSION)
+    warnings = format_html_join("", "<p>{}</p>", ((doubt,) for doubt in doubts))
+    return format_html("{}<pre>{}</pre>", warnings, json.dumps(request, indent=2, ensure_ascii=False))
+
+
+def _configured_plans() -> list[str]:
+    """List the plans there are; with settings that cannot be read, none, so that the page still opens."""
+    try:
+        return list(conf.PLANS)
+    except ImproperlyConfigured:
+        return []

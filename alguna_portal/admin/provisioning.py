@@ -1,0 +1,161 @@
+"""“Create in Alguna”: for a selection of customers or for one, after a page that says what will happen."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from alguna_portal.customers import validate
+from alguna_portal.models import Customer
+
+from . import creating
+from .naming import company
+
+if TYPE_CHECKING:
+    CustomerAdminBase = admin.ModelAdmin[Customer]
+else:
+    CustomerAdminBase = admin.ModelAdmin
+
+# Of each kind, on the page that asks whether to go ahead.
+MOST_LISTED = 200
+URL_NAME = "alguna_portal_customer_create_in_alguna"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A customer on the page that asks, and why it would be refused."""
+
+    name: str
+    url: str
+    refusals: list[str] = field(default_factory=list)
+
+
+class ProvisioningAdmin(CustomerAdminBase):
+    """The action, and the page of its own that one customer has for it."""
+
+    actions = ["create_in_alguna"]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page, before Django's own pattern, which takes any path."""
+        page = self.admin_site.admin_view(self.create_one_in_alguna)
+        return [path("<path:object_id>/create-in-alguna/", page, name=URL_NAME), *super().get_urls()]
+
+    @admin.action(permissions=["change"], description=gettext_lazy("Create in Alguna"))
+    def create_in_alguna(self, request: HttpRequest, customers: QuerySet[Customer]) -> HttpResponse | None:
+        """Ask, then create; Django leads back to the list."""
+        if "confirmed" in request.POST:
+            self._create(request, customers)
+            return None
+        across = request.POST.get("select_across") == "1"
+        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        # Of a selection across all pages Django wants one name, and finds the others by the filters in the address.
+        fields = [(ACTION_CHECKBOX_NAME, key) for key in (selected[:1] if across else selected)]
+        fields += [("select_across", "1" if across else "0"), ("action", "create_in_alguna")]
+        return self._ask(request, customers, fields=fields, back=request.get_full_path())
+
+    def create_one_in_alguna(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Ask, then create; lead back to the customer's page."""
+        customer = self.get_object(request, unquote(object_id))
+        if not self.has_change_permission(request, customer):
+            raise PermissionDenied
+        if customer is None:
+            raise Http404
+        customers = self.get_queryset(request).filter(pk=customer.pk)
+        back = self._keep_filters(request, self._page(customer))
+        if request.method == "POST":
+            self._create(request, customers)
+            return HttpResponseRedirect(back)
+        return self._ask(request, customers, fields=[], back=back)
+
+    def create_in_alguna_url(self, request: HttpRequest, customer: Customer) -> str:
+        """Give the address of the page for one customer."""
+        url = reverse(f"admin:{URL_NAME}", args=[quote(customer.pk)], current_app=self.admin_site.name)
+        return self._keep_filters(request, url)
+
+    def _ask(
+        self, request: HttpRequest, customers: QuerySet[Customer], *, fields: list[tuple[str, str]], back: str
+    ) -> HttpResponse:
+        """Show what would be done to whom. Nobody is asked for this but the database."""
+        unknown, known = customers.filter(customer_id=None), customers.exclude(customer_id=None)
+        listed = [
+            Listed(name=company(each), url=self._page(each), refusals=self._refusals(request, each))
+            for each in unknown[:MOST_LISTED]
+        ]
+        unknown_count, known_count = unknown.count(), known.count()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Create in Alguna"),
+            "original": _("Create in Alguna"),
+            "subtitle": None,
+            "has_view_permission": True,
+            "opts": self.opts,
+            "media": self.media,
+            "ready": [each for each in listed if not each.refusals],
+            "wrong": [each for each in listed if each.refusals],
+            "unlisted": unknown_count - len(listed),
+            "known": [Listed(name=company(each), url=self._page(each)) for each in known[:MOST_LISTED]],
+            "known_count": known_count,
+            "known_unlisted": max(known_count - MOST_LISTED, 0),
+            "total": unknown_count,
+            "fields": fields,
+            "back": back,
+        }
+        request.current_app = self.admin_site.name
+        return TemplateResponse(request, "admin/alguna_portal/customer/create_in_alguna.html", context)
+
+    def _create(self, request: HttpRequest, customers: QuerySet[Customer]) -> None:
+        """Provide for each customer whose id is not known, note it in its history, and tell."""
+        # All of this before the first call, after which more are known.
+        known = customers.exclude(customer_id=None)
+        known_count, few_known = known.count(), list(known[: creating.MOST_MESSAGES])
+        keys = list(customers.filter(customer_id=None).values_list("pk", flat=True))
+        outcomes = []
+        for outcome in creating.create_each(
+            keys,
+            read=lambda key: self.get_queryset(request).get(pk=key),
+            refusals=lambda customer: self._refusals(request, customer),
+        ):
+            outcomes.append(outcome)
+            if outcome.new:
+                facts = {"id": outcome.new.customer_id, "outcome": outcome.what}
+                self.log_change(request, outcome.new, _("As %(id)s: %(outcome)s") % facts)
+        not_tried = len(keys) - len(outcomes)
+        if len(outcomes) + known_count <= creating.MOST_MESSAGES:
+            outcomes, known_count = [*map(creating.known, few_known), *outcomes], 0
+        for level, text in creating.summary(outcomes, known_already=known_count, not_tried=not_tried):
+            self.message_user(request, text, level)
+
+    def _refusals(self, request: HttpRequest, customer: Customer) -> list[str]:
+        """Say, field by field, why a customer would not be sent to Alguna."""
+        if not self.has_change_permission(request, customer):
+            return [_("You may not change this customer.")]
+        try:
+            validate(customer)
+        except ValidationError as exc:
+            labels = {each.name: capfirst(each.verbose_name) for each in Customer._meta.fields}
+            return [
+                _("%(field)s: %(reason)s") % {"field": labels[name], "reason": reason}
+                for name, reasons in exc.message_dict.items()
+                for reason in reasons
+            ]
+        return []
+
+    def _page(self, customer: Customer) -> str:
+        return reverse(
+            "admin:alguna_portal_customer_change", args=[quote(customer.pk)], current_app=self.admin_site.name
+        )
+
+    def _keep_filters(self, request: HttpRequest, url: str) -> str:
+        """Let the way back to the list lead to the list as it was filtered."""
+        return add_preserved_filters({"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}, url)

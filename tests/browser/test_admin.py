@@ -1,0 +1,106 @@
+"""The example's admin in a browser: a customer brought to Alguna, and the trail of who opened what."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from .conftest import SCREENSHOTS
+from .test_walk import SCHEMES, look, press_billing, show, sign_in, stands_in_portal
+
+# One worker serves the demo for all of them.
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+
+def look_at(page: Page, name: str, *ours: str) -> None:
+    """Look as at a page of our own, but hold only our parts of it against the rules: Django's have faults of theirs."""
+    page.wait_for_load_state("load")
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    for scheme in SCHEMES:
+        show(page, scheme)
+        found = Axe().run(page, context={"include": [[part] for part in ours]})
+        assert found.violations_count == 0, f"{name}, {scheme}: {found.generate_report()}"
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320, f"{name} scrolls sideways"
+    page.screenshot(path=SCREENSHOTS / f"{name}-320.png", full_page=True)
+    page.set_viewport_size({"width": 1200, "height": 900})
+
+
+def enter_admin(page: Page, address: str) -> None:
+    """Log in as the demo's superuser."""
+    page.goto(f"{address}/admin/login/?next=/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("admin")
+    page.get_by_role("button", name="Log in").click()
+
+
+def add_customer(page: Page, address: str, alias: str, **fields: str) -> None:
+    """Fill the form of a new customer."""
+    page.goto(f"{address}/admin/alguna_portal/customer/add/")
+    expect(page.get_by_text("In Alguna:")).to_have_count(0)
+    for label, value in {"Alias": alias, **fields}.items():
+        page.get_by_label(f"{label}:", exact=True).fill(value)
+    page.get_by_role("button", name="Save", exact=True).click()
+
+
+def test_customers_are_created_in_alguna_from_the_list(page: Page, demo: str) -> None:
+    """List, action, question, outcome: of one that is new, one that is there, and one that is not right."""
+    enter_admin(page, demo)
+    add_customer(page, demo, "company-new", Name="Saltmarsh Stoneware", Currency="EUR")
+    add_customer(page, demo, "company-bad", Name="Quarry Tiles")
+    for name in ("Saltmarsh Stoneware", "Quarry Tiles", "Northlight Pottery"):
+        page.get_by_role("row", name=re.compile(name)).get_by_role("checkbox").check()
+    page.get_by_label("Action:").select_option("Create in Alguna")
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Create in Alguna")
+    expect(page.get_by_role("heading", name="1 customer that Alguna would not accept")).to_be_visible()
+    look(page, "admin-create")
+    page.get_by_role("button", name="Yes, create them").click()
+    told = page.locator(".messagelist")
+    expect(told).to_contain_text("Saltmarsh Stoneware: created in Alguna.")
+    expect(told).to_contain_text("Northlight Pottery: found in Alguna and adopted.")
+    expect(told).to_contain_text("Quarry Tiles: refused. Currency: Alguna has no customers without one.")
+    look_at(page, "admin-created", ".messagelist")
+    page.get_by_role("link", name="Saltmarsh Stoneware").click()
+    expect(page.locator(".field-in_alguna")).to_contain_text(re.compile(r"Yes, as \w+"))
+    expect(page.get_by_role("link", name="Create in Alguna")).to_have_count(0)
+    look_at(page, "admin-customer", ".field-in_alguna", ".object-tools")
+
+
+def test_one_customer_is_created_from_its_page(page: Page, demo: str) -> None:
+    """The page says no; the button leads to the question, and the question back to a page that says yes."""
+    enter_admin(page, demo)
+    add_customer(page, demo, "company-one", Name="Ashgrove Raku", Currency="GBP")
+    page.get_by_role("link", name="Ashgrove Raku").first.click()
+    expect(page.locator(".field-in_alguna .readonly")).to_have_text("No")
+    look_at(page, "admin-customer-unknown", ".field-in_alguna", ".object-tools")
+    page.get_by_role("link", name="Create in Alguna").click()
+    page.get_by_role("button", name="Yes, create it").click()
+    expect(page.locator(".messagelist")).to_have_text("Ashgrove Raku: created in Alguna.")
+    expect(page.locator(".field-in_alguna")).to_contain_text(re.compile(r"Yes, as \w+"))
+
+
+def test_who_opened_a_portal_is_on_record(page: Page, demo: str) -> None:
+    """Sam's click stands in the list of the customer, on a page of its own, and in the export."""
+    sign_in(page, demo, "Sam")
+    press_billing(page)
+    stands_in_portal(page, "Riverbank Clay")
+    enter_admin(page, demo)
+    page.goto(f"{demo}/admin/alguna_portal/customer/?q=company-1")
+    page.get_by_role("link", name="Riverbank Clay").click()
+    page.get_by_role("link", name="Portal accesses").last.click()
+    row = page.get_by_role("row", name=re.compile("sam Riverbank Clay Billing page manager")).first
+    expect(row).to_be_visible()
+    look_at(page, "admin-accesses", "#result_list", "#changelist-filter", ".actions")
+    row.get_by_role("checkbox").check()
+    page.get_by_label("Action:").select_option("Export selected as CSV")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Go", exact=True).click()
+    assert re.fullmatch(r"portal-accesses-[\d-]{10}\.csv", download.value.suggested_filename)
+    assert ",sam," in download.value.path().read_text()
+    row.get_by_role("link").first.click()
+    expect(page.locator(".field-user_name")).to_contain_text("sam")
+    look_at(page, "admin-access", "#content-main")
