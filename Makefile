@@ -35,7 +35,7 @@ check: $(FOR_DEV) ## Lint, types, imports, migrations
 	$(BIN)/python -m django makemigrations --check --settings=tests.settings
 	$(MANAGE) makemigrations --check
 
-bench: $(FOR_BENCH) ## Measure what the app costs, and write docs/benchmarks.md; takes eight minutes, and a quiet machine
+bench: $(FOR_BENCH) ## Measure what the app costs, and write docs/benchmarks.md; takes a quarter of an hour, and a quiet machine
 	$(BIN)/python -m benchmarks
 
 format: $(FOR_DEV) ## Format the code, and mend what ruff can

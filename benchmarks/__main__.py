@@ -7,7 +7,7 @@ from time import monotonic
 from .figures import Figure, table
 from .report import write
 
-PARTS = ["clicks", "cold_call", "startup", "flight", "outage", "memory"]
+PARTS = ["clicks", "cold_call", "startup", "flight", "outage", "memory", "provision"]
 
 
 def main() -> None:

@@ -25,6 +25,16 @@ def at_most(measure: str, value: float, limit: float, unit: str = "", *, digits:
     )
 
 
+def at_least(measure: str, value: float, limit: float, unit: str = "", *, digits: int = 2, note: str = "") -> Figure:
+    """Make a figure that must not be smaller than a limit."""
+    return Figure(
+        measure=measure,
+        figure=f"{value:.{digits}f}{unit}{f' ({note})' if note else ''}",
+        must_reach=f"≥ {limit:.{digits}f}{unit}",
+        reached=value >= limit,
+    )
+
+
 def table(figures: Iterable[Figure]) -> str:
     """Write figures as a table in Markdown."""
     lines = ["| measure | figure | must reach | reached |", "| --- | --- | --- | --- |"]

@@ -14,7 +14,7 @@ INTRO = """\
 
 What alguna_portal costs a site, weighed against what one would otherwise use: a view written by hand, and Alguna's
 official SDK. Written by `make bench` on {day}; do not edit. `.venv/bin/python -m benchmarks clicks` runs one part
-(clicks, cold_call, startup, flight, outage, memory) and prints.
+(clicks, cold_call, startup, flight, outage, memory, provision) and prints.
 
 Both sides of a ratio are measured in the same run and take turns, so that whatever else the machine does hits both;
 a ratio is the median of the ratios of neighbours, and times are medians. Lines without a limit are there for

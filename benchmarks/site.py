@@ -10,7 +10,8 @@ from django.urls import include, path
 
 application = get_wsgi_application()
 
-from alguna_portal.models import Membership  # noqa: E402  (needs the apps)
+from alguna_portal.conf import conf  # noqa: E402
+from alguna_portal.models import Membership, PortalAccess  # noqa: E402  (needs the apps)
 
 MARGIN = timedelta(seconds=60)
 
@@ -22,11 +23,16 @@ def key_by_hand(customer_id: int, user_id: int) -> str:
 
 @login_required
 def billing_by_hand(request: HttpRequest) -> HttpResponse:
-    """Do what a cached click does, and nothing else: sign-in, one query, one read of the cache, redirect."""
+    """Do what a cached click does, and nothing else: sign-in, one query, one read of the cache, redirect.
+
+    Where ours is recorded, so is this.
+    """
     membership = Membership.objects.select_related("customer").get(user=request.user.pk)
     kept = cache.get(key_by_hand(membership.customer.pk, membership.user_id))
     if kept is None or kept["expires_at"] - datetime.now(UTC) <= MARGIN:
         return HttpResponse(status=503)
+    if conf.AUDIT:
+        PortalAccess.objects.create(user_id=request.user.pk, customer=membership.customer)
     response = HttpResponseRedirect(kept["url"])
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = "no-referrer"

@@ -1,0 +1,54 @@
+"""A run of `alguna_provision` over so many new customers; prints its time, and its resident set before and at most."""
+
+import io
+import json
+import threading
+from time import perf_counter
+
+import psutil
+from django.core.management import call_command
+
+from alguna_portal.models import Customer
+from benchmarks.settings import ORDER
+
+CHUNK = 5_000
+
+
+def settle(number: int) -> None:
+    """Make the tables and so many customers, none of whom Alguna's id is known of."""
+    call_command("migrate", verbosity=0)
+    for start in range(0, number, CHUNK):
+        Customer.objects.bulk_create(
+            Customer(alias=f"customer-{each}", name=f"Customer {each}", currency="EUR", email=f"c{each}@example.com")
+            for each in range(start, min(start + CHUNK, number))
+        )
+
+
+def watched(done: threading.Event) -> list[int]:
+    """Read the resident set five times a second, in KiB."""
+    this = psutil.Process()
+    kib = [this.memory_info().rss // 1024]
+    while not done.wait(0.2):
+        kib.append(this.memory_info().rss // 1024)
+    return kib
+
+
+if __name__ == "__main__":
+    if ORDER["settle"]:
+        settle(ORDER["customers"])
+        print("null")
+    else:
+        done = threading.Event()
+        kib: list[int] = []
+        watcher = threading.Thread(target=lambda: kib.extend(watched(done)))
+        watcher.start()
+        started = perf_counter()
+        log = io.StringIO()
+        call_command("alguna_provision", rate=ORDER["rate"], workers=ORDER["workers"], stdout=log, stderr=log)
+        seconds = perf_counter() - started
+        done.set()
+        watcher.join()
+        # None may have been left out.
+        if Customer.objects.filter(customer_id=None).exists():
+            raise RuntimeError("Some customers were not provisioned.")
+        print(json.dumps({"seconds": seconds, "kib": kib}))

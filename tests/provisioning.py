@@ -1,0 +1,96 @@
+"""An Alguna on a socket that creates customers: the sandbox's engine, with the times at which it was asked."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from alguna_portal.sandbox.engine import Engine
+from alguna_portal.sandbox.messages import ApiError, Request, new_state
+
+KEY = "key_1.secret-of-the-tests"
+
+
+class AlgunaServer(ThreadingHTTPServer):
+    """Plays Alguna for other processes; takes its time, and says 429 to the request with that number."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.seconds = 0.0
+        self.busy_at = -1
+        self.retry_after = 1
+        self.times: list[float] = []
+        self.refused_at: list[float] = []
+        self.state = new_state()
+        self.engine = Engine(state=self.state, api_key=KEY, portal_url="https://portal.alguna.io")
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    @property
+    def customers(self) -> dict[str, str]:
+        """The ids of the customers there are, by alias; raise where two of them have one alias."""
+        found = {}
+        for customer in list(self.state["customers"].values()):
+            (alias,) = customer["aliases"]
+            assert alias not in found
+            found[alias] = customer["id"]
+        return found
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: AlgunaServer
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self._answer()
+
+    def _answer(self) -> None:
+        self.server.times.append(time.monotonic())
+        number = len(self.server.times)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        time.sleep(self.server.seconds)
+        if number == self.server.busy_at:
+            self.server.refused_at.append(time.monotonic())
+            answer = ApiError(429, "Too many requests.", headers={"Retry-After": str(self.server.retry_after)}).answer()
+        else:
+            parts = urlsplit(self.path)
+            answer = self.server.engine.answer(
+                Request(
+                    method=self.command,
+                    path=parts.path,
+                    query=dict(parse_qsl(parts.query)),
+                    headers=dict(self.headers),
+                    body=body,
+                )
+            )
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def alguna_server() -> Iterator[AlgunaServer]:
+    """Run one for a while."""
+    with AlgunaServer() as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield server
+        server.shutdown()

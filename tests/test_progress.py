@@ -1,0 +1,104 @@
+"""The progress of long commands, and the tally that it shows."""
+
+from io import StringIO
+
+from django.core.management.base import OutputWrapper
+from django.core.management.color import color_style
+
+from alguna_portal.bulk.progress import Bar, Lines, Silence, progress
+from alguna_portal.bulk.tally import Tally
+
+
+class Terminal(StringIO):
+    """A terminal that keeps what was written."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    """A clock that stands until it is set."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_terminal_gets_a_bar_and_a_log_gets_lines() -> None:
+    """And those who asked for silence, nothing."""
+    assert isinstance(progress(OutputWrapper(StringIO()), 3, unit="rows", verbosity=1), Lines)
+    assert isinstance(progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=0), Silence)
+    bar = progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=1)
+    assert isinstance(bar, Bar)
+    bar.close()
+
+
+def test_the_bar_moves_in_place() -> None:
+    """Without ends of lines and colours of the stream that it is written to, up to what is said above it."""
+    terminal = Terminal()
+    stream = OutputWrapper(terminal)
+    stream.style_func = color_style(force_color=True).ERROR
+    bar = Bar(stream, 4, unit="rows")
+    tally = Tally(total=4)
+    bar.show(tally)
+    tally.count("created")
+    tally.fail(7, ["name: missing"])
+    bar.show(tally, pause=12.3)
+    bar.show(tally, pause=11.6)
+    bar.say("Something happened.")
+    bar.close()
+    written = terminal.getvalue()
+    assert "\x1b[3" not in written
+    assert "Something happened.\n" in written
+    assert written.count("\n") == 2
+    *_, last = written.rstrip("\n").split("\r")
+    assert "2/4" in last
+    assert "1 failed, waiting 12 s" in last
+
+
+def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
+    """With the speed, and with what is waited for."""
+    written, clock = StringIO(), Clock()
+    lines = Lines(OutputWrapper(written), unit="rows", clock=clock)
+    tally = Tally(total=4)
+    lines.show(tally)
+    tally.count("created")
+    for clock.now in (9.9, 10, 15, 19.9):
+        lines.show(tally)
+    tally.fail(7, ["name: missing"])
+    clock.now = 20
+    lines.show(tally, pause=30)
+    lines.say("Something happened.")
+    clock.now = 25
+    lines.show(tally)
+    lines.close()
+    assert written.getvalue().splitlines() == [
+        "1 of 4 rows, 0 failed, 0.1 a second",
+        "2 of 4 rows, 1 failed, 0.1 a second, waiting 30 s for Alguna",
+        "Something happened.",
+        "2 of 4 rows, 1 failed, 0.1 a second",
+    ]
+
+
+def test_lines_of_nothing_are_none() -> None:
+    """Where it never began, nothing is said at the end."""
+    written = StringIO()
+    Lines(OutputWrapper(written), unit="rows").close()
+    assert not written.getvalue()
+
+
+def test_a_tally_does_not_grow_with_its_failures() -> None:
+    """A few keys are kept for each reason; of many reasons, the latest share one line."""
+    tally = Tally(total=200)
+    for key in range(100):
+        tally.fail(key, ["currency: wrong", "name: missing"] if key < 3 else ["currency: wrong"])
+    for key in range(100):
+        tally.fail(100 + key, [f"AlgunaRefused: {key}"])
+    lines = list(tally.failures())
+    assert lines[0] == "   100  currency: wrong (pk 0, 1, 2, 3, 4, …)"
+    assert lines[1] == "    72  other reasons (pk 128, 129, 130, 131, 132, …)"
+    assert lines[2] == "     3  name: missing (pk 0, 1, 2)"
+    assert len(lines) == 31
+    assert tally.failed == tally.done == 200
+    assert tally.untried == 0
