@@ -28,6 +28,7 @@ from .models import Customer, Membership
 from .roles import Role, role_named
 
 _MEMO = "_alguna_portal_accesses"
+_REFUSED = "_alguna_portal_refused"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,14 @@ def find(request: HttpRequest, choice: str) -> Access | None:
     return next((each for each in accesses(request) if each.choice == choice), None)
 
 
+def refused(request: HttpRequest, choice: str | None) -> Access | None:
+    """Tell which portal the policy has kept shut: the one that was asked for, or the only one there is."""
+    found: list[Access] = request.__dict__.get(_REFUSED, [])
+    if choice:
+        return next((each for each in found if each.choice == choice), None)
+    return found[0] if len(found) == 1 else None
+
+
 def choice_of(customer: Customer) -> str:
     """Name a customer in a URL: by primary key, or, without a row, by a hash of the alias.
 
@@ -93,12 +102,14 @@ def _permitted(request: HttpRequest, user: Any) -> list[Access]:
     if user is None or not user.is_authenticated or not user.is_active:
         return []
     allows = conf.ACCESS_POLICY
-    return [
-        each
-        for each in _resolved(request, conf.CUSTOMER_RESOLVER(request))
+    permitted: list[Access] = []
+    shut: list[Access] = []
+    for each in _resolved(request, conf.CUSTOMER_RESOLVER(request)):
         # `is True`, since a policy that answers with anything else has not said yes.
-        if allows(request=request, user=user, customer=each.customer, role=each.role) is True
-    ]
+        yes = allows(request=request, user=user, customer=each.customer, role=each.role) is True
+        (permitted if yes else shut).append(each)
+    request.__dict__[_REFUSED] = shut
+    return permitted
 
 
 def _resolved(request: HttpRequest, answer: Any) -> Iterator[Access]:

@@ -1,7 +1,7 @@
 """What Alguna answered: from a status, headers and bytes to data, or to one exception of `exceptions`.
 
 Pure functions, without I/O or settings. JSON is narrowed here and nowhere deeper. What an answer says is
-quoted in exceptions only after `quotable` took addresses and URLs out, and Django's error reports do not show
+quoted in exceptions only after `quoting` took addresses and URLs out, and Django's error reports do not show
 the variables that hold it.
 """
 
@@ -24,8 +24,18 @@ from .exceptions import (
     CustomerUnknown,
     StrangerAnswered,
 )
+from .quoting import quotable
 
 JSON = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a successful answer says; `replayed`: it is the first answer to the same request, up to a day old."""
+
+    data: JSON = field(repr=False)
+    replayed: bool
+
 
 LONGEST_ID = 255
 LONGEST_WAIT = 24 * 60 * 60.0  # seconds; a longer Retry-After is a fault, not advice
@@ -65,6 +75,11 @@ def decode(status: int, headers: Mapping[str, str], body: bytes, *, redact: Call
     return data
 
 
+def is_replay(headers: Mapping[str, str]) -> bool:
+    """Say whether Alguna repeats what it answered to the same idempotency key before, up to a day ago."""
+    return _lowered(headers).get("idempotent-replayed", "").strip().lower() == "true"
+
+
 @sensitive_variables("data")
 def portal_session(data: JSON) -> PortalSession:
     """Read a portal session from the API's answer, whose times are both by Alguna's clock."""
@@ -89,11 +104,16 @@ def looked_up(data: JSON) -> str:
 @sensitive_variables("data")
 def created(data: JSON, *, alias: str) -> str:
     """Read the id of a customer that was created with an alias."""
-    # Not promised to be there; but where it is, it shows whom Alguna has created.
-    aliases = data.get("aliases")
-    if isinstance(aliases, list) and alias not in aliases:
+    if not has_alias(data, alias):
         raise StrangerAnswered("Alguna answered with a customer that does not have the alias it was to be given.")
     return _customer_id(data, "id")
+
+
+@sensitive_variables("data")
+def has_alias(data: JSON, alias: str) -> bool:
+    """Say whether a customer has an alias; where the answer does not say, it is believed to."""
+    aliases = data.get("aliases")
+    return not isinstance(aliases, list) or alias in aliases
 
 
 def _failure(status: int, headers: Mapping[str, str], said: str) -> AlgunaError:
@@ -133,17 +153,9 @@ def _reason(body: bytes, redact: Callable[[str], str]) -> str:
     return quotable(redact(text))
 
 
-def quotable(text: str) -> str:
-    """Make a foreign text fit for a log: one short line, without addresses, URLs and long random words."""
-    text = re.sub(r"\S+://\S+|\S+\.\S+/\S*", "[URL]", text)
-    text = re.sub(r"\S+(?:@|%40)\S+", "[e-mail]", text)
-    text = re.sub(r"[A-Za-z0-9_.\-]{40,}", "[…]", text)
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:200]
-
-
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Read `Retry-After` in both its forms; return seconds from now, or None where there is none to use."""
-    lowered = {name.lower(): value for name, value in headers.items()}
+    lowered = _lowered(headers)
     raw = lowered.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,10}", raw):
         return min(float(raw), LONGEST_WAIT)
@@ -153,6 +165,10 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     # By the clock that set the time, if it tells; ours may differ.
     wait = until - (_http_date(lowered.get("date", "")) or datetime.now(UTC))
     return min(max(wait.total_seconds(), 0.0), LONGEST_WAIT)
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
 
 
 def _http_date(text: str) -> datetime | None:

@@ -3,6 +3,7 @@
 import logging
 from typing import TYPE_CHECKING, Any
 
+from django.contrib.auth import get_user_model
 from django.db import connections, router, transaction
 
 from .answers import PortalSession
@@ -37,7 +38,7 @@ def record_opened(
             role=role,
             via=via,
             portal_settings=portal_settings.payload(),
-            session_id=session.id,
+            session_id=session.id[:255],
             outcome=Outcome.REUSED if reused else Outcome.OPENED,
         )
 
@@ -49,29 +50,40 @@ def record_failed(
     user: "AbstractBaseUser | AnonymousUser | None",
     role: str,
     via: str,
+    portal_settings: PortalSettings | None,
 ) -> None:
-    """Record that a portal could not be opened."""
+    """Record that a portal could not be opened; without settings, where not even they could be read."""
     if conf.AUDIT:
-        outcome = Outcome.UNAVAILABLE if isinstance(failure, AlgunaUnavailable) else Outcome.FAILED
-        _record(user, customer=customer, role=role, via=via, outcome=outcome, error=type(failure).__name__)
+        _record(
+            user,
+            customer=customer,
+            role=role,
+            via=via,
+            portal_settings=portal_settings.payload() if portal_settings else {},
+            outcome=Outcome.UNAVAILABLE if isinstance(failure, AlgunaUnavailable) else Outcome.FAILED,
+            error=type(failure).__name__,
+        )
 
 
-def record_denied(user: "AbstractBaseUser | AnonymousUser", *, via: str) -> None:
-    """Record that a user has no portal to open, or not the one that was asked for."""
+def record_denied(
+    user: "AbstractBaseUser | AnonymousUser", *, via: str, customer: Customer | None = None, role: str = ""
+) -> None:
+    """Record that a user has no portal to open, or not the one that was asked for; whose, where that is known."""
     if conf.AUDIT:
-        _record(user, via=via, outcome=Outcome.DENIED)
+        _record(user, customer=customer, role=role, via=via, outcome=Outcome.DENIED)
 
 
 def _record(
     user: "AbstractBaseUser | AnonymousUser | None", *, customer: Customer | None = None, **fields: Any
 ) -> None:
-    # By keys, since a lazy user, or one of another model, is none that a foreign key takes.
     user_key = getattr(user, "pk", None)
     customer_key = customer.pk if customer and not customer._state.adding else None
     try:
         using = router.db_for_write(PortalAccess)
         access = PortalAccess(
-            user_id=user_key,
+            # By its key, since a lazy user is none that a foreign key takes; and one of another model is not to be put
+            # down to whoever has the same key among the users.
+            user_id=user_key if isinstance(user, get_user_model()) else None,
             user_key="" if user_key is None else str(user_key)[:255],
             impersonated=getattr(user, "is_hijacked", False) is True,
             customer_id=customer_key,

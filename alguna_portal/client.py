@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from time import monotonic, sleep
 from typing import Any, Protocol, Self
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import requests
@@ -15,10 +15,10 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.wait import wait_random_exponential
 
 from . import __version__, legacy
-from .answers import JSON, PortalSession, created, decode, looked_up, portal_session
+from .answers import JSON, PortalSession, Said, created, decode, has_alias, is_replay, looked_up, portal_session
 from .bodies import customer_request, session_request
 from .conf import conf
-from .exceptions import AlgunaUnavailable, CustomerUnknown
+from .exceptions import AlgunaError, AlgunaUnavailable, CustomerUnknown
 from .portal_settings import PortalSettings
 from .transport import send
 from .vetting import vet
@@ -104,29 +104,48 @@ class AlgunaClient:
         key = str(uuid4())
         if self.api_version == legacy.VERSION:
             session = legacy.portal_session(
-                self._call("POST", legacy.PATH, body, within=within, key=key), seconds=self.session_seconds
+                self._call("POST", legacy.PATH, body, within=within, key=key).data, seconds=self.session_seconds
             )
         else:
-            session = portal_session(self._call("POST", "/customer-portal-sessions", body, within=within, key=key))
+            session = portal_session(self._call("POST", "/customer-portal-sessions", body, within=within, key=key).data)
         return vet(session, customer_id=customer_id, url_hosts=self.url_hosts, loopback_http=self.loopback_http)
 
     def find_customer(self, alias: str, *, within: float | None = None) -> str | None:
         """Look up the id of the customer that has an alias; return None where Alguna has none."""
         try:
             path = f"/customers/lookup?{urlencode({'alias': alias})}"
-            found = looked_up(self._call("GET", path, None, within=within))
+            found = looked_up(self._call("GET", path, None, within=within).data)
         except CustomerUnknown:
             return None
         # The lookup takes ids as well. A customer that is found by its id was not found by an alias.
         return None if found == alias else found
 
     def create_customer(
-        self, *, alias: str, name: str, currency: str, email: str = "", within: float | None = None
-    ) -> str:
-        """Create a customer and return its id; sent again, with the same data, it is still created once."""
+        self,
+        *,
+        alias: str,
+        name: str,
+        currency: str,
+        email: str = "",
+        again: bool = False,
+        within: float | None = None,
+    ) -> tuple[str, bool]:
+        """Create a customer; return its id, and whether Alguna only repeats what it answered up to a day ago.
+
+        Sent twice with the same data, it is created once; unless `again` says that it must not be the same request.
+        """
         body = customer_request(alias=alias, name=name, currency=currency, email=email)
-        key = f"customer-{sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()}"
-        return created(self._call("POST", "/customers", body, within=within, key=key), alias=alias)
+        same = f"customer-{sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()}"
+        said = self._call("POST", "/customers", body, within=within, key=str(uuid4()) if again else same)
+        return created(said.data, alias=alias), said.replayed
+
+    def has_alias(self, customer_id: str, alias: str, *, within: float | None = None) -> bool:
+        """Say whether the customer of an id is still there, and has an alias."""
+        path = f"/customers/{quote(customer_id, safe='')}"
+        try:
+            return has_alias(self._call("GET", path, None, within=within).data, alias)
+        except CustomerUnknown:
+            return False
 
     def _call(
         self,
@@ -136,7 +155,7 @@ class AlgunaClient:
         *,
         within: float | None,
         key: str | None = None,
-    ) -> JSON:
+    ) -> Said:
         """Send a request, again where it failed in passing, always under the same idempotency key."""
         budget = self.time_budget if within is None else min(within, self.time_budget)
         if budget <= 0:
@@ -168,7 +187,7 @@ class AlgunaClient:
             if self._watcher:
                 self._watcher.after_call(failure)
 
-    def _attempt(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> JSON:
+    def _attempt(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> Said:
         """Send one request and decode its answer."""
         answer = send(
             method,
@@ -179,7 +198,13 @@ class AlgunaClient:
             timeout=self.timeout,
             within=within,
         )
-        return decode(answer.status, answer.headers, answer.body, redact=self._auth.redact)
+        replayed = is_replay(answer.headers)
+        try:
+            data = decode(answer.status, answer.headers, answer.body, redact=self._auth.redact)
+        except AlgunaError as exc:
+            exc.replayed = replayed
+            raise
+        return Said(data=data, replayed=replayed)
 
 
 class _BearerAuth(requests.auth.AuthBase):

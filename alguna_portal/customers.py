@@ -3,31 +3,34 @@
 An alias is looked up before anything is created, and again where Alguna says that the customer, or the request, is
 there already. So a process that dies between Alguna's answer and our save loses nothing: the next one finds the
 customer. Of two processes, one waits for the other's row lock and then has nothing to do. Where there is none
-(SQLite, customers without rows), both send the same request under the same idempotency key, and Alguna runs it once.
+(SQLite, customers without rows, long runs), both send the same request under the same idempotency key, and Alguna
+runs it once.
 
 What is in Alguna is never changed: aliases and contacts that are sent there replace the whole list.
 """
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from enum import StrEnum
-from time import monotonic
+from functools import partial
+from time import monotonic, sleep
 
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, connections, router, transaction
+from django.db import IntegrityError, OperationalError, connections, router, transaction
 from django.utils.translation import gettext as _
 
-from .answers import quotable
 from .breaker import Breaker
 from .client import AlgunaClient
 from .conf import conf
-from .exceptions import AlgunaError, StrangerAnswered
+from .exceptions import AlgunaError, AlgunaUnavailable, StrangerAnswered
 from .models import Customer
+from .quoting import quotable_id
 from .signals import customer_provisioned
 
 logger = logging.getLogger(__name__)
 
+LOCK_POLL_SECONDS = 0.1
 SENT = ("alias", "name", "currency", "email")
 
 
@@ -54,12 +57,15 @@ def provision(customer: Customer, *, within: float | None = None) -> Provisioned
     validate(customer)
     client = AlgunaClient.from_settings(watcher=Breaker())
     until = monotonic() + (conf.TIME_BUDGET if within is None else within)
-    with _locked(customer) as known:
+    with _locked(customer, until=until) as known:
         if known:
             customer.customer_id = known
             return Provisioned.KNOWN
         customer_id, how = establish(customer, client, until=until)
-        return store(customer, customer_id, how)
+        how = store(customer, customer_id, how)
+    # Not before the lock is let go: a receiver whose query fails would take what was stored with it.
+    tell(customer, how)
+    return how
 
 
 def validate(customer: Customer) -> None:
@@ -88,63 +94,109 @@ def establish(customer: Customer, client: AlgunaClient, *, until: float | None =
     alias = str(customer.alias)
     if found := client.find_customer(alias, within=left()):
         return found, Provisioned.ADOPTED
+    create = partial(
+        client.create_customer, alias=alias, name=customer.name, currency=customer.currency, email=customer.email
+    )
     try:
-        created = client.create_customer(
-            alias=alias, name=customer.name, currency=customer.currency, email=customer.email, within=left()
-        )
+        created, replayed = create(within=left())
     except AlgunaError as exc:
         # Somebody else was faster, or it is not documented which of the two a taken alias gets.
-        if exc.status in (409, 422) and (found := client.find_customer(alias, within=left())):
+        if exc.status in (409, 422) and (found := _found_after(exc, client, alias, within=left())):
             return found, Provisioned.ADOPTED
-        raise
+        if not exc.replayed:
+            raise
+    else:
+        if not replayed or client.has_alias(created, alias, within=left()):
+            return created, Provisioned.CREATED
+    # What Alguna repeats is up to a day old, and no longer so: refused then, or gone by now.
+    created, _replayed = create(again=True, within=left())
     return created, Provisioned.CREATED
 
 
+def _found_after(failure: AlgunaError, client: AlgunaClient, alias: str, *, within: float | None) -> str | None:
+    try:
+        return client.find_customer(alias, within=within)
+    except AlgunaUnavailable:
+        # The refusal says more than that there was no time to look.
+        raise failure from None
+
+
 def store(customer: Customer, customer_id: str, how: Provisioned) -> Provisioned:
-    """Store what `establish` found, unless that was done meanwhile, and tell who listens."""
+    """Store what `establish` found, unless that was done meanwhile, or the row is no longer what was asked about."""
     if not customer._state.adding:
         using = _database(customer)
         try:
             with transaction.atomic(using=using):
-                rows = Customer.objects.using(using).filter(pk=customer.pk, customer_id=None)
+                rows = Customer.objects.using(using).filter(pk=customer.pk, alias=customer.alias, customer_id=None)
                 stored = rows.update(customer_id=customer_id)
         except IntegrityError:
             raise StrangerAnswered(
-                f"Alguna's customer “{quotable(customer_id)}” has the alias of customer {customer.pk}, but is known "
+                f"Alguna's customer “{quotable_id(customer_id)}” has the alias of customer {customer.pk}, but is known "
                 "here as another one's. Remove the alias in Alguna from the customer that should not have it, or "
                 "the customer here that stands twice."
             ) from None
         if not stored:
             return _stored_meanwhile(customer, customer_id, using)
     customer.customer_id = customer_id
+    return how
+
+
+def tell(customer: Customer, how: Provisioned) -> None:
+    """Tell the log, and who listens, of a customer that was found or created."""
+    if how is Provisioned.KNOWN:
+        return
     logger.info("Customer %s: %s in Alguna.", customer.pk or "(unsaved)", how)
     customer_provisioned.send_robust(Customer, customer=customer, created=how is Provisioned.CREATED)
-    return how
 
 
 def _stored_meanwhile(customer: Customer, customer_id: str, using: str) -> Provisioned:
     """Take the id that another process has stored since, if it is the same; a row deleted since raises."""
-    customer.refresh_from_db(using=using, fields=["customer_id"])
-    if customer.customer_id != customer_id:
+    row = Customer.objects.using(using).only("alias", "customer_id").get(pk=customer.pk)
+    if row.alias != str(customer.alias):
         raise StrangerAnswered(
-            f"Customer {customer.pk} got the id “{quotable(str(customer.customer_id))}” while Alguna said "
-            f"“{quotable(customer_id)}” of its alias. Look in Alguna which of the two is right."
+            f"Customer {customer.pk} got another alias while Alguna was asked about the old one. Try again, and look "
+            "whether Alguna now has a customer with the old one that nobody needs."
         )
+    if row.customer_id != customer_id:
+        raise StrangerAnswered(
+            f"Customer {customer.pk} got the id “{quotable_id(str(row.customer_id))}” while Alguna said "
+            f"“{quotable_id(customer_id)}” of its alias. Look in Alguna which of the two is right."
+        )
+    customer.customer_id = customer_id
     return Provisioned.KNOWN
 
 
 @contextmanager
-def _locked(customer: Customer) -> Iterator[str | None]:
-    """Keep other processes from this customer's row meanwhile; give the id that it has by now."""
+def _locked(customer: Customer, *, until: float) -> Iterator[str | None]:
+    """Keep other processes from this customer's row meanwhile; give the id that it has by now.
+
+    Wait for it no longer than the call has time for, and then raise `AlgunaUnavailable`.
+    """
     if customer._state.adding:
         yield None
         return
     using = _database(customer)
-    rows = Customer.objects.using(using).order_by().filter(pk=customer.pk).values_list("customer_id", flat=True)
-    # SQLite locks no rows: a transaction there would keep everybody from writing anything while Alguna is asked.
-    locks_rows = connections[using].features.has_select_for_update
-    with transaction.atomic(using=using) if locks_rows else nullcontext():
-        yield rows.select_for_update().get()
+    can = connections[using].features
+    rows = Customer.objects.using(using).order_by().filter(pk=customer.pk)
+    # Not for keys: who adds a member to the customer need not wait.
+    rows = rows.select_for_update(nowait=can.has_select_for_update_nowait, no_key=can.has_select_for_no_key_update)
+    while True:
+        # SQLite locks no rows: a transaction would keep everybody from writing anything while Alguna is asked.
+        with ExitStack() as held:
+            held.enter_context(transaction.atomic(using=using) if can.has_select_for_update else nullcontext())
+            try:
+                alias, known = rows.values_list("alias", "customer_id").get()
+            except OperationalError:
+                if monotonic() >= until:
+                    raise AlgunaUnavailable(
+                        f"Customer {customer.pk} is locked: somebody else is creating it in Alguna. Try again later."
+                    ) from None
+            else:
+                if alias != str(customer.alias):
+                    raise ValidationError({"alias": [_("It was changed meanwhile. Read the customer again.")]})
+                yield known
+                return
+        sleep(LOCK_POLL_SECONDS)
 
 
 def _database(customer: Customer) -> str:

@@ -24,6 +24,7 @@ class AlgunaError(Exception):
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after  # seconds, where Alguna named them
+        self.replayed = False  # whether Alguna said so to the same request before, up to a day ago
 
 
 class AlgunaUnavailable(AlgunaError):

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 
 from . import audit
 from .answers import PortalSession
@@ -57,11 +57,12 @@ def open_session(
     Raise, within `TIME_BUDGET`, `AlgunaUnavailable` where trying again later may help, another `AlgunaError`
     where it will not, and `ImproperlyConfigured` where the settings cannot be used.
     """
+    portal_settings: PortalSettings | None = None
     try:
         portal_settings = settings_for(customer, role=role)
         session, reused = _obtain(customer, portal_settings, user=user, browser=browser, fresh=fresh)
     except Exception as exc:
-        audit.record_failed(customer, exc, user=user, role=role, via=via)
+        audit.record_failed(customer, exc, user=user, role=role, via=via, portal_settings=portal_settings)
         raise
     audit.record_opened(customer, session, portal_settings, user=user, role=role, via=via, reused=reused)
     return session
@@ -116,6 +117,8 @@ def _create(customer: "Customer", portal_settings: PortalSettings, *, within: fl
             # Names of fields, without their contents.
             fields = ", ".join(invalid.message_dict)
             raise CustomerUnknown(f"{exc} It could not be created there; check its {fields}.", status=404) from None
+        except ObjectDoesNotExist:
+            raise CustomerUnknown(f"{exc} Here it was deleted meanwhile.", status=404) from None
     return _ask(customer, portal_settings, within=until - monotonic())
 
 

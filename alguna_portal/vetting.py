@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from .answers import PortalSession, quotable
+from .answers import PortalSession
 from .exceptions import StrangerAnswered, UnsafePortalURL
 from .hosts import is_listed, is_loopback
+from .quoting import quotable, quotable_id
 
 LONGEST_URL = 4096
 
@@ -22,8 +23,8 @@ def vet(
     # The earlier API does not say whose a session is.
     if customer_id and session.customer_id and session.customer_id != customer_id:
         raise StrangerAnswered(
-            f"Alguna made the session for customer “{quotable(session.customer_id)}”, but this customer's id is "
-            f"“{quotable(customer_id)}”. Does its alias belong to another customer in Alguna, or its id to "
+            f"Alguna made the session for customer “{quotable_id(session.customer_id)}”, but this customer's id is "
+            f"“{quotable_id(customer_id)}”. Does its alias belong to another customer in Alguna, or its id to "
             "another account?"
         )
     if problem := _url_problem(session.url, url_hosts, loopback_http=loopback_http):

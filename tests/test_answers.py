@@ -23,6 +23,7 @@ from alguna_portal.exceptions import (
     UnsafePortalURL,
 )
 from alguna_portal.hosts import is_loopback
+from alguna_portal.quoting import quotable, quotable_id
 from alguna_portal.vetting import LONGEST_URL, vet
 
 HOSTS = ("alguna.io", ".alguna.io", "billing.example.com", "localhost", "127.0.0.1")
@@ -208,6 +209,21 @@ def test_what_alguna_says_is_quoted_without_what_must_not_leak() -> None:
     assert "Key [key] of [e-mail] [e-mail] at [URL] [URL] half [key] […]" in text
     assert not any(leak in text for leak in ("hush", "bob", "abc123", "t0ken", "\n", "\x1b"))
     assert len(text) < 300
+
+
+def test_a_very_long_reason_is_quoted_as_quickly_as_a_short_one() -> None:
+    """Whoever writes it must not decide for how long a worker thinks about it; half an address stays hidden, too."""
+    assert quotable("a." * 400_000) == ""
+    cut_in_two = f"{'https://x.example/ ' * 52}somebody@example.com"
+    assert quotable(cut_in_two) == " ".join(["[URL]"] * 52)[:200]
+    assert "somebody" not in quotable("https://x.example/y " * 49 + "and somebody.with.a.long.name@example.com")
+    assert quotable("x " * 2000) == ("x " * 100)[:200]
+
+
+def test_an_id_is_shown_unless_it_is_an_address() -> None:
+    """However long it is: it is what people must compare."""
+    long = f"cust_{'0123456789abcdef' * 4}"
+    assert (quotable_id(long), quotable_id("a@b.example"), quotable_id("https://x")) == (long, "[…]", "[…]")
 
 
 @pytest.mark.parametrize(

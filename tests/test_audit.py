@@ -35,6 +35,11 @@ def recorded() -> list[PortalAccess]:
     return list(PortalAccess.objects.order_by("pk"))
 
 
+def nobody(**_: Any) -> bool:
+    """Let nobody in."""
+    return False
+
+
 def anyone(**_: Any) -> bool:
     """Let everybody in, impersonated or not."""
     return True
@@ -89,13 +94,15 @@ def test_without_a_cached_one_a_session_is_new(settings: Settings, alguna: Algun
     ],
 )
 def test_what_failed_is_recorded_by_its_name(
-    alguna: Alguna, manager: User, status: int, outcome: str, error: str
+    settings: Settings, alguna: Alguna, manager: User, status: int, outcome: str, error: str
 ) -> None:
-    """Not by its text."""
+    """Not by its text; with the settings that were asked for."""
+    settings.ALGUNA_PORTAL_DEFAULTS = {"invoice_list_settings": {"show_section": True}}
     alguna.fail(status, '{"detail": "no such thing"}')
     signed_in(manager).get(BILLING)
     (access,) = recorded()
     assert (access.outcome, access.error, access.user, access.session_id) == (outcome, error, manager, "")
+    assert access.portal_settings == {"invoice_list_settings": {"show_section": True}}
 
 
 def test_settings_that_cannot_be_used_are_recorded_too(settings: Settings, alguna: Alguna, manager: User) -> None:
@@ -142,6 +149,47 @@ def test_what_opens_nothing_records_nothing(alguna: Alguna, manager: User, stran
     Membership.objects.create(user=manager, customer=umbrella)
     assert signed_in(manager).get(BILLING).status_code == 200
     assert recorded() == []
+
+
+@pytest.mark.parametrize("asked_for", [True, False])
+def test_what_the_policy_keeps_shut_is_recorded_with_the_customer(
+    settings: Settings, alguna: Alguna, manager: User, acme: Customer, umbrella: Customer, asked_for: bool
+) -> None:
+    """An impersonated user's attempt, say: somebody should be able to ask what that was about."""
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = nobody
+    if asked_for:
+        Membership.objects.create(user=manager, customer=umbrella)
+    query = f"?customer={acme.pk}" if asked_for else ""
+    assert signed_in(manager).get(BILLING + query).status_code == 403
+    (access,) = recorded()
+    assert (access.outcome, access.customer, access.role) == ("denied", acme, "manager")
+
+
+def test_which_of_several_was_meant_is_not_guessed(
+    settings: Settings, alguna: Alguna, manager: User, umbrella: Customer
+) -> None:
+    """Two are shut, and none was named."""
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = nobody
+    Membership.objects.create(user=manager, customer=umbrella)
+    signed_in(manager).get(BILLING)
+    signed_in(manager).get(BILLING + "?customer=999999")
+    assert [each.customer for each in recorded()] == [None, None]
+
+
+def test_somebody_of_another_model_is_not_put_down_to_a_user(alguna: Alguna, manager: User, acme: Customer) -> None:
+    """Who calls by an API of the host's may have the key of an administrator."""
+    acme.pk = manager.pk
+    open_session(Customer(alias="org-7"), user=acme)  # type: ignore[arg-type]
+    (access,) = recorded()
+    assert (access.user, access.user_key) == (None, str(manager.pk))
+
+
+@pytest.mark.django_db
+def test_a_session_id_of_any_length_is_recorded(alguna: Alguna) -> None:
+    """Databases that check lengths would refuse the row."""
+    alguna.change = {"id": "s" * 300}
+    open_session(Customer(alias="org-7"))
+    assert recorded()[0].session_id == "s" * 255
 
 
 @pytest.mark.django_db

@@ -262,7 +262,8 @@ def server(settings: Settings) -> Iterator[AlgunaServer]:
 def create(row: int, client: PacedClient) -> str:
     """Look a customer up and create it: two requests."""
     assert client.find_customer(f"alias-{row}") is None
-    return client.create_customer(alias=f"alias-{row}", name="Acme", currency="EUR") and "created"
+    client.create_customer(alias=f"alias-{row}", name="Acme", currency="EUR")
+    return "created"
 
 
 def test_requests_keep_the_rate_together(server: AlgunaServer) -> None:

@@ -9,7 +9,8 @@ import pytest
 import requests
 import responses
 from django.core.exceptions import ValidationError
-from django.db import connection
+from django.db import OperationalError, connection
+from django.db.models import QuerySet
 from pytest_django import Settings
 
 from alguna_portal.client import AlgunaClient
@@ -233,6 +234,7 @@ def test_a_refusal_for_another_reason_is_raised_as_it_is(
 def test_a_customer_is_not_found_by_its_id(http: responses.RequestsMock, customer: Customer) -> None:
     """The lookup takes ids, too: an alias that is somebody's id must not bring that somebody."""
     customer.alias = "cust_of_another"
+    customer.save()
     http.get(LOOKUP, json={"customer_id": "cust_of_another"})
     http.post(CUSTOMERS, json={"id": "cust_new", "aliases": ["cust_of_another"]})
     assert provision(customer) is Provisioned.CREATED
@@ -257,6 +259,109 @@ def test_an_answer_that_never_came_loses_nothing(alguna: FakeAlguna, customer: C
     alguna.fail(requests.ConnectionError(), times=2)
     assert provision(customer) is Provisioned.CREATED
     assert len({request.headers["Idempotency-Key"] for request in alguna.requests if request.method == "POST"}) == 1
+
+
+REPLAYED = {"Idempotent-Replayed": "true"}
+NOBODY = {"detail": "none", "status": 404}
+
+
+def posted(http: responses.RequestsMock) -> list[str]:
+    """The idempotency keys of all creations."""
+    return [call.request.headers["Idempotency-Key"] for call in http.calls if call.request.method == "POST"]
+
+
+def test_a_repeated_answer_is_believed_if_it_is_still_true(http: responses.RequestsMock, customer: Customer) -> None:
+    """Somebody else sent the same request a moment ago, and the lookup does not know of it yet."""
+    http.get(LOOKUP, status=404, json=NOBODY)
+    http.post(CUSTOMERS, json={"id": "cust_1", "aliases": ["acme-1"]}, headers=REPLAYED)
+    http.get(f"{CUSTOMERS}/cust_1", json={"id": "cust_1", "aliases": ["acme-1"]})
+    assert provision(customer) is Provisioned.CREATED
+    assert stored_id(customer) == "cust_1"
+    assert len(posted(http)) == 1
+
+
+@pytest.mark.parametrize("now", [(404, NOBODY), (200, {"id": "cust_1", "aliases": []})])
+def test_a_customer_that_is_gone_by_now_is_created_anew(
+    http: responses.RequestsMock, customer: Customer, now: tuple[int, dict[str, Any]]
+) -> None:
+    """Alguna repeats for a day that it created one, which has been deleted or has lost its alias since."""
+    http.get(LOOKUP, status=404, json=NOBODY)
+    http.post(CUSTOMERS, json={"id": "cust_1", "aliases": ["acme-1"]}, headers=REPLAYED)
+    http.get(f"{CUSTOMERS}/cust_1", status=now[0], json=now[1])
+    http.post(CUSTOMERS, json={"id": "cust_2", "aliases": ["acme-1"]})
+    assert provision(customer) is Provisioned.CREATED
+    assert stored_id(customer) == "cust_2"
+    first, second = posted(http)
+    assert first != second
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_refusal_that_is_only_repeated_is_tried_anew(
+    http: responses.RequestsMock, customer: Customer, status: int
+) -> None:
+    """What was refused an hour ago, a currency say, may have been allowed at Alguna since."""
+    http.get(LOOKUP, status=404, json=NOBODY)
+    http.post(CUSTOMERS, status=status, json={"detail": "not enabled", "status": status}, headers=REPLAYED)
+    http.post(CUSTOMERS, json={"id": "cust_2", "aliases": ["acme-1"]})
+    assert provision(customer) is Provisioned.CREATED
+    assert stored_id(customer) == "cust_2"
+
+
+def test_a_refusal_is_told_even_where_there_is_no_time_to_look(
+    http: responses.RequestsMock, customer: Customer
+) -> None:
+    """It says what to mend; “try again later” would not be true."""
+    http.get(LOOKUP, status=404, json=NOBODY)
+    http.post(CUSTOMERS, status=422, json={"detail": "currency is not enabled", "status": 422})
+    http.get(LOOKUP, status=503)
+    with pytest.raises(AlgunaRefused, match="currency is not enabled"):
+        provision(customer)
+
+
+def test_an_alias_that_was_changed_before_is_not_provided_for(alguna: FakeAlguna, customer: Customer) -> None:
+    """The object is old: its alias would get a customer that nobody needs."""
+    Customer.objects.update(alias="acme-one")
+    with pytest.raises(ValidationError) as caught:
+        provision(customer)
+    assert caught.value.message_dict == {"alias": ["It was changed meanwhile. Read the customer again."]}
+    assert alguna.requests == []
+
+
+def test_an_alias_that_is_changed_meanwhile_gets_no_id(
+    alguna: FakeAlguna, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The id belongs to the old one."""
+    find_customer = AlgunaClient.find_customer
+
+    def meanwhile_found(*args: Any, **kwargs: Any) -> str | None:
+        Customer.objects.update(alias="acme-one")
+        return find_customer(*args, **kwargs)
+
+    monkeypatch.setattr(AlgunaClient, "find_customer", meanwhile_found)
+    with pytest.raises(StrangerAnswered, match=f"Customer {customer.pk} got another alias"):
+        provision(customer)
+    assert stored_id(customer) is None
+
+
+def test_a_lock_that_is_held_is_waited_for(
+    alguna: FakeAlguna, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For as long as the call has time, and then it is said."""
+    held = [OperationalError("locked")] * 2
+    get = QuerySet.get
+
+    def locked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if held:
+            raise held.pop()
+        return get(self, *args, **kwargs)
+
+    monkeypatch.setattr(QuerySet, "get", locked)
+    monkeypatch.setattr("alguna_portal.customers.sleep", lambda seconds: None)
+    assert provision(customer) is Provisioned.CREATED
+    held.append(OperationalError("locked"))
+    customer.customer_id = None
+    with pytest.raises(AlgunaUnavailable, match=f"Customer {customer.pk} is locked"):
+        provision(customer, within=0)
 
 
 @pytest.mark.parametrize(

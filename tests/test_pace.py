@@ -236,6 +236,20 @@ def test_it_is_enough_after_eight_pauses_in_a_row(patience: Patience, paced: Pac
     assert "8 times" in patience.exhausted
 
 
+def test_senseless_answers_in_a_row_are_enough(patience: Patience, paced: Pace) -> None:
+    """Twenty, unless one in between makes sense; more than that say nothing new."""
+    for _ in range(19):
+        patience.puzzled(WHY)
+    patience.succeeded()
+    for _ in range(19):
+        patience.puzzled(WHY)
+    assert patience.exhausted == ""
+    for _ in range(21):
+        patience.puzzled(WHY)
+    assert paced.closed
+    assert patience.exhausted == f"20 answers in a row made no sense. {WHY}"
+
+
 def test_nobody_waits_for_an_hour(patience: Patience, paced: Pace) -> None:
     """Five minutes are obeyed; more ends it."""
     assert patience.failed(paced.turn(), 300.0, WHY) == 300

@@ -92,6 +92,19 @@ def test_a_customer_that_cannot_be_created_says_which_fields_are_wrong(
     assert asked(alguna) == ["POST /customer-portal-sessions"]
 
 
+def test_a_customer_that_is_deleted_meanwhile_is_an_error_that_says_so(
+    alguna: FakeAlguna, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As any customer that is not there."""
+
+    def delete(customer: Customer, within: float) -> None:
+        Customer.objects.get(pk=0)
+
+    monkeypatch.setattr("alguna_portal.sessions.provision", delete)
+    assert client.get(BILLING).status_code == 502
+    assert "Here it was deleted meanwhile." in caplog.text
+
+
 def test_a_customer_that_stays_unknown_is_tried_once(
     alguna: FakeAlguna, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

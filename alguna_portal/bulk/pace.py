@@ -16,6 +16,7 @@ WINDOW = 1.03  # seconds
 NAP = 0.25  # seconds; how soon a thread that waits learns of a pause, or of the end
 # Seconds of the first pause, which doubles, and of the longest; and the longest that Alguna is obeyed in.
 FIRST_PAUSE, LONGEST_PAUSE, LONGEST_OBEDIENCE = 1.0, 60.0, 300.0
+SENSELESS = 20  # answers in a row that are not Alguna's
 FRUITLESS = 8  # pauses in a row, which take two to three minutes
 
 
@@ -113,6 +114,7 @@ class Patience:
         self._jitter = jitter
         self._lock = Lock()
         self._in_a_row = 0
+        self._senseless = 0
 
     def failed(self, turn: int, retry_after: float | None, why: str) -> float | None:
         """Pause everybody for at least `retry_after` seconds, else for longer each time.
@@ -139,9 +141,16 @@ class Patience:
             self.pace.pause(seconds, new=True)
             return seconds
 
+    def puzzled(self, why: str) -> None:
+        """Learn of an answer that makes no sense; of many in a row, that somebody else answers than Alguna."""
+        with self._lock:
+            self._senseless += 1
+            if self._senseless == SENSELESS and not self.exhausted:
+                self._give_up(f"{SENSELESS} answers in a row made no sense. {why}")
+
     def succeeded(self) -> None:
         """Begin with short pauses again."""
-        self._in_a_row = 0
+        self._in_a_row = self._senseless = 0
 
     def _give_up(self, why: str) -> None:
         self.exhausted = why

@@ -13,10 +13,17 @@ from queue import Empty, SimpleQueue
 from typing import Generic, Self, TypeVar
 
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
 
-from alguna_portal.answers import JSON
+from alguna_portal.answers import JSON, Said
 from alguna_portal.client import AlgunaClient
-from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed
+from alguna_portal.exceptions import (
+    AlgunaError,
+    AlgunaUnavailable,
+    AuthenticationFailed,
+    BadAnswer,
+    StrangerAnswered,
+)
 
 from .crew import crew, interruptible
 from .pace import NAP, Pace, PaceClosed, Patience
@@ -49,7 +56,7 @@ class PacedClient(AlgunaClient):
         client.patience = Patience(Pace(rate))
         return client
 
-    def _call(self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None) -> JSON:
+    def _call(self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None) -> Said:
         turn = self.patience.pace.turn()
         try:
             return super()._call(method, path, body, within=within, key=key)
@@ -135,6 +142,10 @@ class Run(Generic[Row, Found]):
                     raise
                 if exc.status == STILL_RUNS:
                     patience.pace.rest(exc.retry_after or 0.0)
+            except BadAnswer as exc:
+                if not isinstance(exc, StrangerAnswered):
+                    patience.puzzled(str(exc))
+                raise
             except AlgunaError:
                 patience.succeeded()
                 raise
@@ -154,6 +165,9 @@ class Run(Generic[Row, Found]):
             self.client.patience.pace.close()
         except AlgunaError as exc:
             tally.fail(self.key(row), [f"{type(exc).__name__}: {exc}"])
+        except OperationalError as exc:
+            # A lock, on a busy site: the next run will find this row as it is.
+            tally.fail(self.key(row), [f"The database would not store it ({type(exc).__name__})."])
         except Exception as exc:  # noqa: BLE001  (whatever it is, the rows under way come first)
             self.client.patience.pace.close()
             return exc

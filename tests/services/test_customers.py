@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
@@ -33,6 +34,21 @@ print(provision(customer), customer.customer_id)
 """
 
 
+OPEN = """
+import os, time
+from django.conf import settings
+from django.contrib.auth.models import User
+from alguna_portal.models import Customer
+from alguna_portal.sessions import open_session
+settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = True
+settings.ALGUNA_PORTAL_SESSION_REUSE = "user"
+customer = Customer.objects.get()
+time.sleep(max(0, float(os.environ["START"]) - time.time()))
+session = open_session(customer, user=User(pk=int(os.environ["NUMBER"]) + 1))
+print(session.customer_id)
+"""
+
+
 class Alguna(ThreadingHTTPServer):
     """Creates a customer for everybody who asks, aliases taken or not, and takes its time for it."""
 
@@ -43,6 +59,18 @@ class Alguna(ThreadingHTTPServer):
         self.aliases: dict[str, str] = {}
         self.created: list[str] = []
         self.lock = Lock()
+
+
+def session_of(customer_id: str) -> dict[str, str]:
+    """Make a portal session."""
+    now = datetime.now(UTC)
+    return {
+        "id": "s1",
+        "customer_id": customer_id,
+        "url": "https://portal.alguna.io/hs/1",
+        "created_at": now.isoformat(),
+        "expires_at": (now + timedelta(hours=1)).isoformat(),
+    }
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -58,8 +86,12 @@ class Handler(BaseHTTPRequestHandler):
         self._answer(*((200, {"customer_id": found}) if found else (404, {"detail": "No such customer."})))
 
     def do_POST(self) -> None:
-        """Create a customer."""
+        """Create a customer, or a session for one who is there."""
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/customer-portal-sessions":
+            found = self.server.aliases.get(asked["customer_alias"])
+            self._answer(*((200, session_of(found)) if found else (404, {"detail": "No such customer."})))
+            return
         time.sleep(0.2)
         with self.server.lock:
             customer_id = f"cust_{len(self.server.created) + 1}"
@@ -112,16 +144,79 @@ def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
     run_python(server, execute.format("DROP", name))
 
 
-def test_processes_at_once_create_one_customer(database: Shared, alguna: Alguna) -> None:
-    """The row lock keeps the others waiting; then there is nothing left for them to do."""
-    env = environment(database, api_url=f"http://127.0.0.1:{alguna.server_port}") | {"START": str(time.time() + 1.5)}
-    command = [sys.executable, "-c", f"import django; django.setup()\n{PROVISION}"]
+def at_once(code: str, database: Shared, alguna: Alguna) -> list[str]:
+    """Run code in processes that set out at the same moment; return what they print."""
+    env = environment(database, api_url=f"http://127.0.0.1:{alguna.server_port}") | {"START": str(time.time() + 2)}
+    command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
     processes = [
         subprocess.Popen(command, env=env | {"NUMBER": str(number)}, stdout=subprocess.PIPE, text=True)
         for number in range(PROCESSES)
     ]
-    said = sorted(process.communicate(timeout=60)[0].strip() for process in processes)
+    return sorted(process.communicate(timeout=60)[0].strip() for process in processes)
+
+
+def test_processes_at_once_create_one_customer(database: Shared, alguna: Alguna) -> None:
+    """The row lock keeps the others waiting; then there is nothing left for them to do."""
+    said = at_once(PROVISION, database, alguna)
     assert said == ["created cust_1", *["known cust_1"] * (PROCESSES - 1)]
+    assert alguna.created == ["cust_1"]
+
+
+def test_first_clicks_at_once_create_one_customer(database: Shared, alguna: Alguna) -> None:
+    """Each user has a session of their own; all of them are of the one customer."""
+    assert at_once(OPEN, database, alguna) == ["cust_1"] * PROCESSES
+    assert alguna.created == ["cust_1"]
+
+
+def test_a_receiver_whose_query_fails_takes_nothing_with_it(database: Shared, alguna: Alguna) -> None:
+    """PostgreSQL would roll back what was stored, and say nothing, had it been told within the lock's transaction."""
+    failing = """
+from django.db import connection
+from alguna_portal.customers import provision
+from alguna_portal.models import Customer
+from alguna_portal.signals import customer_provisioned
+def fall_over(**_):
+    connection.cursor().execute("SELECT * FROM nowhere")
+customer_provisioned.connect(fall_over)
+print(provision(Customer.objects.get()), Customer.objects.get().customer_id)
+"""
+    said = run_python(database, failing, api_url=f"http://127.0.0.1:{alguna.server_port}")
+    assert said.split() == ["created", "cust_1"]
+
+
+def test_a_lock_is_waited_for_no_longer_than_there_is_time(database: Shared, alguna: Alguna) -> None:
+    """And meanwhile, on PostgreSQL, members can be added: the lock is not for keys."""
+    waiting = """
+import threading, time
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from alguna_portal.customers import provision
+from alguna_portal.exceptions import AlgunaUnavailable
+from alguna_portal.models import Customer, Membership
+customer, user = Customer.objects.get(), User.objects.create(username="ann")
+locked, over = threading.Event(), threading.Event()
+def hold():
+    with transaction.atomic():
+        Customer.objects.select_for_update(no_key=connection.features.has_select_for_no_key_update).get()
+        locked.set()
+        over.wait()
+    connection.close()
+holder = threading.Thread(target=hold)
+holder.start()
+locked.wait()
+if connection.vendor == "postgresql":
+    Membership.objects.create(user=user, customer=customer)
+started = time.monotonic()
+try:
+    provision(customer, within=0.5)
+except AlgunaUnavailable as exc:
+    print("locked" if "is locked" in str(exc) else exc, time.monotonic() - started < 5)
+over.set()
+holder.join()
+print(provision(customer))
+"""
+    said = run_python(database, waiting, api_url=f"http://127.0.0.1:{alguna.server_port}")
+    assert said.split() == ["locked", "True", "created"]
     assert alguna.created == ["cust_1"]
 
 

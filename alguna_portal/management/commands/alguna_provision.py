@@ -19,7 +19,7 @@ from alguna_portal.customers import Provisioned
 from alguna_portal.exceptions import StrangerAnswered
 from alguna_portal.models import Customer
 
-BATCH = 500  # rows read at a time
+BATCH = 50  # rows read at a time: few, since what they say should not be old when Alguna is told
 AGAIN = "Run it again, and it goes on where it stopped."
 # What the outcomes are called in the summary.
 LABELS = {
@@ -153,6 +153,8 @@ def _validate(customer: Customer, tally: Tally) -> None:
 
 def _store(customer: Customer, found: tuple[str, Provisioned]) -> str:
     try:
-        return LABELS[customers.store(customer, *found)]
+        how = customers.store(customer, *found)
     except Customer.DoesNotExist:
         raise StrangerAnswered("The customer was deleted here while Alguna was asked.") from None
+    customers.tell(customer, how)
+    return LABELS[how]

@@ -45,10 +45,14 @@ class Command(BaseCommand):
 def _delete(old: models.QuerySet[Any], moment: str) -> int:
     """Delete the oldest first and commit often: no long locks, and whoever stops it has lost nothing.
 
-    By keys that were read before, since MariaDB deletes from no table that the same statement limits.
+    By keys that were read before, since MariaDB deletes from no table that the same statement limits. It ends, too,
+    where rows are read that another process has deleted since, as in a transaction that goes on seeing them.
     """
     deleted = 0
     while keys := list(old.order_by(moment, "pk").values_list("pk", flat=True)[:BATCH]):
         _total, each = old.filter(pk__in=keys).delete()
-        deleted += each.get(old.model._meta.label, 0)
+        gone = each.get(old.model._meta.label, 0)
+        if not gone:
+            break
+        deleted += gone
     return deleted

@@ -1,0 +1,96 @@
+"""A link that was mailed: to whom, by whom, until when, and how often it was used."""
+
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from alguna_portal.roles import Role
+
+from .customers import Customer
+
+
+class PortalLink(models.Model):
+    """A mailed link to a customer's portal. The row decides what it is worth; the link itself only names the row."""
+
+    class State(models.TextChoices):
+        """What a link is worth."""
+
+        NOT_SENT = "not_sent", _("not sent yet")
+        ACTIVE = "active", _("active")
+        USED_UP = "used_up", _("used up")
+        EXPIRED = "expired", _("expired")
+        REVOKED = "revoked", _("revoked")
+
+    # Not the primary key: a restored backup gives the same ones out again, to others.
+    key = models.UUIDField(_("key"), default=uuid4, unique=True, editable=False)
+    customer = models.ForeignKey(
+        Customer,
+        models.CASCADE,
+        related_name="links",
+        verbose_name=_("customer"),
+    )
+    recipient = models.EmailField(_("recipient"))
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+    note = models.TextField(_("note"), blank=True, max_length=1000)
+    sent_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("sent by"),
+    )
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
+    expires_at = models.DateTimeField(_("expires at"), db_index=True)
+    renewable_until = models.DateTimeField(
+        _("renewable until"), help_text=_("Until then its recipient may ask for a new link.")
+    )
+    renewed_at = models.DateTimeField(_("renewed at"), null=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
+    max_uses = models.PositiveIntegerField(_("uses at most"), null=True)
+    uses = models.PositiveIntegerField(_("uses"), default=0)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("portal link")
+        verbose_name_plural = _("portal links")
+        ordering = ["-created_at", "-pk"]
+        default_permissions = ("view", "delete")
+        permissions = [
+            ("send_portallink", _("Can send portal links")),
+            ("revoke_portallink", _("Can revoke portal links")),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="alguna_portal_link_role_known"),
+        ]
+
+    def __str__(self) -> str:
+        # Neither its recipient nor its key, which is half of the link.
+        return f"{self.get_role_display()}, {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def state(self) -> State:
+        """What the link is worth now."""
+        if self.revoked_at is not None:
+            return self.State.REVOKED
+        if self.expires_at <= timezone.now():
+            return self.State.EXPIRED
+        if self.max_uses is not None and self.uses >= self.max_uses:
+            return self.State.USED_UP
+        return self.State.NOT_SENT if self.sent_at is None else self.State.ACTIVE
+
+    @property
+    def masked_recipient(self) -> str:
+        """The recipient's address, so that those who know it recognize it: `b…@acme.example`."""
+        name, _at, host = self.recipient.rpartition("@")
+        return f"{name[:1]}…@{host}"
+
+    def revoke(self) -> None:
+        """Make the link worthless, from now on and for good; one that is revoked already stays as it is."""
+        now = timezone.now()
+        type(self).objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
+        self.refresh_from_db(fields=["revoked_at"])
