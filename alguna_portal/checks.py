@@ -50,11 +50,12 @@ IDS = {
     "WEBHOOK_SECRETS": "E023",
     "USE_TASKS": "E024",
     "AUDIT": "E025",
+    "LINK_MAX_USES": "E026",
 }
 # Needed on first use only, so that a project can be set up before it has them.
 REQUIRED_ON_USE = ("API_KEY", "SITE_URL")
 # Accepted, and without effect so far. Whoever turns them on must not believe that they have what they ask for.
-NOT_YET = ("ENCRYPT_CACHE", "USE_TASKS")
+NOT_YET = ("ENCRYPT_CACHE",)
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:

@@ -179,6 +179,11 @@ class Conf:
         return _read("LINK_ROLE", Role.MANAGER.value, types.one_of(*Role.values))
 
     @property
+    def LINK_MAX_USES(self) -> int | None:
+        """How often a mailed link opens the portal; None for as often as one likes until it expires."""
+        return _read("LINK_MAX_USES", None, types.limit)
+
+    @property
     def SITE_URL(self) -> str:
         """The origin that mailed links begin with; never taken from a request's Host."""
         remedy = "Links in mails begin with it: set it to your site's origin, such as https://app.example.com."
@@ -196,8 +201,8 @@ class Conf:
 
     @property
     def USE_TASKS(self) -> bool:
-        """Whether mails and provisioning go through Django's tasks framework."""
-        return _read("USE_TASKS", False, types.boolean)
+        """Whether mails and provisioning go through Django's tasks framework, or django-tasks before Django 6."""
+        return _read("USE_TASKS", False, types.use_of("django.tasks", "django_tasks"))
 
 
 conf = Conf()

@@ -7,6 +7,7 @@ text that names the setting and the remedy. No text shows a value that may be se
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any
 
 from django.conf import settings
@@ -35,6 +36,26 @@ def whole_number(name: str, raw: object) -> int:
     if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= LONGEST:
         raise wrong(name, f"must be a whole number, zero or more, not {_kind(raw)}.")
     return raw
+
+
+def limit(name: str, raw: object) -> int | None:
+    """Read a whole number from one up, or None for no limit."""
+    if raw is None:
+        return None
+    if raw == 0 or isinstance(raw, str):
+        raise wrong(name, f"must be a whole number, one or more, or None for no limit, not {_kind(raw)}.")
+    return whole_number(name, raw)
+
+
+def use_of(*modules: str) -> Callable[[str, object], bool]:
+    """Read True or False, and refuse True where none of these modules can be imported."""
+
+    def read(name: str, raw: object) -> bool:
+        if boolean(name, raw) and not any(_is_installed(module) for module in modules):
+            raise wrong(name, f"needs {' or '.join(modules)}, and neither can be imported.")
+        return raw is True
+
+    return read
 
 
 def seconds(name: str, raw: object) -> float:
@@ -160,6 +181,10 @@ def _nearest(raw: object, known: tuple[str, ...]) -> str:
 
 def _quoted(words: tuple[str, ...]) -> str:
     return ", ".join(f"“{word}”" for word in words)
+
+
+def _is_installed(module: str) -> bool:
+    return find_spec(module) is not None
 
 
 def _kind(raw: object) -> str:

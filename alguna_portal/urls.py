@@ -6,4 +6,9 @@ from . import views
 
 app_name = "alguna_portal"
 
-urlpatterns = [path("", views.billing, name="billing")]
+urlpatterns = [
+    path("", views.billing, name="billing"),
+    path("link/<str:token>/", views.link, name="link"),
+    # What mail programs make of it. Ours to answer: Django would log the path, which is the link.
+    path("link/<path:token>", views.link),
+]

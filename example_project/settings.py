@@ -6,6 +6,7 @@ ALGUNA_PORTAL_API_KEY, and it talks to Alguna; nothing else changes.
 
 from pathlib import Path
 
+import django
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
@@ -41,6 +42,8 @@ ALGUNA_PORTAL_PLANS = {
     "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False}},
 }
 ALGUNA_PORTAL_SUPPORT_CONTACT = "support@example.com"
+# Mailed links begin with it. Without one, outside DEBUG, none are sent, and whoever tries is told.
+ALGUNA_PORTAL_SITE_URL = env("ALGUNA_PORTAL_SITE_URL", default="") or (f"http://localhost:{PORT}" if DEBUG else "")
 ALGUNA_SANDBOX_BRAND_NAME = "Kilnkeeper"
 ALGUNA_SANDBOX_BRAND_COLOR = "#a23c1c"
 
@@ -112,6 +115,35 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 CACHES = {"default": env.cache_url_config(env("CACHE_URL", default="") or "locmemcache://")}
+
+# Mail
+
+_email_url = env("EMAIL_URL", default="")
+USES_MAILBOX = DEBUG and not _email_url
+MAILBOX = Path(env("MAILBOX", default="") or BASE_DIR / ".demo" / "mail")
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="") or "Kilnkeeper <billing@kilnkeeper.example.com>"
+# Not the console, outside DEBUG: logs would hold the links.
+_mail = {name: value for name, value in env.email_url_config(_email_url or "smtp://localhost").items() if value}
+if USES_MAILBOX:
+    _mail = {"EMAIL_BACKEND": "example_project.studio.mailbox.EmailBackend"}
+if django.VERSION >= (6, 1):  # which deprecates the names below
+    _options = {
+        "EMAIL_FILE_PATH": "file_path",
+        "EMAIL_HOST": "host",
+        "EMAIL_PORT": "port",
+        "EMAIL_HOST_USER": "username",
+        "EMAIL_HOST_PASSWORD": "password",
+        "EMAIL_USE_TLS": "use_tls",
+        "EMAIL_USE_SSL": "use_ssl",
+    }
+    MAILERS = {
+        "default": {
+            "BACKEND": _mail["EMAIL_BACKEND"],
+            "OPTIONS": {option: _mail[name] for name, option in _options.items() if name in _mail},
+        }
+    }
+else:
+    vars().update(_mail)
 
 # Security
 

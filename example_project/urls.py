@@ -1,8 +1,10 @@
-"""The addresses of Kilnkeeper; under DEBUG also of the sandbox that plays Alguna."""
+"""The addresses of Kilnkeeper; under DEBUG also of the sandbox that plays Alguna, and of the demo's mailbox."""
 
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+
+from example_project.studio.conf import uses_mailbox
 
 urlpatterns = [
     path("", include("example_project.studio.urls")),
@@ -11,3 +13,5 @@ urlpatterns = [
 ]
 if settings.DEBUG:
     urlpatterns.append(path("sandbox/", include("alguna_portal.sandbox.urls")))
+if uses_mailbox():
+    urlpatterns.append(path("demo/mail/", include("example_project.studio.mail_urls")))

@@ -55,6 +55,7 @@ ALGUNA_PORTAL_PLANS = {
     "growth": {"plan_overview_settings": {"allow_self_serve_change": True}},
     "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False}},
 }
+ALGUNA_PORTAL_SITE_URL = "https://app.example.com"
 # Tests of failures are tests of the first one; those of retries say so.
 ALGUNA_PORTAL_RETRIES = 0
 ALGUNA_SANDBOX_REQUESTS_PER_SECOND = 0

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
@@ -11,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from pytest_django import Settings
 
+from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.testing import fake_alguna
 
@@ -149,6 +151,36 @@ def test_a_customer_leads_to_its_accesses(admin_client: Client, acme: Customer, 
 def test_accesses_of_no_customer_are_not_those_of_all(admin_client: Client, acme: Customer, key: str) -> None:
     """An address that names nobody leads to the list, with a note."""
     assert admin_client.get(LIST, {"customer": key}).headers["Location"] == f"{LIST}?e=1"
+
+
+def test_no_customer_is_named_to_those_who_may_not_view_it(auditor: Client, acme: Customer) -> None:
+    """Whether there is one of that number, is not told either: it leads where a number of nobody leads."""
+    assert auditor.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
+    user = User.objects.get(username="audrey")
+    user.user_permissions.add(Permission.objects.get(codename="view_customer"))
+    assert "Acme" in text(auditor.get(LIST, {"customer": acme.pk}))
+
+
+@pytest.mark.parametrize("method", ["has_view_permission", "get_queryset"])
+def test_a_customer_that_the_host_hides_is_not_named(
+    admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    """Be it by permission or by what its own list holds."""
+    hides = {
+        "has_view_permission": lambda self, request, obj=None: obj is None,
+        "get_queryset": lambda self, request: Customer.objects.none(),
+    }
+    monkeypatch.setattr(CustomerAdmin, method, hides[method])
+    assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
+
+
+def test_without_customers_in_the_admin_nothing_is_filtered_by_them(admin_client: Client, acme: Customer) -> None:
+    """There is no page that would lead here, and nobody to ask who may."""
+    customers = admin.site._registry.pop(Customer)
+    try:
+        assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
+    finally:
+        admin.site._registry[Customer] = customers
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
+from alguna_portal.admin import export as export_module
 from alguna_portal.models import Customer, PortalAccess
 
 from .test_admin import text
-from .test_admin_accesses import LIST, access
+from .test_admin_accesses import AT, LIST, access
 
 HEADER = "at,user,user_key,impersonated,customer,customer_alias,via,role,outcome,error,session_id,portal_settings\r\n"
 
@@ -75,6 +76,43 @@ def test_a_selection_across_all_pages_is_exported(
         found = cells(response)
     assert len(found) == 150
     assert {row[8] for row in found} == {"denied"}
+
+
+def test_rows_are_read_some_at_a_time(
+    admin_client: Client,
+    acme: Customer,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    """Each once, the latest first, where several have the same time and however the list is ordered."""
+    monkeypatch.setattr(export_module, "CHUNK", 2)
+    for number in (3, 1, 2, 1, 2, 1, 2):
+        access(None, acme, at=AT + timedelta(days=number))
+    first = PortalAccess.objects.all()[0]
+    response = export(admin_client, first, query="?o=1", select_across=1)
+    with django_assert_num_queries(4) as queries:
+        found = cells(response)
+    assert [row[0][:10] for row in found] == [f"2026-03-0{4 + number}" for number in (3, 2, 2, 2, 1, 1, 1)]
+    assert all("LIMIT 2" in query["sql"] for query in queries.captured_queries)
+
+
+def test_what_is_recorded_or_deleted_meanwhile_moves_no_row(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None twice, and none left out, as pages counted by their number would have it."""
+    monkeypatch.setattr(export_module, "CHUNK", 2)
+    rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(5)]
+    read = export_module.latest_first(PortalAccess.objects.all())
+    assert [next(read), next(read)] == rows[:2]
+    access(None, acme, at=AT + timedelta(days=1))
+    rows[0].delete()
+    rows[1].delete()
+    assert list(read) == rows[2:]
+
+
+def test_an_export_that_ends_with_a_whole_chunk_ends(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an empty one, and not with the last one over again."""
+    monkeypatch.setattr(export_module, "CHUNK", 2)
+    rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(4)]
+    assert list(export_module.latest_first(PortalAccess.objects.all())) == rows
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])

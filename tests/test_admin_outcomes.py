@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 import requests
+from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from django.test import Client
 
 from alguna_portal.admin import creating
@@ -12,7 +14,7 @@ from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
 from alguna_portal.testing import FakeAlguna, fake_alguna
 
-from .test_admin import text
+from .test_admin import LIST, text
 from .test_admin_create import act, confirm, messages
 
 LEFT = "Try again later, or run “manage.py alguna_provision”."
@@ -116,6 +118,63 @@ def test_a_race_that_is_lost_in_the_last_moment_is_no_failure(
     monkeypatch.setattr(creating, "provision", late)
     told = messages(confirm(admin_client, act(admin_client, shops[0])))
     assert told == [("info", "Shop 0: known already.")]
+
+
+def test_a_row_that_changes_in_the_last_moment_is_refused(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was right when it was read may be wrong by now; the others go on."""
+
+    def late(customer: Customer, *, within: float) -> Provisioned:
+        if customer.alias == "shop-0":
+            raise ValidationError({"alias": ["It was changed meanwhile."]})
+        return provision(customer, within=within)
+
+    monkeypatch.setattr(creating, "provision", late)
+    told = messages(confirm(admin_client, act(admin_client, *shops[:2])))
+    assert told == [
+        ("error", "Shop 0: refused. It was changed meanwhile."),
+        ("success", "Shop 1: created in Alguna."),
+    ]
+
+
+def test_a_database_that_fails_for_one_stops_no_other(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told of by the kind of its failure, since a text of the database's may quote the row."""
+
+    def failing(customer: Customer, *, within: float) -> Provisioned:
+        if customer.alias == "shop-1":
+            raise OperationalError("deadlock: (mia@acme.example)")
+        return provision(customer, within=within)
+
+    monkeypatch.setattr(creating, "provision", failing)
+    told = messages(confirm(admin_client, act(admin_client, *shops)))
+    assert told == [
+        ("success", "Shop 0: created in Alguna."),
+        ("error", "Shop 1: the database failed (OperationalError). Try again."),
+        ("success", "Shop 2: created in Alguna."),
+    ]
+
+
+def test_what_nobody_thought_of_hides_no_success(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is one, and who was created before it is told of on the next page."""
+
+    def failing(customer: Customer, *, within: float) -> Provisioned:
+        if customer.alias == "shop-1":
+            raise RuntimeError("oops")
+        return provision(customer, within=within)
+
+    monkeypatch.setattr(creating, "provision", failing)
+    admin_client.raise_request_exception = False
+    asked = act(admin_client, *shops)
+    assert confirm(admin_client, asked).status_code == 500
+    assert messages(admin_client.get(LIST)) == [
+        ("success", "Shop 0: created in Alguna."),
+        ("warning", f"2 customers were not tried. {LEFT}"),
+    ]
 
 
 def test_many_are_told_of_by_what_came_of_them(admin_client: Client, fake: FakeAlguna, shops: list[Customer]) -> None:

@@ -1,14 +1,16 @@
 """Whether Alguna has a customer, as its page in the admin shows it: live, in one line, and without harm to others."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 import requests
+import time_machine
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import Settings
 
-from alguna_portal.breaker import FAILURES, Breaker
+from alguna_portal.breaker import FAILURES, OPEN_SECONDS, Breaker
 from alguna_portal.client import AlgunaClient
 from alguna_portal.exceptions import BreakerOpen
 from alguna_portal.models import Customer
@@ -63,8 +65,9 @@ def test_a_customer_that_is_there_as_another(admin_client: Client, fake: FakeAlg
 def test_a_customer_that_is_known_and_not_there(admin_client: Client, acme: Customer) -> None:
     """A warning, too."""
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_y")
-    assert said(admin_client, acme).startswith(
-        "<strong>No customer there has this alias, though cust_y is stored here. Add the alias"
+    assert said(admin_client, acme) == (
+        "<strong>No customer there has this alias, though cust_y is stored here. Add the alias to that customer in "
+        "Alguna. Only where that customer is gone, empty the customer id here and create it anew.</strong>"
     )
 
 
@@ -147,9 +150,33 @@ def test_while_the_breaker_is_open_nobody_is_asked(admin_client: Client, fake: F
     assert fake.requests == []
 
 
+def test_a_look_at_the_admin_is_never_the_probe(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
+    """After an outage the first billing page finds out that it is over, however often staff reload before."""
+    with time_machine.travel("2026-03-04T05:06:00Z", tick=False) as clock:
+        for _ in range(FAILURES):
+            breaker = Breaker()
+            breaker.before_call()
+            breaker.after_call(BreakerOpen("down"))
+        clock.shift(OPEN_SECONDS + 1)
+        fake.fail(503)
+        for _ in range(2):
+            assert "Alguna failed several times in a row" in said(admin_client, acme)
+        assert fake.requests == []
+        probe = Breaker()
+        probe.before_call()
+        probe.after_call(None)
+
+
+def test_a_long_id_is_shown(admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a UUID in it, it is as long as a token, and still what support has to compare."""
+    there = f"cust_{uuid4()}"
+    monkeypatch.setattr(AlgunaClient, "find_customer", lambda self, alias, within: there)
+    assert said(admin_client, acme).startswith(f"Yes, as {there}, which is not stored")
+
+
 def test_an_id_that_says_too_much_is_not_shown(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What Alguna answers is quoted without addresses."""
     monkeypatch.setattr(AlgunaClient, "find_customer", lambda self, alias, within: "mia@acme.example")
-    assert said(admin_client, acme).startswith("Yes, as [e-mail], which is not stored")
+    assert said(admin_client, acme).startswith("Yes, as […], which is not stored")

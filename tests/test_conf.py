@@ -44,6 +44,8 @@ DEFAULTS = {
     "PROVISION_ON_OPEN": False,
     "LINK_MAX_AGE": timedelta(days=7),
     "LINK_ROLE": "manager",
+    "LINK_MAX_USES": None,
+    "AUDIT": True,
     "SUPPORT_CONTACT": "",
     "WEBHOOK_SECRETS": [],
     "USE_TASKS": False,
@@ -127,6 +129,10 @@ WRONG = [
     ("ACCESS_POLICY", "alguna_portal.__version__", "must be the dotted path of a callable"),
     ("PROVISION_ON_OPEN", 1, "must be True or False, not 1"),
     ("LINK_MAX_AGE", timedelta(0), "more than zero"),
+    ("LINK_MAX_USES", 0, "must be a whole number, one or more, or None for no limit, not 0"),
+    ("LINK_MAX_USES", "3", "must be a whole number, one or more, or None"),
+    ("LINK_MAX_USES", -1, "must be a whole number"),
+    ("AUDIT", "False", "must be True or False"),
     ("LINK_ROLE", "owner", "must be one of “manager”, “viewer”, not “owner”"),
     ("SITE_URL", "https://app.example.com/app", "must be the site's origin alone"),
     ("SITE_URL", "http://app.example.com", "must be https"),
@@ -195,8 +201,9 @@ def test_a_missing_key_stops_the_first_use_and_only_warns_before(settings: Setti
     assert [(message.id, message.msg) for message in ours()] == [("alguna_portal.W001", str(caught.value))]
 
 
-def test_a_missing_site_is_named_when_links_need_it() -> None:
+def test_a_missing_site_is_named_when_links_need_it(settings: Settings) -> None:
     """Nobody who mails no links needs to set it."""
+    del settings.ALGUNA_PORTAL_SITE_URL
     with pytest.raises(ImproperlyConfigured, match=r"ALGUNA_PORTAL_SITE_URL is not set\. Links in mails"):
         _ = conf.SITE_URL
     assert ours() == []

@@ -25,6 +25,7 @@ def manage(tmp_path: Path) -> Manage:
             "PATH": os.environ["PATH"],
             "ENV_FILE": str(tmp_path / "none.env"),
             "DATABASE_URL": f"sqlite:///{tmp_path / 'db.sqlite3'}",
+            "MAILBOX": str(tmp_path / "mail"),
             **environment,
         }
         command = [sys.executable, "manage.py", *arguments]
@@ -120,5 +121,5 @@ def test_seeding_again_changes_nothing_that_people_changed(manage: Manage) -> No
 
     assert counted.stdout.splitlines() == [
         "9 7 3",
-        "acme:enterprise company-2:growth company-3:enterprise",
+        "acme:enterprise company-2:growth company-3:enterprise company-4:starter",
     ], counted.stderr

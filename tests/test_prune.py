@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from alguna_portal.management.commands import alguna_prune
@@ -71,6 +72,26 @@ def test_many_are_deleted_some_at_a_time(
         "SELECT"
     ]
     assert not PortalAccess.objects.exists()
+
+
+def test_rows_that_are_read_and_cannot_be_deleted_end_it(db: None) -> None:
+    """As in a transaction that still sees what another prune beside it has deleted."""
+    for days in (2, 3):
+        access(timedelta(days=days))
+    statements: list[str] = []
+
+    def count(execute: Any, sql: str, *rest: Any) -> Any:
+        statements.append(sql)
+        assert len(statements) < 20
+        return execute(sql, *rest)
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TRIGGER gone BEFORE DELETE ON alguna_portal_portalaccess BEGIN SELECT RAISE(IGNORE); END"
+        )
+    with connection.execute_wrapper(count):
+        assert prune("--days", "1").startswith("0 portal accesses")
+    assert len(statements) == 2
 
 
 @pytest.mark.parametrize(

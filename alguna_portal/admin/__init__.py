@@ -1,6 +1,7 @@
-"""The admin: customers, and who opened their portals. A class for each model, each in a file of its own."""
+"""The admin: customers, the links mailed to them, and who opened their portals. A class for each, in its own file."""
 
 from .accesses import PortalAccessAdmin
 from .customers import CustomerAdmin
+from .links import PortalLinkAdmin
 
-__all__ = ["CustomerAdmin", "PortalAccessAdmin"]
+__all__ = ["CustomerAdmin", "PortalAccessAdmin", "PortalLinkAdmin"]

@@ -1,10 +1,9 @@
 """Who opened, or could not open, whose portal: to be read, searched and exported, and changed by nobody."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.contrib import admin
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
@@ -13,41 +12,16 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from alguna_portal.models import Customer, PortalAccess
+from alguna_portal.models import PortalAccess
 
-from .export import csv_lines
+from .export import csv_lines, latest_first
+from .filters import CustomerFilter
 from .naming import company, person, without_address
 
 if TYPE_CHECKING:
     PortalAccessAdminBase = admin.ModelAdmin[PortalAccess]
 else:
     PortalAccessAdminBase = admin.ModelAdmin
-
-
-class CustomerFilter(admin.SimpleListFilter):
-    """The one customer whose page led here. Others are not offered: there may be very many."""
-
-    title = _("customer")
-    parameter_name = "customer"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        """Offer the customer that was chosen."""
-        chosen = self._chosen()
-        return [(str(chosen.pk), company(chosen))] if chosen else []
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[PortalAccess]) -> QuerySet[PortalAccess]:  # noqa: ARG002
-        """Keep the accesses of the customer."""
-        return queryset if self.value() is None else queryset.filter(customer=self._chosen())
-
-    def _chosen(self) -> Customer | None:
-        key = self.value()
-        if key is None:
-            return None
-        try:
-            return Customer.objects.get(pk=key)
-        except (Customer.DoesNotExist, ValueError) as exc:
-            # Django leads to the list as it is without filters, and says so.
-            raise IncorrectLookupParameters from exc
 
 
 @admin.register(PortalAccess)
@@ -128,7 +102,7 @@ class PortalAccessAdmin(PortalAccessAdminBase):
         """Send the selected accesses as a file, row by row. Admin pages are `no-store`, and so is this."""
         name = f"portal-accesses-{timezone.now():%Y-%m-%d}.csv"
         return StreamingHttpResponse(
-            csv_lines(accesses.iterator(chunk_size=1000)),
+            csv_lines(latest_first(accesses)),
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )

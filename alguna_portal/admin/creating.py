@@ -1,13 +1,16 @@
-"""Customers created in Alguna one by one, in bounded time, and what to tell of it in few messages."""
+"""Customers created in Alguna one by one, in bounded time or by workers, and what to tell of it in few messages."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.db import DatabaseError, router, transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -24,6 +27,8 @@ END_SECONDS = 20
 MOST_MESSAGES = 20
 
 Message = tuple[int, str]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +60,52 @@ def create_each(
         passed = monotonic() - begun
         if passed >= START_SECONDS:
             return
+        who = _("customer %(key)s") % {"key": key}
         try:
-            outcome = _create(read(key), refusals, within=END_SECONDS - passed)
+            customer = read(key)
+            who = company(customer)
+            outcome = _create(customer, refusals, within=END_SECONDS - passed)
         except Customer.DoesNotExist:
-            who = _("customer %(key)s") % {"key": key}
             outcome = Outcome(who=who, level=messages.WARNING, what=_("deleted meanwhile."))
+        except DatabaseError as exc:
+            # The next one may fare better, as after a deadlock. Without the text, which may quote what is in the row.
+            what = _("the database failed (%(failure)s). Try again.") % {"failure": type(exc).__name__}
+            outcome = Outcome(who=who, level=messages.ERROR, what=what)
         yield outcome
         if outcome.ends:
             return
+
+
+def queue_each(
+    customers: Iterable[Customer], *, refusals: Callable[[Customer], list[str]]
+) -> Iterator[tuple[Customer, Outcome | None]]:
+    """Leave each customer to a worker; yield it with what stood against that, or None.
+
+    What is wrong with its data is said at once: a worker could tell nobody.
+    """
+    for customer in customers:
+        if refused := _refused(customer, refusals):
+            yield customer, refused
+            continue
+        failures: list[str] = []
+        # In a transaction, a worker would look for a row that nobody else can see yet.
+        using = router.db_for_write(Customer, instance=customer)
+        transaction.on_commit(partial(_enqueue, customer.pk, failures), using=using)
+        for failure in failures:
+            what = _("could not be queued (%(failure)s).") % {"failure": failure}
+            yield customer, Outcome(who=company(customer), level=messages.ERROR, what=what, ends=True)
+            return
+        yield customer, None
+
+
+def queued(count: int) -> Message:
+    """Say how many are left to workers."""
+    text = ngettext(
+        "%(count)d customer queued: a worker creates it in Alguna.",
+        "%(count)d customers queued: workers create them in Alguna.",
+        count,
+    )
+    return messages.SUCCESS, text % {"count": count}
 
 
 def known(customer: Customer) -> Outcome:
@@ -105,12 +148,14 @@ def _count(count: int, level: int, what: str) -> Message:
 def _create(customer: Customer, refusals: Callable[[Customer], list[str]], *, within: float) -> Outcome:
     if customer.customer_id:
         return known(customer)
+    if refused := _refused(customer, refusals):
+        return refused
     who = company(customer)
-    if reasons := refusals(customer):
-        what = _("refused. %(reasons)s") % {"reasons": " ".join(reasons)}
-        return Outcome(who=who, level=messages.ERROR, what=what)
     try:
         how = provision(customer, within=within)
+    except ValidationError as exc:
+        # Right when it was read, and changed since.
+        return _refusal(customer, exc.messages)
     except AlgunaUnavailable as exc:
         what = _("Alguna is unavailable. %(reason)s") % {"reason": exc}
         return Outcome(who=who, level=messages.ERROR, what=what, ends=True)
@@ -123,3 +168,25 @@ def _create(customer: Customer, refusals: Callable[[Customer], list[str]], *, wi
     created = how is Provisioned.CREATED
     what = _("created in Alguna.") if created else _("found in Alguna and adopted.")
     return Outcome(who=who, level=messages.SUCCESS, what=what, new=customer)
+
+
+def _enqueue(key: Any, failures: list[str]) -> None:
+    """Leave a customer to a worker; report what the queue will not take, as far as there is still somebody to tell."""
+    # Not above: Django 5.2 has no tasks framework of its own.
+    from alguna_portal.tasks import provision_customer
+
+    try:
+        provision_customer.enqueue(key)
+    except Exception as exc:  # noqa: BLE001  (queues raise what they like, and texts of theirs may hold passwords)
+        failures.append(type(exc).__name__)
+        logger.error("Customer %s could not be enqueued (%s).", key, type(exc).__name__)  # noqa: TRY400
+
+
+def _refused(customer: Customer, refusals: Callable[[Customer], list[str]]) -> Outcome | None:
+    reasons = refusals(customer)
+    return _refusal(customer, reasons) if reasons else None
+
+
+def _refusal(customer: Customer, reasons: list[str]) -> Outcome:
+    what = _("refused. %(reasons)s") % {"reasons": " ".join(reasons)}
+    return Outcome(who=company(customer), level=messages.ERROR, what=what)

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterator
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
+from django.db.models import Field
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -18,12 +20,12 @@ from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.bodies import session_request
 from alguna_portal.conf import conf
-from alguna_portal.models import Customer, Membership, PortalAccess
+from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.plans import weigh
 from alguna_portal.roles import Role
 
 from .presence import presence
-from .provisioning import ProvisioningAdmin
+from .sending import SendingAdmin
 
 if TYPE_CHECKING:
     MembershipInlineBase = admin.TabularInline[Membership, Customer]
@@ -42,6 +44,10 @@ class CustomerForm(CustomerFormBase):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._read = {field.attname: deepcopy(value) for field, value in self._values()}
+        if "customer_id" in self.fields:
+            # The form says what it was opened with: an id that is stored meanwhile is not erased by an empty field.
+            self.fields["customer_id"].show_hidden_initial = True
         if "plan" in self.fields:
             self.fields["plan"] = self._plan_field()
 
@@ -53,6 +59,19 @@ class CustomerForm(CustomerFormBase):
             choices.append((self.instance.plan, _("%(plan)s (not configured)") % {"plan": self.instance.plan}))
         field = self.fields["plan"]
         return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=field.help_text)
+
+    @property
+    def touched(self) -> list[str]:
+        """The fields that differ from what was read when the form was sent."""
+        return [field.name for field, value in self._values() if value != self._read[field.attname]]
+
+    def _values(self) -> "Iterator[tuple[Field[Any, Any], Any]]":
+        return ((field, getattr(self.instance, field.attname)) for field in self.instance._meta.concrete_fields)
+
+    def clean_customer_id(self) -> Any:
+        """Take an id only from somebody who has changed it."""
+        changed = "customer_id" in self.changed_data
+        return self.cleaned_data["customer_id"] if changed else self.instance.customer_id
 
     def clean_portal_settings(self) -> Any:
         """Take an empty field, and JSON's null, for no settings."""
@@ -76,7 +95,7 @@ class MembershipInline(MembershipInlineBase):
 
 
 @admin.register(Customer)
-class CustomerAdmin(ProvisioningAdmin):
+class CustomerAdmin(SendingAdmin):
     """Customers, searchable by their names and ids and by the names of their people."""
 
     form = CustomerForm
@@ -111,6 +130,14 @@ class CustomerAdmin(ProvisioningAdmin):
             for title, options in fieldsets
         ]
 
+    def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Write what was changed, and leave the rest as it is by now: workers store ids while people edit names."""
+        # Lists that are edited in place have a form of Django's.
+        if change and isinstance(form, CustomerForm):
+            obj.save(update_fields=form.touched)
+        else:
+            super().save_model(request, obj, form, change)
+
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Offer what can be done with a customer above its form."""
         customer = context.get("original")
@@ -121,10 +148,14 @@ class CustomerAdmin(ProvisioningAdmin):
         saved = _saved(customer)
         if saved and not saved.customer_id and self.has_change_permission(request, customer):
             yield self.create_in_alguna_url(request, customer), gettext("Create in Alguna")
-        accesses = self.admin_site._registry.get(PortalAccess)  # noqa: SLF001
-        if accesses and accesses.has_view_permission(request):
-            url = reverse("admin:alguna_portal_portalaccess_changelist", current_app=self.admin_site.name)
-            yield f"{url}?{urlencode({'customer': customer.pk})}", gettext("Portal accesses")
+        if saved and self.has_send_portal_link_permission(request):
+            yield self.send_portal_link_url(request, customer), gettext("Send portal link")
+        for model, label in ((PortalLink, gettext("Portal links")), (PortalAccess, gettext("Portal accesses"))):
+            of_model = self.admin_site._registry.get(model)  # noqa: SLF001
+            if of_model and of_model.has_view_permission(request):
+                name = f"admin:alguna_portal_{model._meta.model_name}_changelist"
+                url = reverse(name, current_app=self.admin_site.name)
+                yield f"{url}?{urlencode({'customer': customer.pk})}", label
 
     @admin.display(description=_("in Alguna"))
     def in_alguna(self, customer: Customer) -> SafeString | str:

@@ -1,15 +1,16 @@
 """Whether a customer is in Alguna: asked as its page is shown, and in one line."""
 
+from django.core.cache.backends.base import BaseCache
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from alguna_portal.answers import quotable
 from alguna_portal.breaker import Breaker
 from alguna_portal.client import AlgunaClient
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
 from alguna_portal.models import Customer
+from alguna_portal.quoting import quotable_id
 
 SECONDS = 2
 
@@ -21,6 +22,10 @@ class Bystander(Breaker):
         """Report what took too long, or failed, as a call that was cut off."""
         super().after_call(TimeoutError() if isinstance(failure, AlgunaUnavailable) else failure)
 
+    def _becomes_probe(self, cache: BaseCache) -> bool:  # noqa: ARG002
+        """Leave it to others to find out whether an outage is over: they would wait while this one fails to say so."""
+        return False
+
 
 def presence(customer: Customer) -> SafeString | str:
     """Say whether Alguna has a customer with this alias, and whether it is the one known here."""
@@ -30,7 +35,7 @@ def presence(customer: Customer) -> SafeString | str:
     except (AlgunaError, ImproperlyConfigured) as exc:
         return format_html('<span class="quiet">{}</span>', _("Unknown: %(reason)s") % {"reason": exc})
     known = customer.customer_id
-    ids = {"found": quotable(found or ""), "known": known}
+    ids = {"found": quotable_id(found or ""), "known": quotable_id(known or "")}
     if found == known:
         # Neither there nor known, or the same.
         return _("Yes, as %(found)s") % ids if found else _("No")
@@ -39,7 +44,7 @@ def presence(customer: Customer) -> SafeString | str:
     if found is None:
         warning = _(
             "No customer there has this alias, though %(known)s is stored here. Add the alias to that customer in "
-            "Alguna, or empty the customer id here and create it anew."
+            "Alguna. Only where that customer is gone, empty the customer id here and create it anew."
         )
     else:
         warning = _(

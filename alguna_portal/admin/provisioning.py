@@ -1,31 +1,26 @@
 """“Create in Alguna”: for a selection of customers or for one, after a page that says what will happen."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from django.contrib import admin
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from alguna_portal.conf import conf
 from alguna_portal.customers import validate
 from alguna_portal.models import Customer
 
 from . import creating
+from .asking import AskingAdmin, selection
+from .history import note
 from .naming import company
-
-if TYPE_CHECKING:
-    CustomerAdminBase = admin.ModelAdmin[Customer]
-else:
-    CustomerAdminBase = admin.ModelAdmin
+from .transactions import committing
 
 # Of each kind, on the page that asks whether to go ahead.
 MOST_LISTED = 200
@@ -41,14 +36,15 @@ class Listed:
     refusals: list[str] = field(default_factory=list)
 
 
-class ProvisioningAdmin(CustomerAdminBase):
+class ProvisioningAdmin(AskingAdmin):
     """The action, and the page of its own that one customer has for it."""
 
     actions = ["create_in_alguna"]
+    committing_actions = frozenset({"create_in_alguna"})
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page, before Django's own pattern, which takes any path."""
-        page = self.admin_site.admin_view(self.create_one_in_alguna)
+        page = committing(self.admin_site.admin_view(self.create_one_in_alguna))
         return [path("<path:object_id>/create-in-alguna/", page, name=URL_NAME), *super().get_urls()]
 
     @admin.action(permissions=["change"], description=gettext_lazy("Create in Alguna"))
@@ -57,11 +53,7 @@ class ProvisioningAdmin(CustomerAdminBase):
         if "confirmed" in request.POST:
             self._create(request, customers)
             return None
-        across = request.POST.get("select_across") == "1"
-        selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        # Of a selection across all pages Django wants one name, and finds the others by the filters in the address.
-        fields = [(ACTION_CHECKBOX_NAME, key) for key in (selected[:1] if across else selected)]
-        fields += [("select_across", "1" if across else "0"), ("action", "create_in_alguna")]
+        fields = selection(request, "create_in_alguna")
         return self._ask(request, customers, fields=fields, back=request.get_full_path())
 
     def create_one_in_alguna(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -94,13 +86,6 @@ class ProvisioningAdmin(CustomerAdminBase):
         ]
         unknown_count, known_count = unknown.count(), known.count()
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Create in Alguna"),
-            "original": _("Create in Alguna"),
-            "subtitle": None,
-            "has_view_permission": True,
-            "opts": self.opts,
-            "media": self.media,
             "ready": [each for each in listed if not each.refusals],
             "wrong": [each for each in listed if each.refusals],
             "unlisted": unknown_count - len(listed),
@@ -111,28 +96,58 @@ class ProvisioningAdmin(CustomerAdminBase):
             "fields": fields,
             "back": back,
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, "admin/alguna_portal/customer/create_in_alguna.html", context)
+        return self._question(request, "create_in_alguna", _("Create in Alguna"), context)
 
     def _create(self, request: HttpRequest, customers: QuerySet[Customer]) -> None:
         """Provide for each customer whose id is not known, note it in its history, and tell."""
+        try:
+            leave_to_workers = conf.USE_TASKS
+        except ImproperlyConfigured as exc:
+            self.message_user(request, str(exc), messages.ERROR)
+            return
+        if leave_to_workers:
+            self._queue(request, customers)
+            return
         # All of this before the first call, after which more are known.
         known = customers.exclude(customer_id=None)
         known_count, few_known = known.count(), list(known[: creating.MOST_MESSAGES])
         keys = list(customers.filter(customer_id=None).values_list("pk", flat=True))
-        outcomes = []
-        for outcome in creating.create_each(
-            keys,
-            read=lambda key: self.get_queryset(request).get(pk=key),
-            refusals=lambda customer: self._refusals(request, customer),
+        outcomes: list[creating.Outcome] = []
+        try:
+            for outcome in creating.create_each(
+                keys,
+                read=lambda key: self.get_queryset(request).get(pk=key),
+                refusals=lambda customer: self._refusals(request, customer),
+            ):
+                outcomes.append(outcome)
+                if outcome.new:
+                    facts = {"id": outcome.new.customer_id, "outcome": outcome.what}
+                    self.log_change(request, outcome.new, _("As %(id)s: %(outcome)s") % facts)
+        finally:
+            # Whatever happens: of what was done by then, this is the only report.
+            not_tried = len(keys) - len(outcomes)
+            if len(outcomes) + known_count <= creating.MOST_MESSAGES:
+                outcomes, known_count = [*map(creating.known, few_known), *outcomes], 0
+            for level, text in creating.summary(outcomes, known_already=known_count, not_tried=not_tried):
+                self.message_user(request, text, level)
+
+    def _queue(self, request: HttpRequest, customers: QuerySet[Customer]) -> None:
+        """Leave to workers each customer whose id is not known, note it in its history, and tell."""
+        known_count = customers.exclude(customer_id=None).count()
+        unknown = list(customers.filter(customer_id=None))
+        left, outcomes = [], []
+        for customer, against in creating.queue_each(
+            unknown, refusals=lambda customer: self._refusals(request, customer)
         ):
-            outcomes.append(outcome)
-            if outcome.new:
-                facts = {"id": outcome.new.customer_id, "outcome": outcome.what}
-                self.log_change(request, outcome.new, _("As %(id)s: %(outcome)s") % facts)
-        not_tried = len(keys) - len(outcomes)
-        if len(outcomes) + known_count <= creating.MOST_MESSAGES:
-            outcomes, known_count = [*map(creating.known, few_known), *outcomes], 0
+            if against:
+                outcomes.append(against)
+            else:
+                left.append(customer)
+        if left:
+            note(request, left, _("Queued to be created in Alguna."))
+            level, text = creating.queued(len(left))
+            self.message_user(request, text, level)
+        not_tried = len(unknown) - len(left) - len(outcomes)
         for level, text in creating.summary(outcomes, known_already=known_count, not_tried=not_tried):
             self.message_user(request, text, level)
 
@@ -150,12 +165,3 @@ class ProvisioningAdmin(CustomerAdminBase):
                 for reason in reasons
             ]
         return []
-
-    def _page(self, customer: Customer) -> str:
-        return reverse(
-            "admin:alguna_portal_customer_change", args=[quote(customer.pk)], current_app=self.admin_site.name
-        )
-
-    def _keep_filters(self, request: HttpRequest, url: str) -> str:
-        """Let the way back to the list lead to the list as it was filtered."""
-        return add_preserved_filters({"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}, url)

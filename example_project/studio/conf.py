@@ -1,4 +1,6 @@
-"""The two settings of the example's own, read afresh each time."""
+"""The settings of the example's own, read afresh each time."""
+
+from pathlib import Path
 
 from django.conf import settings
 
@@ -11,3 +13,13 @@ def port() -> int:
 def uses_sandbox() -> bool:
     """Say whether Billing asks the sandbox that this very site serves, and not Alguna."""
     return bool(getattr(settings, "USES_SANDBOX", False))
+
+
+def uses_mailbox() -> bool:
+    """Say whether mails are kept for the page that shows them, and not sent to anybody."""
+    return bool(getattr(settings, "USES_MAILBOX", False))
+
+
+def mailbox() -> Path:
+    """Return the folder that holds them."""
+    return Path(str(getattr(settings, "MAILBOX", ".demo/mail")))

@@ -22,11 +22,18 @@ class Company:
         """Where its bills would go."""
         return f"billing@{self.alias}.example.com"
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What its row holds beside the alias."""
+        return {"name": self.name, "email": self.email, "currency": self.currency, "plan": self.plan}
+
 
 RIVERBANK = Company(alias="company-1", name="Riverbank Clay", plan="starter", currency="USD", amount_cents=2900)
 NORTHLIGHT = Company(alias="company-2", name="Northlight Pottery", plan="growth", currency="EUR", amount_cents=9900)
 HARBOUR = Company(alias="company-3", name="Harbour Ceramics", plan="enterprise", currency="GBP", amount_cents=49000)
 COMPANIES = [RIVERBANK, NORTHLIGHT, HARBOUR]
+# Nobody is in it, and the sandbox has not heard of it: something for the admin's "Create in Alguna".
+NEWCOMER = Company(alias="company-4", name="Foxglove Porcelain", plan="starter", currency="EUR", amount_cents=2900)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -18,6 +18,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / ".screenshots"
 START_SECONDS = 120
+
+Shell = Callable[[str], str]
+Mail = Callable[..., str]
+
+SEND = """
+from alguna_portal.links import address_of, send_link
+from alguna_portal.models import Customer
+link = send_link(Customer.objects.get(alias={alias!r}), role={role!r}, note={note!r})
+print(address_of(link))
+"""
 
 
 # For one module: while Playwright is there, its event loop runs, and no other may in this process.
@@ -50,10 +60,40 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo keeps its data."""
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="session")
+def demo(demo_folder: Path) -> Iterator[str]:
     """The address of the demo, talking to its own sandbox."""
-    with served(tmp_path_factory.mktemp("demo")) as address:
+    with served(demo_folder) as address:
         yield address
+
+
+@pytest.fixture
+def demo_shell(demo: str, demo_folder: Path) -> Shell:
+    """Run Python in the demo, beside its server; return what it prints."""
+
+    def run(code: str) -> str:
+        command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
+        env = environment(demo_folder) | {"PORT": demo.rpartition(":")[2]}
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.fixture
+def mailed(demo_shell: Shell) -> Mail:
+    """Mail a link to a customer's portal; return its address."""
+
+    def send(alias: str = "company-2", role: str = "manager", note: str = "") -> str:
+        return demo_shell(SEND.format(alias=alias, role=role, note=note))
+
+    return send
 
 
 @pytest.fixture(scope="session")
@@ -70,20 +110,16 @@ def demo_without_alguna(tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 
 @contextmanager
-def served(folder: Path, **environment: str) -> Iterator[str]:
+def served(folder: Path, **variables: str) -> Iterator[str]:
     """Run `make demo` on a free port and an empty database until it answers; stop it in the end."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("ALGUNA_", "DJANGO_", "COV_"))
-    }
-    clean = {"ENV_FILE": str(folder / "none"), "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}", **environment}
     with (folder / "output").open("w+") as output:
         process = subprocess.Popen(
             ["make", "demo", f"PORT={port}", f"VENV={sys.prefix}"],
             cwd=ROOT,
-            env=inherited | clean,
+            env=environment(folder) | variables,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -101,6 +137,17 @@ def served(folder: Path, **environment: str) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """What the demo runs in: all its data in a folder, and no settings of the developer's."""
+    ours = ("ALGUNA_", "DJANGO_", "COV_", "EMAIL_URL")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return inherited | {
+        "ENV_FILE": str(folder / "none"),
+        "DATABASE_URL": f"sqlite:///{folder / 'db.sqlite3'}",
+        "MAILBOX": str(folder / "mail"),
+    }
 
 
 def _wait_for(address: str, process: "subprocess.Popen[bytes]", output: Path) -> None:

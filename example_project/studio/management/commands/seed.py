@@ -10,8 +10,8 @@ from django.db import transaction
 
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer, Membership
-from example_project.studio.conf import port, uses_sandbox
-from example_project.studio.demo import COMPANIES, PEOPLE, Person, expectation
+from example_project.studio.conf import port, uses_mailbox, uses_sandbox
+from example_project.studio.demo import COMPANIES, NEWCOMER, PEOPLE, Person, expectation
 
 ADMIN = "admin"
 ROW = "{:<10} {:<20} {:<12} {:<9} {}"
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             for person in PEOPLE:
                 _add(person)
+            Customer.objects.get_or_create(alias=NEWCOMER.alias, defaults=NEWCOMER.facts)
             if not User.objects.filter(username=ADMIN).exists():
                 User.objects.create_superuser(ADMIN, "admin@example.com", ADMIN)
         if uses_sandbox() and apps.is_installed("alguna_portal.sandbox"):
@@ -51,6 +52,8 @@ class Command(BaseCommand):
                 write(f"  {line}".rstrip())
         write("\n  One click on the first page signs you in; no passwords.")
         write(f"  Admin  http://localhost:{port()}/admin/  ({ADMIN} / {ADMIN})")
+        if uses_mailbox():
+            write(f"  Mailbox  http://localhost:{port()}/demo/mail/  (what the demo mails)")
         if uses_sandbox():
             write("  Billing opens the sandbox, which plays Alguna on this machine.\n\n")
         else:
@@ -68,13 +71,7 @@ def _add(person: Person) -> None:
     user.set_unusable_password()
     user.save(update_fields=["password"])
     for company, role in person.roles:
-        facts = {
-            "name": company.name,
-            "email": company.email,
-            "currency": company.currency,
-            "plan": company.plan,
-        }
-        customer, _ = Customer.objects.get_or_create(alias=company.alias, defaults=facts)
+        customer, _ = Customer.objects.get_or_create(alias=company.alias, defaults=company.facts)
         Membership.objects.create(user=user, customer=customer, role=role)
 
 

@@ -1,0 +1,76 @@
+"""What lists in the admin can be narrowed to."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.db.models import F, Q, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from alguna_portal.models import Customer, PortalLink
+
+from .naming import company
+
+
+class CustomerFilter(admin.SimpleListFilter):
+    """The one customer whose page led here. Others are not offered: there may be very many."""
+
+    title = _("customer")
+    parameter_name = "customer"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer the customer that was chosen, to those who may view it."""
+        key = self.value()
+        if key is None:
+            return []
+        # `get_model_admin` raises where there is none; then there is no page that leads here, either.
+        customers = model_admin.admin_site._registry.get(Customer)  # noqa: SLF001
+        try:
+            chosen = customers.get_queryset(request).get(pk=key) if customers else None
+        except (Customer.DoesNotExist, ValueError):
+            chosen = None
+        if chosen is None or not customers.has_view_permission(request, chosen):
+            # Django leads to the list as it is without filters, and says so. Names are told to nobody by the way.
+            raise IncorrectLookupParameters
+        return [(str(chosen.pk), company(chosen))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
+        """Keep what is the customer's."""
+        key = self.value()
+        return queryset if key is None else queryset.filter(customer=key)
+
+
+class StateFilter(admin.SimpleListFilter):
+    """What a link is worth now."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
+        """Offer every state, in the order of a link's life."""
+        return [(state.value, str(state.label)) for state in PortalLink.State]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PortalLink]) -> QuerySet[PortalLink]:  # noqa: ARG002
+        """Keep the links that are in the state."""
+        state = self.value()
+        if state is None:
+            return queryset
+        if state not in PortalLink.State.values:
+            raise IncorrectLookupParameters
+        return queryset.filter(in_states(timezone.now())[PortalLink.State(state)])
+
+
+def in_states(now: datetime) -> dict[PortalLink.State, Q]:
+    """Say to the database what `PortalLink.state` says of a row."""
+    alive = Q(revoked_at=None, expires_at__gt=now)
+    usable = alive & (Q(max_uses=None) | Q(uses__lt=F("max_uses")))
+    return {
+        PortalLink.State.NOT_SENT: usable & Q(sent_at=None),
+        PortalLink.State.ACTIVE: usable & Q(sent_at__isnull=False),
+        PortalLink.State.USED_UP: alive & Q(uses__gte=F("max_uses")),
+        PortalLink.State.EXPIRED: Q(revoked_at=None, expires_at__lte=now),
+        PortalLink.State.REVOKED: Q(revoked_at__isnull=False),
+    }

@@ -1,0 +1,140 @@
+"""What can be done with mailed links: revoked or sent again, from their list or from the page of one."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from alguna_portal.links import LinkNotSent, send_link
+from alguna_portal.models import PortalLink
+
+from . import posting
+from .history import author, note
+from .link_form import problem
+from .transactions import CommittingAdmin, committing
+
+if TYPE_CHECKING:
+
+    class PortalLinkAdminBase(CommittingAdmin, admin.ModelAdmin[PortalLink]): ...
+
+else:
+    PortalLinkAdminBase = CommittingAdmin
+
+URL_NAMES = "alguna_portal_portallink_"
+
+
+class LinkActionsAdmin(PortalLinkAdminBase):
+    """The actions, and the buttons that one link has for them."""
+
+    actions = ["revoke", "send_again"]
+    committing_actions = frozenset({"revoke", "send_again"})
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add what the buttons of a link's page post to, before Django's own pattern, which takes any path."""
+        doors = (("revoke", "revoke", self.revoke_one), ("send-again", "send_again", self.send_one))
+        return [
+            *(
+                path(f"<path:object_id>/{door}/", committing(self.admin_site.admin_view(view)), name=URL_NAMES + name)
+                for door, name, view in doors
+            ),
+            *super().get_urls(),
+        ]
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        """Say whether a user may make links worthless."""
+        return request.user.has_perm("alguna_portal.revoke_portallink")
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        """Say whether a user may send links."""
+        return request.user.has_perm("alguna_portal.send_portallink")
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Offer what can be done with a link above what there is to read."""
+        link = context["original"]
+        context["alguna_buttons"] = []
+        if self.has_revoke_permission(request) and link.revoked_at is None:
+            context["alguna_buttons"].append((self._door("revoke", link), gettext("Revoke")))
+        if self.has_send_permission(request):
+            context["alguna_buttons"].append((self._door("send_again", link), gettext("Send again")))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # Not asked about first: it has to be quick when a link went astray, and a new one is sent as quickly.
+    @admin.action(permissions=["revoke"], description=_("Revoke"))
+    def revoke(self, request: HttpRequest, links: QuerySet[PortalLink]) -> None:
+        """Make links worthless, note it in their histories, and tell."""
+        visible = self._visible(request, links)
+        revoked = [link for link in visible if link.revoked_at is None]
+        for link in revoked:
+            link.revoke()
+        note(request, revoked, gettext("Revoked."))
+        if count := len(revoked):
+            text = ngettext("%(count)d portal link revoked.", "%(count)d portal links revoked.", count)
+            self.message_user(request, text % {"count": count}, messages.SUCCESS)
+        if count := len(visible) - len(revoked):
+            text = ngettext("%(count)d was revoked already.", "%(count)d were revoked already.", count)
+            self.message_user(request, text % {"count": count}, messages.INFO)
+
+    @admin.action(permissions=["send"], description=_("Send again, as new links"))
+    def send_again(self, request: HttpRequest, links: QuerySet[PortalLink]) -> None:
+        """Mail a new link to the recipient of each; tell which failed. The earlier ones stay what they are."""
+        if trouble := problem():
+            self.message_user(request, trouble, messages.ERROR)
+            return
+        resent, failures = [], []
+        for link in self._visible(request, links):
+            try:
+                send_link(link.customer, to=link.recipient, sent_by=author(request), role=link.role, note=link.note)
+            except (LinkNotSent, ValidationError) as exc:
+                failures.append(" ".join(exc.messages) if isinstance(exc, ValidationError) else str(exc))
+            else:
+                resent.append(link)
+        note(request, [link.customer for link in resent], posting.noted())
+        note(request, resent, gettext("Sent again, as a new link."))
+        if resent:
+            level, text = posting.sent(len(resent))
+            stays = ngettext(
+                "A new link, to the same recipient: the earlier one stays what it is.",
+                "New links, to the same recipients: the earlier ones stay what they are.",
+                len(resent),
+            )
+            self.message_user(request, f"{text} {stays}", level)
+        for failure in failures[: posting.MOST_NAMED]:
+            self.message_user(request, failure, messages.ERROR)
+        if rest := len(failures[posting.MOST_NAMED :]):
+            more = ngettext("%(count)d more failed.", "%(count)d more failed.", rest)
+            self.message_user(request, more % {"count": rest}, messages.ERROR)
+
+    def revoke_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Revoke one link, from its page."""
+        if not self.has_revoke_permission(request):
+            raise PermissionDenied
+        return self._do_with_one(request, object_id, self.revoke)
+
+    def send_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Send one link again, from its page."""
+        if not self.has_send_permission(request):
+            raise PermissionDenied
+        return self._do_with_one(request, object_id, self.send_again)
+
+    def _do_with_one(self, request: HttpRequest, object_id: str, act: Any) -> HttpResponse:
+        link = self.get_object(request, unquote(object_id))
+        if not self.has_view_permission(request, link):
+            raise PermissionDenied
+        if link is None:
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        act(request, self.get_queryset(request).filter(pk=link.pk))
+        return HttpResponseRedirect(self._door("change", link))
+
+    def _door(self, name: str, link: PortalLink) -> str:
+        return reverse(f"admin:{URL_NAMES}{name}", args=[quote(link.pk)], current_app=self.admin_site.name)
+
+    def _visible(self, request: HttpRequest, links: QuerySet[PortalLink]) -> list[PortalLink]:
+        return [link for link in links if self.has_view_permission(request, link)]

@@ -1,0 +1,95 @@
+"""Links that were mailed: what each is worth, to be seen at a glance, revoked or sent again, and changed by nobody."""
+
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from alguna_portal.models import Customer, PortalLink
+
+from .filters import CustomerFilter, StateFilter
+from .link_actions import LinkActionsAdmin
+from .naming import company, person
+
+
+@admin.register(PortalLink)
+class PortalLinkAdmin(LinkActionsAdmin):
+    """Mailed links, without what would open a portal."""
+
+    list_display = ["created_at", "worth", "customer_name", "masked_recipient", "role", "used", "expires_at", "sender"]
+    list_filter = [StateFilter, "role", CustomerFilter]
+    date_hierarchy = "created_at"
+    search_fields = ["customer__name", "customer__alias", "=recipient"]
+    search_help_text = _("Search by a customer's name or alias, or by a recipient's whole address.")
+    show_full_result_count = False
+    fields = (
+        "customer_name",
+        "masked_recipient",
+        "role",
+        "note",
+        "worth",
+        "used",
+        "last_used_at",
+        "sender",
+        "created_at",
+        "sent_at",
+        "expires_at",
+        "revoked_at",
+        "renewable_until",
+        "renewed_at",
+    )
+    readonly_fields = fields
+
+    class Media:
+        css = {"all": ["alguna_portal/admin.css"]}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PortalLink]:
+        """Read customers and senders along: one query, however many rows."""
+        return super().get_queryset(request).select_related("customer", "sent_by")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """Links are made where they are sent."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: PortalLink | None = None) -> bool:  # noqa: ARG002
+        """What was mailed stays what it was."""
+        return False
+
+    @admin.display(description=_("customer"), ordering="customer__name")
+    def customer_name(self, link: PortalLink) -> SafeString | str:
+        """Name the customer, and lead to its page, where this admin has one."""
+        name = company(link.customer)
+        if not self.admin_site.is_registered(Customer):
+            return name
+        url = reverse(
+            "admin:alguna_portal_customer_change", args=[quote(link.customer.pk)], current_app=self.admin_site.name
+        )
+        return format_html('<a href="{}">{}</a>', url, name)
+
+    @admin.display(description=_("recipient"))
+    def masked_recipient(self, link: PortalLink) -> str:
+        """Show as much of the address as those need who know it."""
+        return link.masked_recipient
+
+    @admin.display(description=_("state"))
+    def worth(self, link: PortalLink) -> SafeString:
+        """Show the state as a label: a word, whose colour says the same once more."""
+        state = link.state
+        return format_html('<span class="alguna-portal-state alguna-portal-{}">{}</span>', state.value, state.label)
+
+    @admin.display(description=_("uses"), ordering="uses")
+    def used(self, link: PortalLink) -> str:
+        """Say how often the link was used, and of how many times."""
+        if link.max_uses is None:
+            return str(link.uses)
+        return gettext("%(uses)d of %(most)d") % {"uses": link.uses, "most": link.max_uses}
+
+    @admin.display(description=_("sent by"))
+    def sender(self, link: PortalLink) -> str:
+        """Name the sender."""
+        return person(link.sent_by, "") or "-"

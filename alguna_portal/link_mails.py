@@ -1,0 +1,119 @@
+"""The mail that carries a link: written from templates, and sent over one connection for all."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.core import mail
+from django.core.mail import EmailMultiAlternatives
+from django.core.signing import BadSignature, Signer
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+
+from .conf import conf
+from .models import PortalLink
+from .signals import link_sent
+
+logger = logging.getLogger(__name__)
+
+SEPARATOR = "."  # neither in a key nor in a signature, and nothing that mail programs take for the end of a URL
+
+
+class LinkNotSent(Exception):
+    """The mail could not be sent; `failure` is the name of what went wrong, and nothing here holds an address."""
+
+    def __init__(self, message: str, failure: str = "") -> None:
+        super().__init__(message, failure)
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+def address_of(link: PortalLink) -> str:
+    """Return the URL of a link, which is a credential. Begins with `SITE_URL`, never with what a request says."""
+    return conf.SITE_URL + reverse("alguna_portal:link", args=[_signer().sign(link.key.hex)])
+
+
+def key_of(token: str) -> str | None:
+    """Read the key that a URL's token names; None where we have not signed it."""
+    try:
+        return _signer().unsign(token)
+    except BadSignature:
+        return None
+
+
+def _signer() -> Signer:
+    # Signs with SECRET_KEY, and accepts what its SECRET_KEY_FALLBACKS have signed.
+    return Signer(salt="alguna_portal.links", sep=SEPARATOR)
+
+
+def compose(link: PortalLink) -> EmailMultiAlternatives:
+    """Write the mail, as text and as HTML, in the language that is active."""
+    contact = conf.SUPPORT_CONTACT
+    context = {
+        "link": link,
+        "customer": link.customer,
+        "company": one_line(link.customer.name),
+        "url": address_of(link),
+        "site": conf.SITE_URL.partition("://")[2],
+        "note": link.note.strip(),
+        "support_contact": contact,
+    }
+    message = EmailMultiAlternatives(
+        subject=one_line(render_to_string("alguna_portal/mail/link_subject.txt", context)),
+        body=render_to_string("alguna_portal/mail/link.txt", context).strip() + "\n",
+        to=[link.recipient],
+        reply_to=[contact] if "@" in contact and "/" not in contact else None,
+        # Out of office replies have nobody to go to.
+        headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
+    )
+    message.attach_alternative(render_to_string("alguna_portal/mail/link.html", context), "text/html")
+    return message
+
+
+def one_line(text: str) -> str:
+    """Make a text fit for a header: what is not printable would end it and begin another."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+
+
+def deliver(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
+    """Mail each link over one connection; yield it with the name of what went wrong, empty where nothing did.
+
+    One that fails does not stop the others; but once the server cannot be reached, no other waits for it again. Names
+    alone, since texts of mail errors hold addresses.
+    """
+    connection: Any = None
+    unreachable = ""
+    for link in links:
+        failure = unreachable
+        try:
+            if not unreachable:
+                connection = connection or _connect()
+                connection.send_messages([compose(link)])
+        except Exception as exc:  # noqa: BLE001  (mail backends raise what they like)
+            failure = type(exc).__name__
+            if connection is None:
+                unreachable = failure
+            else:
+                # Whatever state it is in: the next one begins anew.
+                connection.close()
+                connection = None
+        if failure:
+            logger.error("Link %s could not be mailed (%s).", link.pk, failure)
+        else:
+            link.sent_at = timezone.now()
+            link.save(update_fields=["sent_at"])
+            logger.info("Link %s: mailed for customer %s.", link.pk, link.customer_id)
+            link_sent.send_robust(PortalLink, link=link)
+        yield link, failure
+    if connection is not None:
+        connection.close()
+
+
+def _connect() -> Any:
+    """Open a connection for many mails. Django 6.1 has mailers in place of `get_connection`."""
+    connection = mail.mailers.default if hasattr(mail, "mailers") else mail.get_connection()
+    connection.open()
+    return connection

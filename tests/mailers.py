@@ -1,0 +1,56 @@
+"""Mail backends as they are on bad days."""
+
+from collections.abc import Sequence
+from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
+from typing import Any
+
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
+
+
+class Picky(EmailBackend):
+    """Refuses some recipients, hangs up on others, and counts how often it was connected to."""
+
+    opened = 0
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.connected = False
+
+    def open(self) -> bool:
+        """Connect, unless that is done."""
+        if self.connected:
+            return False
+        type(self).opened += 1
+        self.connected = True
+        return True
+
+    def close(self) -> None:
+        """Hang up."""
+        self.connected = False
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        """Send, or fail as servers do: with the address in the text."""
+        self.open()
+        for message in messages:
+            (recipient,) = message.to
+            if recipient.startswith("refused"):
+                raise SMTPRecipientsRefused({recipient: (550, b"no such user")})
+            if recipient.startswith("dropped"):
+                raise SMTPServerDisconnected(f"lost while sending to {recipient}")
+        return super().send_messages(list(messages))
+
+
+class Down(EmailBackend):
+    """Nobody listens."""
+
+    asked = 0
+
+    def open(self) -> bool:
+        """Fail."""
+        type(self).asked += 1
+        raise ConnectionRefusedError("mail.acme.example, user postmaster@acme.example")
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        """Fail, too."""
+        raise ConnectionRefusedError(f"lost {messages[0].to}")
