@@ -4,8 +4,18 @@ from collections.abc import Sequence
 from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 
+import django
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend
+from pytest_django import Settings
+
+
+def mail_by(settings: Settings, backend: str) -> None:
+    """Mail by another backend, as this Django wants it said."""
+    if django.VERSION >= (6, 1):
+        settings.MAILERS = {"default": {"BACKEND": backend}}
+    else:
+        settings.EMAIL_BACKEND = backend
 
 
 class Picky(EmailBackend):

@@ -17,6 +17,7 @@ from alguna_portal.links import find, send_link
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.tasks import mail_link
 
+from .mailers import mail_by
 from .test_admin import text
 from .test_admin_create import messages
 from .test_admin_links import LIST, detail, row
@@ -126,7 +127,7 @@ def test_what_cannot_be_sent_again_is_told(
     admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, acme: Customer, link: PortalLink
 ) -> None:
     """Each by its kind and without an address, of many the first; the others are sent."""
-    settings.EMAIL_BACKEND = "tests.mailers.Picky"
+    mail_by(settings, "tests.mailers.Picky")
     monkeypatch.setattr(posting, "MOST_NAMED", 2)
     malformed = row(acme, recipient="no address")
     refused = [row(acme, recipient=f"refused{number}@acme.example") for number in range(2)]

@@ -12,6 +12,7 @@ from pytest_django import Settings
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
 
+from .mailers import mail_by
 from .test_admin import LIST, change, text
 from .test_admin_create import messages
 
@@ -136,7 +137,7 @@ def test_what_was_sent_stands_in_the_histories(admin_client: Client, shop: Custo
 
 def test_mails_that_fail_are_told_by_their_kind(admin_client: Client, settings: Settings, shop: Customer) -> None:
     """Without an address, and with nothing in the history."""
-    settings.EMAIL_BACKEND = "tests.mailers.Picky"
+    mail_by(settings, "tests.mailers.Picky")
     for name in ("refused", "dropped", "refused2"):
         Customer.objects.create(alias=name, name=name, email=f"{name}@example.com")
     asked = act(admin_client, *Customer.objects.all())
@@ -289,7 +290,7 @@ def test_a_recipient_that_cannot_be_is_said_at_its_field(
 
 def test_a_mail_to_somebody_else_that_fails_is_told(admin_client: Client, settings: Settings, shop: Customer) -> None:
     """By its kind, and nothing stands in the history."""
-    settings.EMAIL_BACKEND = "tests.mailers.Down"
+    mail_by(settings, "tests.mailers.Down")
     done = admin_client.post(page(shop), {"role": "manager", "to": "tax@accountants.example"})
     assert done.status_code == 302
     with fake_alguna():

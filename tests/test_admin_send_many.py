@@ -40,7 +40,7 @@ def rows(count: int) -> list[Customer]:
 
 def test_five_hundred_work_within_the_request(admin_client: Client, settings: Settings) -> None:
     """Each gets one mail, over one connection, with two statements for each and a handful for all."""
-    settings.EMAIL_BACKEND = "tests.mailers.Picky"
+    mailers.mail_by(settings, "tests.mailers.Picky")
     mailers.Picky.opened = 0
     asked = act(admin_client, *rows(500))
     with CaptureQueriesContext(

@@ -322,7 +322,7 @@ async def async_yielding(request: Any) -> AsyncIterator[None]:
             lambda request: True,
             "cannot be called with (request=…, user=…, customer=…, role=…): got an",
         ),
-        ("ACCESS_POLICY", lambda *, account, **_: True, "missing a required argument: 'account'. Write it as “def may"),
+        ("ACCESS_POLICY", lambda *, account, **_: True, "argument: 'account'. Write it as “def may"),
         ("ACCESS_POLICY", lambda user, customer, role, request, /: True, "cannot be called with (request=…"),
         ("ACCESS_POLICY", AsyncHook(), "is async"),
     ],

@@ -19,6 +19,8 @@ from alguna_portal.models import Customer, PortalLink
 from alguna_portal.tasks import mail_link, provision_customer
 from alguna_portal.testing import FakeAlguna
 
+from .mailers import mail_by
+
 PACKAGE = "django.tasks" if "django.tasks" in sys.modules else "django_tasks"
 
 
@@ -123,10 +125,10 @@ def test_a_mail_that_fails_in_a_worker_is_the_workers_failure(
 ) -> None:
     """So that the queue shows it, without an address, and can try again."""
     link = send_link(customer)
-    settings.EMAIL_BACKEND = "tests.mailers.Down"
+    mail_by(settings, "tests.mailers.Down")
     with pytest.raises(LinkNotSent, match=rf"Link {link.pk} could not be mailed \(ConnectionRefusedError\)"):
         mail_link.call(link.pk, None)
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    mail_by(settings, "django.core.mail.backends.locmem.EmailBackend")
     mail_link.call(link.pk, None)
     assert len(mail.outbox) == 1
 

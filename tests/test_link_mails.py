@@ -1,0 +1,268 @@
+"""The mail that carries a link: to whom, in which words, and what becomes of many."""
+
+import pickle
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.test import Client
+from django.utils import timezone, translation
+from pytest_django import Settings
+
+from alguna_portal.links import LinkNotSent, address_of, send_link, send_links
+from alguna_portal.models import Customer, PortalLink
+from alguna_portal.signals import link_sent
+
+from . import mailers
+from .mailed import BILLING, SITE, html_of, path, sent, text
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def customer(acme: Customer) -> Customer:
+    """A customer that can be written to."""
+    acme.email = BILLING
+    acme.save()
+    return acme
+
+
+@pytest.fixture
+def link(customer: Customer) -> PortalLink:
+    """A link that has been mailed."""
+    return send_link(customer)
+
+
+def test_a_link_is_mailed_to_the_customers_address(customer: Customer, settings: Settings) -> None:
+    """As text and as HTML, both with the link, which begins with the site's own address."""
+    settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "help@example.com"
+    with time_machine.travel(NOW, tick=False), timezone.override(UTC):
+        link = send_link(customer, note="Your card has expired.")
+    (message,) = sent()
+    url = address_of(link)
+    assert url.startswith(f"{SITE}/billing/link/")
+    assert message.to == [BILLING]
+    assert message.subject == "Billing of Acme: your link"
+    assert message.reply_to == ["help@example.com"]
+    assert message.extra_headers["Auto-Submitted"] == "auto-generated"
+    for body in (str(message.body), unescape(html_of(message))):
+        assert url in body
+        assert "Your card has expired." in body
+        assert "billing of Acme" in body.replace("Billing", "billing")
+        assert "Nov. 28, 2026, noon (UTC)" in body
+        assert "help@example.com" in body
+    assert (link.state, link.sent_at, link.expires_at) == ("active", NOW, NOW + timedelta(days=7))
+    assert (link.role, link.recipient, link.uses, link.max_uses, link.sent_by) == ("manager", BILLING, 0, None, None)
+
+
+def test_the_text_is_readable_in_a_plain_mail_program(customer: Customer) -> None:
+    """The address stands on a line of its own, lines are short, and no HTML is in it."""
+    customer.name = "Tom & Jerry's <Pottery>"
+    link = send_link(customer)
+    body = str(sent()[0].body)
+    assert f"\n\n{address_of(link)}\n\n" in body
+    assert "Tom & Jerry's <Pottery>" in body
+    assert "\n\n\n\n" not in body
+    assert all(len(line) <= 120 for line in body.splitlines())
+    assert body.endswith("-- \napp.example.com\n")
+
+
+def test_html_in_names_and_notes_stays_text(customer: Customer) -> None:
+    """In the mail as on the page."""
+    customer.name = "<script>alert(1)</script>"
+    customer.save()
+    link = send_link(customer, note="<img src=x>\nline two")
+    page = html_of(sent()[0])
+    assert "<script" not in page
+    assert "<img" not in page
+    assert "&lt;script&gt;" in page
+    assert "line two" in page
+    assert "<script>alert" not in Client().get(path(link)).content.decode()
+
+
+@pytest.mark.parametrize("name", ["Acme\r\nBcc: eve@evil.example", "Acme\nX: y", "Acme\u2028Bcc: x", "A\x00cme"])
+def test_a_name_cannot_add_headers(customer: Customer, name: str) -> None:
+    """Its lines become one."""
+    customer.name = name
+    send_link(customer)
+    message = sent()[0].message()
+    assert message["Bcc"] is None
+    assert message["X"] is None
+    assert sent()[0].recipients() == [BILLING]
+
+
+def test_a_customer_without_a_name_is_written_to_all_the_same(customer: Customer) -> None:
+    """The alias is no name: it may be anything."""
+    customer.name = ""
+    customer.save()
+    link = send_link(customer)
+    assert sent()[0].subject == "Billing: your link"
+    shown = text(Client().get(path(link)))
+    for said in (str(sent()[0].body), html_of(sent()[0]), shown):
+        assert "acme-1" not in said.replace(address_of(link), "")
+    assert "Your billing" in shown
+
+
+def test_the_mail_speaks_the_language_that_is_active(customer: Customer) -> None:
+    """At least where Django translates: the date."""
+    with time_machine.travel(NOW, tick=False), translation.override("de"):
+        send_link(customer)
+    assert "28. November 2026" in str(sent()[0].body)
+    assert 'lang="de"' in html_of(sent()[0])
+
+
+def test_a_viewers_link_says_so(customer: Customer) -> None:
+    """Nothing is promised that the portal will not do."""
+    link = send_link(customer, role="viewer")
+    for said in (str(sent()[0].body), html_of(sent()[0]), text(Client().get(path(link)))):
+        assert "update how they are paid" not in said
+    send_link(customer)
+    assert "update how they are paid" in str(sent()[1].body)
+
+
+def test_another_recipient_and_the_sender_are_kept(customer: Customer, stranger: User) -> None:
+    """For the accountant, say; the customer's own address does not change."""
+    link = send_link(customer, to="tax@accountants.example", sent_by=stranger)
+    assert (link.recipient, link.sent_by) == ("tax@accountants.example", stranger)
+    assert sent()[0].to == ["tax@accountants.example"]
+    customer.refresh_from_db()
+    assert customer.email == BILLING
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "wrong"),
+    [
+        ({"email": ""}, {}, "to"),
+        ({}, {"to": ""}, "to"),
+        ({}, {"to": "nobody"}, "to"),
+        ({}, {"to": "a@b.example, c@d.example"}, "to"),
+        ({}, {"to": f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.example"}, "to"),
+        ({}, {"to": "a@b.example\nBcc: c@d.example"}, "to"),
+        ({}, {"role": "owner"}, "role"),
+        ({}, {"note": "n" * 1001}, "note"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_made(
+    customer: Customer, change: dict[str, str], arguments: dict[str, Any], wrong: str
+) -> None:
+    """By name, and no mail is sent."""
+    for name, value in change.items():
+        setattr(customer, name, value)
+    with pytest.raises(ValidationError) as caught:
+        send_link(customer, **arguments)
+    assert set(caught.value.message_dict) == {wrong}
+    assert (PortalLink.objects.count(), mail.outbox) == (0, [])
+
+
+def test_a_customer_without_a_row_has_no_links() -> None:
+    """The row is what the link names."""
+    with pytest.raises(ValidationError, match="Save the customer first"):
+        send_link(Customer(alias="org-7", email=BILLING))
+
+
+def test_without_a_site_url_nothing_is_made(settings: Settings, customer: Customer) -> None:
+    """It is never guessed from a request."""
+    settings.ALGUNA_PORTAL_SITE_URL = ""
+    with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_SITE_URL is not set"):
+        send_link(customer)
+    assert PortalLink.objects.count() == 0
+
+
+def test_a_requests_host_never_gets_into_a_mail(link: PortalLink, settings: Settings) -> None:
+    """Not even when a new link is asked for under another host's name."""
+    settings.ALLOWED_HOSTS = ["*"]
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=8)):
+        Client(headers={"Host": "evil.example"}).post(path(link), {"renew": "1"})
+    assert len(sent()) == 2
+    assert "evil.example" not in str(sent()[1].body) + html_of(sent()[1])
+
+
+def test_listeners_hear_of_each_mail(customer: Customer) -> None:
+    """With the link's row."""
+    heard: list[PortalLink] = []
+
+    def listen(sender: Any, link: PortalLink, **_: Any) -> None:
+        heard.append(link)
+
+    link_sent.connect(listen)
+    try:
+        link = send_link(customer)
+    finally:
+        link_sent.disconnect(listen)
+    assert heard == [link]
+
+
+def test_many_are_mailed_over_one_connection_and_none_stops_the_others(
+    settings: Settings, customer: Customer, umbrella: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was sent, what failed and who has no address is reported; nothing is left of what failed."""
+    mailers.mail_by(settings, "tests.mailers.Picky")
+    mailers.Picky.opened = 0
+    refused = Customer.objects.create(alias="r", email="refused@example.com")
+    dropped = Customer.objects.create(alias="d", email="dropped@example.com")
+    malformed = Customer.objects.create(alias="m", email="no address")
+    last = Customer.objects.create(alias="l", email="last@example.com")
+    posted = send_links([customer, refused, umbrella, dropped, malformed, last])
+    assert [link.customer for link in posted.sent] == [customer, last]
+    assert posted.failed == [
+        (malformed, "ValidationError"),
+        (refused, "SMTPRecipientsRefused"),
+        (dropped, "SMTPServerDisconnected"),
+    ]
+    assert posted.skipped == [umbrella]
+    assert [link.customer for link in PortalLink.objects.order_by("pk")] == [customer, last]
+    assert "could not be mailed (SMTPRecipientsRefused)" in caplog.text
+    assert "@" not in caplog.text
+
+
+def test_one_connection_serves_all(settings: Settings, customer: Customer) -> None:
+    """As long as nothing goes wrong."""
+    mailers.mail_by(settings, "tests.mailers.Picky")
+    mailers.Picky.opened = 0
+    assert len(send_links([customer] * 5).sent) == 5
+    assert mailers.Picky.opened == 1
+
+
+def test_a_mail_server_that_is_not_there_is_reported(
+    settings: Settings, customer: Customer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For one as an exception, which shows no address; and no link is left that nobody has."""
+    mailers.mail_by(settings, "tests.mailers.Down")
+    said = rf"customer {customer.pk} could not be mailed \(ConnectionRefusedError\)"
+    with pytest.raises(LinkNotSent, match=said) as caught:
+        send_link(customer)
+    assert pickle.loads(pickle.dumps(caught.value)).failure == "ConnectionRefusedError"
+    assert PortalLink.objects.count() == 0
+    assert "could not be mailed (ConnectionRefusedError)" in caplog.text
+    assert "@" not in caplog.text
+
+
+def test_a_mail_server_that_is_not_there_is_waited_for_once(settings: Settings, customer: Customer) -> None:
+    """Not by each of five hundred."""
+    mailers.mail_by(settings, "tests.mailers.Down")
+    mailers.Down.asked = 0
+    assert [failure for _, failure in send_links([customer] * 5).failed] == ["ConnectionRefusedError"] * 5
+    assert mailers.Down.asked == 1
+
+
+def test_a_mail_backend_that_is_misspelt_is_reported(settings: Settings, customer: Customer) -> None:
+    """As any other failure; Django 6.1 has a name of its own for it."""
+    mailers.mail_by(settings, "tests.mailers.Nowhere")
+    assert send_links([customer]).failed in ([(customer, "ImportError")], [(customer, "InvalidMailer")])
+
+
+def test_a_role_that_does_not_exist_is_no_recipients_failure(customer: Customer) -> None:
+    """It would be wrong for each of them."""
+    with pytest.raises(ValidationError, match="There is no role"):
+        send_links([customer], role="owner")
+
+
+def test_nobody_to_write_to_is_no_error(settings: Settings) -> None:
+    """Not even without a site's address."""
+    settings.ALGUNA_PORTAL_SITE_URL = ""
+    assert send_links([]).sent == []

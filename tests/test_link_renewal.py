@@ -1,0 +1,139 @@
+"""A new link for an old one: to the same recipient, and not for ever."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.core import mail
+from django.test import Client
+from pytest_django import Settings
+
+from alguna_portal.links import renew, send_link
+from alguna_portal.models import Customer, PortalLink
+
+from . import mailers
+from .conftest import Alguna
+from .mailed import BILLING, path, press, sent, text
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+DAYS = 24 * 60 * 60
+
+
+@pytest.fixture
+def customer(acme: Customer) -> Customer:
+    """A customer that can be written to."""
+    acme.email = BILLING
+    acme.save()
+    return acme
+
+
+@pytest.fixture
+def link(customer: Customer) -> PortalLink:
+    """A link that has been mailed."""
+    return send_link(customer)
+
+
+@pytest.fixture
+def expired(customer: Customer) -> PortalLink:
+    """A link that expired yesterday."""
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=8)):
+        link = send_link(customer, role="viewer", note="Your card has expired.")
+    mail.outbox.clear()
+    return link
+
+
+def ask(link: PortalLink) -> Any:
+    """Ask for a new link."""
+    return Client().post(path(link), {"renew": "1"})
+
+
+def test_an_expired_link_offers_a_new_one_to_the_same_recipient(
+    alguna: Alguna, expired: PortalLink, customer: Customer
+) -> None:
+    """In the same role, and without a note that may no longer be true."""
+    customer.email = "somebody.else@acme.example"
+    customer.save()
+    response = Client().get(path(expired))
+    assert (response.status_code, response["Referrer-Policy"]) == (410, "same-origin")
+    assert "Send me a new link" in text(response)
+    response = ask(expired)
+    assert response.status_code == 200
+    assert "Look into your mailbox" in text(response)
+    (message,) = sent()
+    assert message.to == [BILLING]
+    assert "expired" not in str(message.body)
+    new = PortalLink.objects.latest("pk")
+    assert (new.role, new.state, new.recipient) == ("viewer", "active", BILLING)
+    assert press(new).status_code == 200
+    assert press(expired).status_code == 410
+
+
+def test_a_used_up_link_offers_a_new_one_too(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    """For that is what most who press twice want."""
+    settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
+    link = send_link(customer)
+    press(link)
+    assert "Send me a new link" in text(press(link))
+    ask(link)
+    assert len(sent()) == 2
+
+
+def test_the_answer_does_not_say_whether_one_was_sent(expired: PortalLink) -> None:
+    """A second request comes too soon, and reads the same."""
+    answers = {ask(expired).content for _ in range(3)}
+    assert len(answers) == 1
+    assert len(sent()) == 1
+
+
+def test_requests_for_new_links_are_limited(expired: PortalLink, customer: Customer) -> None:
+    """One in ten minutes for a link, five a day for an address, whichever of its links are used."""
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=8)):
+        others = [send_link(customer) for _ in range(6)]
+    mail.outbox.clear()
+    with time_machine.travel(datetime.now(UTC), tick=False) as now:
+        assert [renew(expired), renew(expired)] == [True, False]
+        now.shift(10 * 60 - 1)
+        assert not renew(expired)
+        now.shift(1)
+        assert renew(expired)
+        assert [renew(other) for other in others] == [True, True, True, False, False, False]
+        now.shift(DAYS + 1)
+        assert renew(expired)
+    assert len(sent()) == 6
+
+
+def test_a_new_link_cannot_be_had_for_ever(customer: Customer) -> None:
+    """Ninety days after the first mail, support is asked again; a chain of new links does not go on for longer."""
+    with time_machine.travel(NOW, tick=False) as now:
+        link = send_link(customer)
+        for _ in range(11):
+            now.shift(8 * DAYS)
+            assert renew(link)
+            link = PortalLink.objects.latest("pk")
+        now.shift(8 * DAYS)
+        assert not renew(link)
+
+
+def test_a_link_that_works_is_not_replaced(link: PortalLink) -> None:
+    """It is there to be used; whoever posts so is shown its button."""
+    response = ask(link)
+    assert "Open billing" in text(response)
+    assert len(sent()) == 1
+    assert not renew(link)
+
+
+def test_a_revoked_link_is_not_replaced(expired: PortalLink) -> None:
+    """Not even by who found it a moment before."""
+    PortalLink.objects.filter(pk=expired.pk).update(revoked_at=NOW)
+    assert not renew(expired)
+    assert mail.outbox == []
+
+
+def test_a_new_link_that_cannot_be_mailed_reads_the_same(
+    settings: Settings, expired: PortalLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log knows."""
+    mailers.mail_by(settings, "tests.mailers.Down")
+    assert "Look into your mailbox" in text(ask(expired))
+    assert "could not be mailed (ConnectionRefusedError)" in caplog.text
