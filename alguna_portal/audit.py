@@ -9,7 +9,7 @@ from django.db import connections, router, transaction
 from .answers import PortalSession
 from .conf import conf
 from .exceptions import AlgunaUnavailable
-from .models import Customer, PortalAccess
+from .models import Customer, PortalAccess, PortalLink
 from .portal_settings import PortalSettings
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def record_opened(
     user: "AbstractBaseUser | AnonymousUser | None",
     role: str,
     via: str,
+    link: PortalLink | None,
     reused: bool,
 ) -> None:
     """Record that a portal was opened, with a new session or with one that was there."""
@@ -37,6 +38,7 @@ def record_opened(
             customer=customer,
             role=role,
             via=via,
+            link=link,
             portal_settings=portal_settings.payload(),
             session_id=session.id[:255],
             outcome=Outcome.REUSED if reused else Outcome.OPENED,
@@ -50,6 +52,7 @@ def record_failed(
     user: "AbstractBaseUser | AnonymousUser | None",
     role: str,
     via: str,
+    link: PortalLink | None,
     portal_settings: PortalSettings | None,
 ) -> None:
     """Record that a portal could not be opened; without settings, where not even they could be read."""
@@ -59,6 +62,7 @@ def record_failed(
             customer=customer,
             role=role,
             via=via,
+            link=link,
             portal_settings=portal_settings.payload() if portal_settings else {},
             outcome=Outcome.UNAVAILABLE if isinstance(failure, AlgunaUnavailable) else Outcome.FAILED,
             error=type(failure).__name__,
@@ -66,15 +70,24 @@ def record_failed(
 
 
 def record_denied(
-    user: "AbstractBaseUser | AnonymousUser", *, via: str, customer: Customer | None = None, role: str = ""
+    user: "AbstractBaseUser | AnonymousUser | None",
+    *,
+    via: str,
+    customer: Customer | None = None,
+    role: str = "",
+    link: PortalLink | None = None,
 ) -> None:
-    """Record that a user has no portal to open, or not the one that was asked for; whose, where that is known."""
+    """Record that a user, or a link, opens no portal, or not the one asked for; whose, where that is known."""
     if conf.AUDIT:
-        _record(user, customer=customer, role=role, via=via, outcome=Outcome.DENIED)
+        _record(user, customer=customer, role=role, via=via, link=link, outcome=Outcome.DENIED)
 
 
 def _record(
-    user: "AbstractBaseUser | AnonymousUser | None", *, customer: Customer | None = None, **fields: Any
+    user: "AbstractBaseUser | AnonymousUser | None",
+    *,
+    customer: Customer | None = None,
+    link: PortalLink | None,
+    **fields: Any,
 ) -> None:
     user_key = getattr(user, "pk", None)
     customer_key = customer.pk if customer and not customer._state.adding else None
@@ -87,6 +100,7 @@ def _record(
             user_key="" if user_key is None else str(user_key)[:255],
             impersonated=getattr(user, "is_hijacked", False) is True,
             customer_id=customer_key,
+            link_id=link.pk if link else None,
             customer_alias=str(customer.alias)[:255] if customer else "",
             **fields,
         )

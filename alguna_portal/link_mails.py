@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.core import mail
@@ -10,6 +11,7 @@ from django.core.signing import BadSignature, Signer
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 
 from .conf import conf
 from .models import PortalLink
@@ -17,6 +19,7 @@ from .signals import link_sent
 
 logger = logging.getLogger(__name__)
 
+JOINERS = "\u200c\u200d"  # not printable, and part of names in Persian and of emoji
 SEPARATOR = "."  # neither in a key nor in a signature, and nothing that mail programs take for the end of a URL
 
 
@@ -57,6 +60,7 @@ def compose(link: PortalLink) -> EmailMultiAlternatives:
         "customer": link.customer,
         "company": one_line(link.customer.name),
         "url": address_of(link),
+        "until": until(link),
         "site": conf.SITE_URL.partition("://")[2],
         "note": link.note.strip(),
         "support_contact": contact,
@@ -73,16 +77,24 @@ def compose(link: PortalLink) -> EmailMultiAlternatives:
     return message
 
 
+def until(link: PortalLink) -> str:
+    """Say until when a link works, in the language and the time zone that are active."""
+    if timezone.is_naive(link.expires_at):  # USE_TZ = False
+        return date_format(link.expires_at, "DATETIME_FORMAT")
+    local = timezone.localtime(link.expires_at)
+    return f"{date_format(local, 'DATETIME_FORMAT')} ({local.tzname()})"
+
+
 def one_line(text: str) -> str:
     """Make a text fit for a header: what is not printable would end it and begin another."""
-    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return " ".join("".join(each if each.isprintable() or each in JOINERS else " " for each in text).split())
 
 
 def deliver(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
     """Mail each link over one connection; yield it with the name of what went wrong, empty where nothing did.
 
-    One that fails does not stop the others; but once the server cannot be reached, no other waits for it again. Names
-    alone, since texts of mail errors hold addresses.
+    One that fails does not stop the others; but once the server cannot be reached, or does not answer in time, no
+    other waits for it again. Names alone, since texts of mail errors hold addresses.
     """
     connection: Any = None
     unreachable = ""
@@ -94,22 +106,21 @@ def deliver(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
                 connection.send_messages([compose(link)])
         except Exception as exc:  # noqa: BLE001  (mail backends raise what they like)
             failure = type(exc).__name__
-            if connection is None:
+            if connection is None or isinstance(exc, TimeoutError):
                 unreachable = failure
-            else:
-                # Whatever state it is in: the next one begins anew.
-                connection.close()
-                connection = None
+            # Whatever state it is in: the next one begins anew.
+            _close(connection)
+            connection = None
         if failure:
             logger.error("Link %s could not be mailed (%s).", link.pk, failure)
         else:
-            link.sent_at = timezone.now()
-            link.save(update_fields=["sent_at"])
+            link.sent_at, link.failure = timezone.now(), ""
+            # Not `save`, which fails where the link was deleted meanwhile. The mail is out.
+            PortalLink.objects.filter(pk=link.pk).update(sent_at=link.sent_at, failure="")
             logger.info("Link %s: mailed for customer %s.", link.pk, link.customer_id)
             link_sent.send_robust(PortalLink, link=link)
         yield link, failure
-    if connection is not None:
-        connection.close()
+    _close(connection)
 
 
 def _connect() -> Any:
@@ -117,3 +128,9 @@ def _connect() -> Any:
     connection = mail.mailers.default if hasattr(mail, "mailers") else mail.get_connection()
     connection.open()
     return connection
+
+
+def _close(connection: Any) -> None:
+    if connection is not None:
+        with suppress(Exception):  # what was sent is sent
+            connection.close()

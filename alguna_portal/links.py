@@ -8,10 +8,11 @@ and can be limited to a role and to a number of uses. No account is needed, and 
 """
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
@@ -24,7 +25,7 @@ from django.utils.translation import gettext as _
 
 from . import audit
 from .conf import conf
-from .link_mails import LinkNotSent, address_of, deliver, key_of
+from .link_mails import LinkNotSent, address_of, deliver, key_of, until
 from .models import Customer, PortalLink
 from .roles import role_named
 from .sessions import PortalSession, open_session
@@ -40,8 +41,10 @@ __all__ = [
     "find",
     "open_link",
     "renew",
+    "send_again",
     "send_link",
     "send_links",
+    "until",
 ]
 
 logger = logging.getLogger(__name__)
@@ -49,7 +52,7 @@ logger = logging.getLogger(__name__)
 # From the first mail on, its recipient may have expired links replaced: long enough for a late payer, and not for ever.
 RENEWABLE = timedelta(days=90)
 RENEWAL_PAUSE = timedelta(minutes=10)
-RENEWALS_A_DAY = 5  # to one address, for one customer
+RENEWALS_A_DAY = 5  # to one address
 
 
 class LinkUnusable(Exception):
@@ -61,6 +64,7 @@ class Posted:
     """What became of links that were to be mailed; those that wait for a worker count as sent."""
 
     sent: list[PortalLink] = field(default_factory=list)
+    untried: list[Customer] = field(default_factory=list)  # time was up before their mail was begun
     failed: list[tuple[Customer, str]] = field(default_factory=list)  # with the name of what went wrong
     skipped: list[Customer] = field(default_factory=list)  # without an address
 
@@ -84,7 +88,7 @@ def send_link(
     address = customer.email if to is None else to
     if not address:
         raise ValidationError({"to": [_("The customer has no e-mail address.")]})
-    posted = _post([_make(customer, address, sent_by=sent_by, role=role, note=note)])
+    posted = _post([_make(customer, address, sent_by=sent_by, role=role, note=note)], within=None)
     if posted.failed:
         ((_customer, failure),) = posted.failed
         raise LinkNotSent(f"The link to customer {customer.pk} could not be mailed ({failure}).", failure)
@@ -97,8 +101,12 @@ def send_links(
     sent_by: "AbstractBaseUser | None" = None,
     role: str | None = None,
     note: str = "",
+    within: float | None = None,
 ) -> Posted:
-    """Mail each of the customers a link, over one connection; those without an address are skipped, not lost."""
+    """Mail each of the customers a link, over one connection; those without an address are skipped, not lost.
+
+    After so many seconds, no other mail is begun.
+    """
     made: list[PortalLink] = []
     skipped: list[Customer] = []
     failed: list[tuple[Customer, str]] = []
@@ -113,16 +121,22 @@ def send_links(
             if "to" not in exc.message_dict:
                 raise
             failed.append((customer, type(exc).__name__))
-    posted = _post(made)
-    return Posted(sent=posted.sent, failed=[*failed, *posted.failed], skipped=skipped)
+    posted = _post(made, within=within)
+    return replace(posted, failed=[*failed, *posted.failed], skipped=skipped)
+
+
+def send_again(
+    links: Sequence[PortalLink], *, sent_by: "AbstractBaseUser | None" = None, within: float | None = None
+) -> Posted:
+    """Mail new links to the recipients of these, in the same roles and with the same notes, as `send_links` does."""
+    made = [_make(each.customer, each.recipient, sent_by=sent_by, role=each.role, note=each.note) for each in links]
+    return _post(made, within=within)
 
 
 def find(token: str) -> PortalLink | None:
-    """Find the link that a URL names; None where it is none of ours, and where it is revoked."""
+    """Find the link that a URL names, whatever it is worth; None where it is none of ours."""
     key = key_of(token)
-    if key is None:
-        return None
-    return PortalLink.objects.select_related("customer").filter(key=key, revoked_at=None).first()
+    return PortalLink.objects.select_related("customer").filter(key=key).first() if key else None
 
 
 def open_link(link: PortalLink) -> PortalSession:
@@ -138,7 +152,7 @@ def open_link(link: PortalLink) -> PortalSession:
     if not rows.filter(usable, revoked_at=None, expires_at__gt=now).update(uses=F("uses") + 1, last_used_at=now):
         raise LinkUnusable("The link is expired, used up or revoked.")
     try:
-        return open_session(link.customer, role=link.role, via=audit.Via.LINK.value)
+        return open_session(link.customer, role=link.role, via=audit.Via.LINK.value, link=link)
     except Exception:
         rows.update(uses=F("uses") - 1)
         raise
@@ -147,8 +161,8 @@ def open_link(link: PortalLink) -> PortalSession:
 def renew(link: PortalLink) -> bool:
     """Mail a new link to the recipient of one that is expired or used up; say whether one was sent.
 
-    It is not where the link still works or is revoked, too old, or was renewed a moment ago, and not more than
-    `RENEWALS_A_DAY` times. Nobody who asks is to be told.
+    It is not where the link still works, is too old, or was renewed a moment ago; where it, or a later one to the same
+    recipient, was revoked; and not more than `RENEWALS_A_DAY` times to one address. Nobody who asks is to be told.
     """
     now = timezone.now()
     if link.state not in (PortalLink.State.EXPIRED, PortalLink.State.USED_UP):
@@ -158,14 +172,16 @@ def renew(link: PortalLink) -> bool:
     # Of several at once, one goes on.
     if not row.update(renewed_at=now):
         return False
-    of_today = PortalLink.objects.filter(
-        customer=link.customer, recipient=link.recipient, created_at__gt=now - timedelta(days=1)
-    )
-    if of_today.count() >= RENEWALS_A_DAY:
+    to_recipient = PortalLink.objects.filter(recipient=link.recipient)
+    # Whoever revoked one meant the person, not the mail: an older mail must not bring back what was taken.
+    if to_recipient.filter(customer=link.customer, revoked_at__gte=link.created_at).exists():
         return False
-    again = _make(link.customer, link.recipient, sent_by=link.sent_by, role=link.role, note="")
+    if to_recipient.exclude(renews=None).filter(created_at__gt=now - timedelta(days=1)).count() >= RENEWALS_A_DAY:
+        return False
+    again = _make(link.customer, link.recipient, sent_by=None, role=link.role, note="")
+    again.renews = link.renews or link
     again.renewable_until = link.renewable_until
-    return bool(_post([again]).sent)
+    return bool(_post([again], within=None).sent)
 
 
 def _make(
@@ -206,20 +222,30 @@ def _longest(field: str) -> int:
     return getattr(PortalLink._meta.get_field(field), "max_length", None) or 0
 
 
-def _post(links: Sequence[PortalLink]) -> Posted:
+def _post(links: Sequence[PortalLink], *, within: float | None) -> Posted:
     """Save links and mail them, or have them mailed; one whose mail failed is deleted, since nobody has it."""
     if links:
         address_of(links[0])  # a missing SITE_URL is said before anything is saved
-    for link in links:
-        link.save(force_insert=True)
     posted = Posted()
+    deadline = None if within is None else monotonic() + within
     if conf.USE_TASKS:
-        posted.sent.extend(links)
         for link in links:
+            link.save(force_insert=True)
+            posted.sent.append(link)
             # In a transaction, a worker would look for a row that nobody else can see yet.
             transaction.on_commit(partial(_enqueue, link, get_language(), posted), using=link._state.db)
         return posted
-    for link, failure in deliver(links):
+
+    def in_time() -> Iterator[PortalLink]:
+        """Save each just before its mail: whatever ends the run leaves no rows of mails that nobody began."""
+        for link in links:
+            if deadline is not None and monotonic() >= deadline:
+                posted.untried.append(link.customer)
+            else:
+                link.save(force_insert=True)
+                yield link
+
+    for link, failure in deliver(in_time()):
         if failure:
             link.delete()
             posted.failed.append((link.customer, failure))
@@ -233,7 +259,10 @@ def _enqueue(link: PortalLink, language: str | None, posted: Posted) -> None:
     from .tasks import mail_link
 
     try:
-        mail_link.enqueue(link.pk, language)
+        result = mail_link.enqueue(link.pk, language)
+        # The immediate backend has run it by now; any other has it waiting.
+        if result.status == "FAILED":
+            raise LinkNotSent(str(link.pk))  # noqa: TRY301  (as good as not enqueued)
     except Exception as exc:  # noqa: BLE001  (queues raise what they like)
         logger.error("Link %s could not be enqueued (%s).", link.pk, type(exc).__name__)  # noqa: TRY400
         posted.sent.remove(link)

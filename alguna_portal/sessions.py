@@ -26,7 +26,7 @@ from .vetting import vet
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-    from .models import Customer
+    from .models import Customer, PortalLink
 
 __all__ = ["PortalSession", "forget", "open_session"]
 
@@ -44,6 +44,7 @@ def open_session(
     role: str = Role.MANAGER.value,
     fresh: bool = False,
     via: str = audit.Via.API.value,
+    link: "PortalLink | None" = None,
 ) -> PortalSession:
     """Return a portal session for a customer in a role: the cached one, if it has more than `EXPIRY_MARGIN` left.
 
@@ -52,7 +53,7 @@ def open_session(
     new one can be had, the cached one is given out to its very end. The session's times are by this machine's
     clock. With `PROVISION_ON_OPEN`, a customer that Alguna does not know is created there first.
 
-    Each call leaves a `PortalAccess`, which says that it came `via` the Billing page, a mailed link or code.
+    Each call leaves a `PortalAccess`, which says that it came `via` the Billing page, a mailed `link` or code.
 
     Raise, within `TIME_BUDGET`, `AlgunaUnavailable` where trying again later may help, another `AlgunaError`
     where it will not, and `ImproperlyConfigured` where the settings cannot be used.
@@ -62,9 +63,9 @@ def open_session(
         portal_settings = settings_for(customer, role=role)
         session, reused = _obtain(customer, portal_settings, user=user, browser=browser, fresh=fresh)
     except Exception as exc:
-        audit.record_failed(customer, exc, user=user, role=role, via=via, portal_settings=portal_settings)
+        audit.record_failed(customer, exc, user=user, role=role, via=via, link=link, portal_settings=portal_settings)
         raise
-    audit.record_opened(customer, session, portal_settings, user=user, role=role, via=via, reused=reused)
+    audit.record_opened(customer, session, portal_settings, user=user, role=role, via=via, link=link, reused=reused)
     return session
 
 

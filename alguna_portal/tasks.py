@@ -5,6 +5,7 @@ Imported only then, since Django 5.2 has neither.
 
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import override
 
 from .customers import provision
@@ -21,12 +22,14 @@ except ImportError:
 def mail_link(link_pk: Any, language: str | None) -> None:
     """Mail a link, in the language of whoever sent it; raise `LinkNotSent` where that failed.
 
-    Nothing where it has been mailed, revoked or deleted since. Arguments hold no credential: queues are stored.
+    Nothing where it has been mailed, revoked or deleted since, or is over. Arguments hold no credential: queues are
+    stored.
     """
-    links = PortalLink.objects.select_related("customer").filter(pk=link_pk, sent_at=None, revoked_at=None)
+    waiting = PortalLink.objects.filter(pk=link_pk, sent_at=None, revoked_at=None, expires_at__gt=timezone.now())
     with override(language):
-        for link, failure in deliver(links):
+        for link, failure in deliver(waiting.select_related("customer")):
             if failure:
+                waiting.update(failure=failure)
                 raise LinkNotSent(f"Link {link.pk} could not be mailed ({failure}).", failure)
 
 

@@ -9,6 +9,8 @@ from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend
 from pytest_django import Settings
 
+from alguna_portal.models import PortalLink
+
 
 def mail_by(settings: Settings, backend: str) -> None:
     """Mail by another backend, as this Django wants it said."""
@@ -64,3 +66,27 @@ class Down(EmailBackend):
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
         """Fail, too."""
         raise ConnectionRefusedError(f"lost {messages[0].to}")
+
+
+class Hanging(EmailBackend):
+    """Lets one in, and then says nothing."""
+
+    asked = 0
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        """Wait until time is up."""
+        type(self).asked += 1
+        raise TimeoutError("timed out")
+
+
+class Deleting(EmailBackend):
+    """Takes so long that somebody deletes the link meanwhile, and cannot be closed."""
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        """Send, after the link has gone."""
+        PortalLink.objects.all().delete()
+        return super().send_messages(list(messages))
+
+    def close(self) -> None:
+        """Fail."""
+        raise OSError("broken pipe")

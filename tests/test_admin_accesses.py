@@ -13,6 +13,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from alguna_portal.admin import CustomerAdmin
+from alguna_portal.links import send_link
 from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.testing import fake_alguna
 
@@ -72,6 +73,18 @@ def test_the_list_says_who_opened_what(auditor: Client, manager: User, acme: Cus
     }.items():
         assert f'<td class="field-{name}">{value}</td>' in shown
     assert "March 4, 2026, 5:06 a.m." in shown
+
+
+def test_an_access_by_a_mailed_link_leads_to_it(admin_client: Client, manager: User, acme: Customer) -> None:
+    """So that it can be told which of two was used; in the file, too."""
+    link = send_link(acme, to="billing@acme.example")
+    each = access(manager, acme, via="link", link=link)
+    page = reverse("admin:alguna_portal_portallink_change", args=[link.pk])
+    shown = text(admin_client.get(reverse("admin:alguna_portal_portalaccess_change", args=[each.pk])))
+    assert f'<a href="{page}">{link.pk}</a>' in shown
+    fields = {"action": "export_as_csv", "_selected_action": [each.pk], "index": 0}
+    exported: Any = admin_client.post(LIST, fields)
+    assert b"".join(exported.streaming_content).decode().endswith(f",{{}},{link.pk}\r\n")
 
 
 def test_a_page_shows_all_of_an_access(auditor: Client, manager: User, acme: Customer) -> None:

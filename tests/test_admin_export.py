@@ -17,7 +17,9 @@ from alguna_portal.models import Customer, PortalAccess
 from .test_admin import text
 from .test_admin_accesses import AT, LIST, access
 
-HEADER = "at,user,user_key,impersonated,customer,customer_alias,via,role,outcome,error,session_id,portal_settings\r\n"
+HEADER = (
+    "at,user,user_key,impersonated,customer,customer_alias,via,role,outcome,error,session_id,portal_settings,link\r\n"
+)
 
 
 def export(client: Client, *rows: PortalAccess, query: str = "", **more: Any) -> Any:
@@ -61,7 +63,7 @@ def test_the_selected_are_exported(admin_client: Client, manager: User, acme: Cu
     assert "no-store" in response.headers["Cache-Control"]
     assert content(response) == HEADER + (
         '2026-03-04T05:06:00+00:00,mia,7,true,"Ächme, “Ltd”",acme-old,view,manager,opened,Oops,sess_9,'
-        '"{""é"": {""show_section"": true}}"\r\n'
+        '"{""é"": {""show_section"": true}}",\r\n'
     )
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from .test_admin import change, text
 
 LIST = reverse("admin:alguna_portal_portallink_changelist")
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
-STATES = ["not_sent", "active", "used_up", "expired", "revoked"]
+STATES = ["not_sent", "active", "failed", "used_up", "expired", "revoked"]
 
 
 def row(customer: Customer, **fields: Any) -> PortalLink:
@@ -75,6 +76,7 @@ def one_of_each(acme: Customer) -> dict[str, PortalLink]:
     return {
         "not_sent": row(acme, sent_at=None),
         "active": row(acme),
+        "failed": row(acme, sent_at=None, failure="SMTPDataError"),
         "used_up": row(acme, uses=2, max_uses=2),
         "expired": row(acme, expires_at=past),
         "revoked": row(acme, revoked_at=past),
@@ -120,12 +122,41 @@ def test_names_that_are_addresses_are_not_shown(auditor: Client, db: None) -> No
 def test_each_state_has_a_label_of_its_own(auditor: Client, one_of_each: dict[str, PortalLink]) -> None:
     """In a word, and marked by the app's own style sheet, which each page loads."""
     shown = text(auditor.get(LIST))
-    for state, label in zip(STATES, ["not sent yet", "active", "used up", "expired", "revoked"], strict=True):
+    labels = ["not sent yet", "active", "could not be mailed", "used up", "expired", "revoked"]
+    for state, label in zip(STATES, labels, strict=True):
         assert f'<span class="alguna-portal-state alguna-portal-{state}">{label}</span>' in shown
     for response in (auditor.get(LIST), auditor.get(detail(one_of_each["active"]))):
         assert '<link href="/static/alguna_portal/admin.css" media="all" rel="stylesheet">' in text(response)
         assert "style=" not in text(response).split('id="content"')[1]
     assert finders.find("alguna_portal/admin.css")
+
+
+def test_what_a_mail_failed_of_is_shown(auditor: Client, one_of_each: dict[str, PortalLink]) -> None:
+    """Beside the state, and on the link's page; what is no failure says nothing."""
+    label = '<span class="alguna-portal-state alguna-portal-failed">could not be mailed</span>'
+    assert cells(auditor.get(LIST, {"state": "failed"}))["worth"] == f"{label} SMTPDataError"
+    shown = text(auditor.get(detail(one_of_each["failed"])))
+    assert "SMTPDataError" in shown.split("field-failure")[1].split("field-expires_at")[0]
+    assert "SMTPDataError" not in text(auditor.get(detail(one_of_each["not_sent"])))
+
+
+def test_a_state_has_a_style_where_it_calls_for_action() -> None:
+    """Those that a glance has to find."""
+    sheet = Path(str(finders.find("alguna_portal/admin.css"))).read_text()
+    for state in ("active", "not_sent", "failed", "revoked"):
+        assert f".alguna-portal-{state} {{" in sheet
+
+
+def test_a_renewal_was_asked_for_by_the_recipient(auditor: Client, stranger: User, acme: Customer) -> None:
+    """Nobody sent it; one with a sender is the sender's, whatever it renews."""
+    first = row(acme, sent_by=stranger)
+    renewal = row(acme, renews=first)
+    row(acme, renews=first, sent_by=stranger)
+    listed = text(auditor.get(LIST))
+    senders = [each.split("</td>")[0] for each in listed.split('<td class="field-sender">')[1:]]
+    assert senders == ["sue", "asked for by the recipient", "sue"]
+    assert "asked for by the recipient" in text(auditor.get(detail(renewal)))
+    assert "asked for by the recipient" not in text(auditor.get(detail(first)))
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -138,10 +169,10 @@ def test_database_and_model_agree_on_states(auditor: Client, acme: Customer) -> 
     """Whatever is in the row, at the very moment a link expires, too."""
     now = timezone.now()
     past, future = now - timedelta(days=1), now + timedelta(days=1)
-    for sent, revoked, expires, most, uses in product(
-        (None, past), (None, past), (past, now, future), (None, 2), (0, 2, 3)
+    for sent, failure, revoked, expires, most, uses in product(
+        (None, past), ("", "TimeoutError"), (None, past), (past, now, future), (None, 2), (0, 2, 3)
     ):
-        row(acme, sent_at=sent, revoked_at=revoked, expires_at=expires, max_uses=most, uses=uses)
+        row(acme, sent_at=sent, failure=failure, revoked_at=revoked, expires_at=expires, max_uses=most, uses=uses)
     with time_machine.travel(now, tick=False):
         states = {link.pk: link.state.value for link in PortalLink.objects.all()}
         assert set(states.values()) == set(STATES)

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission, User
 from django.core import mail
@@ -12,16 +13,18 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.admin import PortalLinkAdmin, posting
-from alguna_portal.links import find, send_link
+from alguna_portal.admin import PortalLinkAdmin, link_actions, posting
+from alguna_portal.links import LinkUnusable, open_link, send_link
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.tasks import mail_link
 
+from . import mailers
 from .mailers import mail_by
 from .test_admin import text
 from .test_admin_create import messages
 from .test_admin_links import LIST, detail, row
-from .test_admin_send import recipients
+from .test_admin_send import lost_at, named, recipients
+from .test_admin_send_many import UNTRIED_ONE
 from .test_tasks import backend
 
 STAYS = "A new link, to the same recipient: the earlier one stays what it is."
@@ -67,28 +70,28 @@ def test_revoked_links_are_worthless_at_once(admin_client: Client, acme: Custome
     long_ago = timezone.now() - timedelta(days=3)
     done = row(acme, revoked_at=long_ago)
     told = messages(act(admin_client, "revoke", link, done))
-    assert told == [("success", "1 portal link revoked."), ("info", "1 was revoked already.")]
+    assert told == [("success", "1 portal link revoked."), ("info", "1 link was revoked already.")]
     for each in (link, done, other):
         each.refresh_from_db()
     assert (link.state, done.revoked_at, other.state) == ("revoked", long_ago, "active")
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.get_change_message()) == (str(link.pk), "Revoked.")
     assert entry.user.get_username() == "admin"
-    assert messages(act(admin_client, "revoke", link, done)) == [("info", "2 were revoked already.")]
+    assert messages(act(admin_client, "revoke", link, done)) == [("info", "2 links were revoked already.")]
 
 
-def test_a_link_that_was_mailed_is_not_found_any_more(admin_client: Client, acme: Customer) -> None:
-    """Whoever still has the mail."""
+def test_a_link_that_was_mailed_opens_nothing_any_more(admin_client: Client, acme: Customer) -> None:
+    """Nor what its recipient has asked for in its place."""
     link = send_link(acme, to="billing@acme.example")
-    token = str(mail.outbox[0].body).split("/billing/link/")[1].split("/")[0].split()[0]
-    assert find(token) == link
+    renewal = row(acme, renews=link)
     act(admin_client, "revoke", link)
-    assert find(token) is None
+    for each in (link, renewal):
+        with pytest.raises(LinkUnusable):
+            open_link(each)
 
 
 def test_sending_again_makes_a_new_link(admin_client: Client, link: PortalLink, other: PortalLink) -> None:
-    """To the same recipient, in the same role, with the same note, from whoever sends now; also of a revoked one."""
-    link.revoke()
+    """To the same recipient, in the same role, with the same note, from whoever sends now."""
     told = messages(act(admin_client, "send_again", link))
     assert told == [("success", f"1 portal link sent. {STAYS}")]
     assert recipients() == ["billing@acme.example"]
@@ -102,7 +105,7 @@ def test_sending_again_makes_a_new_link(admin_client: Client, link: PortalLink, 
     assert again.sent_by
     assert (again.sent_by.get_username(), again.state) == ("admin", "active")
     link.refresh_from_db()
-    assert (link.state, again.key == link.key) == ("revoked", False)
+    assert (link.state, again.key == link.key) == ("active", False)
     noted = {(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.all()}
     assert noted == {
         (str(link.customer.pk), "Portal link sent."),
@@ -130,17 +133,83 @@ def test_what_cannot_be_sent_again_is_told(
     mail_by(settings, "tests.mailers.Picky")
     monkeypatch.setattr(posting, "MOST_NAMED", 2)
     malformed = row(acme, recipient="no address")
-    refused = [row(acme, recipient=f"refused{number}@acme.example") for number in range(2)]
+    refused = [row(acme, recipient=f"refused{number}@acme.example") for number in range(3)]
     told = messages(act(admin_client, "send_again", malformed, link, *refused))
-    assert told[0] == ("success", f"1 portal link sent. {STAYS}")
-    assert {said for _level, said in told[1:3]} == {
-        f"The link to customer {acme.pk} could not be mailed (SMTPRecipientsRefused)."
-    }
-    assert told[3] == ("error", "1 more failed.")
-    assert "@" not in str(told)
+    assert told == [
+        ("success", f"1 portal link sent. {STAYS}"),
+        ("error", f"3 portal links failed (SMTPRecipientsRefused): {named(acme)}, {named(acme)}, and 1 more"),
+        ("error", f"1 portal link failed (malformed e-mail address): {named(acme)}"),
+    ]
     assert recipients() == ["billing@acme.example"]
-    told = messages(act(admin_client, "send_again", malformed))
-    assert told == [("error", "Enter a valid email address.")]
+    noted = LogEntry.objects.filter(change_message__contains="Sent again")
+    assert [entry.object_id for entry in noted] == [str(link.pk)]
+
+
+def test_many_are_sent_again_over_one_connection(admin_client: Client, settings: Settings, acme: Customer) -> None:
+    """As they were sent."""
+    mail_by(settings, "tests.mailers.Picky")
+    mailers.Picky.opened = 0
+    act(admin_client, "send_again", *(row(acme, recipient=f"b{number}@acme.example") for number in range(5)))
+    assert (len(recipients()), mailers.Picky.opened) == (5, 1)
+
+
+def test_revoked_links_are_left_out_of_many(admin_client: Client, acme: Customer, link: PortalLink) -> None:
+    """Whoever was locked out is let in again on purpose, from the link's own page."""
+    revoked = [row(acme, recipient=f"fired{number}@acme.example", revoked_at=timezone.now()) for number in range(2)]
+    told = messages(act(admin_client, "send_again", link, *revoked))
+    assert told == [
+        ("warning", "2 revoked links were left out: open one to send it again."),
+        ("success", f"1 portal link sent. {STAYS}"),
+    ]
+    assert recipients() == ["billing@acme.example"]
+    told = messages(act(admin_client, "send_again", revoked[0]))
+    assert told == [("warning", "1 revoked link was left out: open it to send it again.")]
+    told = messages(admin_client.post(door("send_again", revoked[0]), follow=True))
+    assert told == [("success", f"1 portal link sent. {STAYS}")]
+    assert recipients() == ["billing@acme.example", "fired0@acme.example"]
+
+
+def test_what_there_was_no_time_for_is_told(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch, acme: Customer, link: PortalLink
+) -> None:
+    """No row is left of it, and its history says nothing of it."""
+    monkeypatch.setattr(posting, "START_SECONDS", 0.0)
+    ((level, said),) = messages(act(admin_client, "send_again", link))
+    assert (level, said) == ("warning", f"{UNTRIED_ONE} {named(acme)}")
+    assert (PortalLink.objects.get(), mail.outbox, LogEntry.objects.exists()) == (link, [], False)
+
+
+def test_an_unexpected_error_leaves_no_mail_untold(
+    admin_client: Client, link: PortalLink, other: PortalLink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent again by then stands in the message and in the histories."""
+    lost_at(monkeypatch, 2)
+    admin_client.raise_request_exception = False
+    assert act(admin_client, "send_again", link, other).status_code == 500
+    assert messages(admin_client.get(LIST)) == [
+        ("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known."),
+        ("success", f"1 portal link sent. {STAYS}"),
+    ]
+    # The newest first.
+    assert recipients() == ["else@umbrella.example"]
+    noted = {(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.all()}
+    assert noted == {
+        (str(other.customer.pk), "Portal link sent."),
+        (str(other.pk), "Sent again, as a new link."),
+    }
+
+
+def test_without_the_customers_admin_those_that_failed_are_named(
+    admin_client: Client, settings: Settings, link: PortalLink
+) -> None:
+    """A host may have taken it away."""
+    mail_by(settings, "tests.mailers.Down")
+    customers = admin.site._registry.pop(Customer)
+    try:
+        told = messages(act(admin_client, "send_again", link))
+    finally:
+        admin.site._registry[Customer] = customers
+    assert told == [("error", "1 portal link failed (ConnectionRefusedError): Acme")]
 
 
 def test_what_is_not_set_up_is_said(admin_client: Client, settings: Settings, link: PortalLink) -> None:
@@ -236,3 +305,9 @@ def test_a_host_that_decides_for_each_link_is_asked_for_each(
         each.refresh_from_db()
     assert (link.state, other.state) == ("revoked", "active")
     assert recipients() == ["billing@acme.example"]
+
+
+def test_of_links_that_are_alike_as_many_are_noted_as_were_sent(acme: Customer) -> None:
+    """Not both where one was."""
+    first, second = row(acme), row(acme)
+    assert link_actions._earlier([first, second], [row(acme)]) == [first]

@@ -1,10 +1,14 @@
 """“Send portal link” in the admin: what is asked first, who gets mail, and what is told of it."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.core import mail
+from django.db import OperationalError
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -60,6 +64,21 @@ def confirm(client: Client, asked: Any, **chosen: str) -> Any:
     return client.post(asked.request["PATH_INFO"], {**fields, **filled}, follow=True)
 
 
+def lost_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Lose the database when the row of a mail is to be written, counted from 1."""
+    written = PortalLink.save
+    count = 0
+
+    def save(self: PortalLink, *args: Any, **kwargs: Any) -> None:
+        nonlocal count
+        count += 1
+        if count == number:
+            raise OperationalError("lost")
+        written(self, *args, **kwargs)
+
+    monkeypatch.setattr(PortalLink, "save", save)
+
+
 def recipients() -> list[str]:
     """Who got mail."""
     return [message.to[0] for message in mail.outbox]
@@ -81,19 +100,23 @@ def test_the_action_asks_first(admin_client: Client, shop: Customer, umbrella: C
     assert (mail.outbox, PortalLink.objects.count()) == ([], 0)
 
 
+@pytest.mark.parametrize("zone", ["CET", ""])
 @pytest.mark.parametrize(
     ("most", "said"), [(None, "and as often as one likes."), (1, "and once."), (3, "and 3 times.")]
 )
 def test_the_page_says_what_a_link_is_worth(
-    admin_client: Client, settings: Settings, shop: Customer, most: int | None, said: str
+    admin_client: Client, settings: Settings, shop: Customer, most: int | None, said: str, zone: str
 ) -> None:
     """For how long, how often, and in which role; what is set is chosen to begin with."""
     settings.ALGUNA_PORTAL_LINK_MAX_AGE = 3 * 24 * 60 * 60
     settings.ALGUNA_PORTAL_LINK_MAX_USES = most
     settings.ALGUNA_PORTAL_LINK_ROLE = "viewer"
-    shown = text(act(admin_client, shop)).replace("\xa0", " ")
-    assert "It works for 3 days, until" in shown
-    assert said in shown
+    settings.TIME_ZONE = "Europe/Berlin"
+    settings.USE_TZ = bool(zone)
+    with time_machine.travel(datetime(2026, 1, 5, 10, 20, tzinfo=ZoneInfo("Europe/Berlin")), tick=False):
+        shown = " ".join(text(act(admin_client, shop)).split())
+    ends = f"Jan. 8, 2026, 10:20 a.m.{' (CET)' if zone else ''}"
+    assert f"no account is needed. It works for 3 days, until {ends}, {said} The mail is sent" in shown
     assert "A viewer's link only shows" in shown
     checked = [field for field in shown.split("<input ") if "checked" in field]
     assert len(checked) == 1
@@ -299,3 +322,16 @@ def test_a_mail_to_somebody_else_that_fails_is_told(admin_client: Client, settin
         ("error", f"The link to customer {shop.pk} could not be mailed (ConnectionRefusedError)."),
     ]
     assert not LogEntry.objects.exists()
+
+
+def test_an_unexpected_error_sends_nobody_else_a_mail_untold(
+    admin_client: Client, shop: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is one recipient, too."""
+    lost_at(monkeypatch, 1)
+    admin_client.raise_request_exception = False
+    posted = admin_client.post(page(shop), {"role": "manager", "to": "tax@accountants.example"})
+    assert posted.status_code == 500
+    told = messages(admin_client.get(LIST))
+    assert told == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]
+    assert (mail.outbox, LogEntry.objects.exists()) == ([], False)

@@ -1,25 +1,37 @@
 """Links sent to many customers from the admin: in one request, or left to workers."""
 
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.core import mail
-from django.db import connection
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
 
+from alguna_portal import links
 from alguna_portal.admin import posting, sending
+from alguna_portal.links import send_links
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.tasks import mail_link
 
 from . import mailers
 from .test_admin import LIST, text
 from .test_admin_create import messages
-from .test_admin_send import act, confirm, named, recipients
+from .test_admin_links import row
+from .test_admin_send import act, confirm, lost_at, named, recipients
 from .test_tasks import backend
+
+WHY = "since mailing takes too long for one request."
+UNTRIED_ONE = f"1 customer was not tried, {WHY} Select it again, or set ALGUNA_PORTAL_USE_TASKS."
 
 
 @pytest.fixture
@@ -112,3 +124,88 @@ def test_with_a_queue_mails_are_enqueued(admin_client: Client, queued: Any, umbr
     ]
     assert (len(queued.results), mail.outbox) == (500, [])
     assert {entry.get_change_message() for entry in LogEntry.objects.all()} == {"Portal link queued."}
+
+
+class Clock(EmailBackend):
+    """A server that takes ten seconds for a mail."""
+
+    now = 0.0
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        """Send, slowly."""
+        type(self).now += 10
+        return super().send_messages(list(messages))
+
+
+def test_time_is_bounded(admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After twenty seconds no mail is begun: who was not tried is named, and has no link and no entry."""
+    mailers.mail_by(settings, f"{__name__}.Clock")
+    monkeypatch.setattr(Clock, "now", 0.0)
+    monkeypatch.setattr(links, "monotonic", lambda: Clock.now)
+    customers = rows(4)
+    told = messages(confirm(admin_client, act(admin_client, *customers)))
+    plural = f"2 customers were not tried, {WHY} Select them again, or set ALGUNA_PORTAL_USE_TASKS."
+    untried = customers[2:]
+    assert told == [
+        ("success", "2 portal links sent."),
+        ("warning", f"{plural} {named(untried[0])}, {named(untried[1])}"),
+    ]
+    assert len(mail.outbox) == PortalLink.objects.count() == LogEntry.objects.count() == 2
+    monkeypatch.setattr(posting, "START_SECONDS", 0.0)
+    told = messages(confirm(admin_client, act(admin_client, untried[0])))
+    assert told == [("warning", f"{UNTRIED_ONE} {named(untried[0])}")]
+
+
+def test_an_unexpected_error_leaves_no_mail_untold(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent by then is told, of this user and this time alone, and stands in the histories."""
+    customers = rows(3)
+    stranger = User.objects.create_user("sue")
+    send_links(customers, sent_by=stranger)
+    send_links(customers, sent_by=User.objects.get(username="admin"))
+    asked = act(admin_client, *customers)
+    mail.outbox.clear()
+    admin_client.raise_request_exception = False
+    other = Customer.objects.create(alias="other", name="Other")
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        row(customers[2], sent_by=stranger)
+        row(other, sent_by=User.objects.get(username="admin"))
+    lost_at(monkeypatch, 3)
+    assert confirm(admin_client, asked).status_code == 500
+    assert messages(admin_client.get(LIST)) == [
+        ("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known."),
+        ("success", "2 portal links sent."),
+    ]
+    assert recipients() == ["c0@example.com", "c1@example.com"]
+    entries = LogEntry.objects.order_by("object_id").values_list("object_id", flat=True)
+    assert list(entries) == [str(customer.pk) for customer in customers[:2]]
+
+
+def test_a_mail_that_may_not_be_out_is_not_told_as_sent(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row alone is no mail."""
+    customers = rows(1)
+    asked = act(admin_client, *customers)
+
+    def cut(made: Iterable[PortalLink]) -> Any:
+        for _each in made:
+            raise OperationalError("lost")
+
+    monkeypatch.setattr(links, "deliver", cut)
+    admin_client.raise_request_exception = False
+    assert confirm(admin_client, asked).status_code == 500
+    assert PortalLink.objects.exists()
+    told = messages(admin_client.get(LIST))
+    assert told == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_unexpected_error_leaves_nothing_untold_that_was_queued(
+    admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mail is not out, and is on its way."""
+    customers = rows(2)
+    asked = act(admin_client, *customers)
+    lost_at(monkeypatch, 2)
+    admin_client.raise_request_exception = False
+    assert confirm(admin_client, asked).status_code == 500
+    assert messages(admin_client.get(LIST))[1:] == [("success", "1 portal link queued: a worker mails it.")]
+    assert (len(queued.results), LogEntry.objects.get().object_id) == (1, str(customers[0].pk))

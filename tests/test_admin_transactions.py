@@ -12,7 +12,7 @@ from django.urls import resolve
 
 from alguna_portal.admin import CustomerAdmin, PortalLinkAdmin, creating, link_actions, sending
 from alguna_portal.customers import provision
-from alguna_portal.links import send_link, send_links
+from alguna_portal.links import send_again, send_links
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna, fake_alguna
 
@@ -66,7 +66,7 @@ def in_transaction(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         return noted
 
     monkeypatch.setattr(creating, "provision", noting(provision))
-    monkeypatch.setattr(link_actions, "send_link", noting(send_link))
+    monkeypatch.setattr(link_actions, "send_again", noting(send_again))
     monkeypatch.setattr(sending, "send_links", noting(send_links))
     return seen
 

@@ -4,6 +4,7 @@ import pickle
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import time_machine
@@ -14,7 +15,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from pytest_django import Settings
 
-from alguna_portal.links import LinkNotSent, address_of, send_link, send_links
+from alguna_portal.links import LinkNotSent, address_of, send_again, send_link, send_links
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.signals import link_sent
 
@@ -120,9 +121,9 @@ def test_a_viewers_link_says_so(customer: Customer) -> None:
     """Nothing is promised that the portal will not do."""
     link = send_link(customer, role="viewer")
     for said in (str(sent()[0].body), html_of(sent()[0]), text(Client().get(path(link)))):
-        assert "update how they are paid" not in said
+        assert "change how you pay" not in said
     send_link(customer)
-    assert "update how they are paid" in str(sent()[1].body)
+    assert "change how you pay" in str(sent()[1].body)
 
 
 def test_another_recipient_and_the_sender_are_kept(customer: Customer, stranger: User) -> None:
@@ -248,6 +249,54 @@ def test_a_mail_server_that_is_not_there_is_waited_for_once(settings: Settings, 
     mailers.Down.asked = 0
     assert [failure for _, failure in send_links([customer] * 5).failed] == ["ConnectionRefusedError"] * 5
     assert mailers.Down.asked == 1
+
+
+def test_a_mail_server_that_does_not_answer_in_time_is_waited_for_once(settings: Settings, customer: Customer) -> None:
+    """It lets one in, and then says nothing."""
+    mailers.mail_by(settings, "tests.mailers.Hanging")
+    mailers.Hanging.asked = 0
+    assert [failure for _, failure in send_links([customer] * 5).failed] == ["TimeoutError"] * 5
+    assert mailers.Hanging.asked == 1
+
+
+def test_a_link_that_is_deleted_while_it_is_mailed_stops_nobody(settings: Settings, customer: Customer) -> None:
+    """The mail is out; and a connection that cannot even be closed is left alone."""
+    mailers.mail_by(settings, "tests.mailers.Deleting")
+    posted = send_links([customer] * 2)
+    assert (len(posted.sent), len(mail.outbox), PortalLink.objects.count()) == (2, 2, 0)
+
+
+def test_when_time_is_up_no_other_mail_is_begun(settings: Settings, customer: Customer, umbrella: Customer) -> None:
+    """Who was not tried is named, and has no link."""
+    clock = iter([0.0, 1.0, 20.0])
+    with patch("alguna_portal.links.monotonic", lambda: next(clock)):
+        umbrella.email = "billing@umbrella.example"
+        posted = send_links([customer, umbrella], within=15)
+    assert [link.customer for link in posted.sent] == [customer]
+    assert posted.untried == [umbrella]
+    assert PortalLink.objects.count() == 1
+
+
+def test_links_are_sent_again_over_one_connection(settings: Settings, customer: Customer, stranger: User) -> None:
+    """As new ones, to the same recipients, in the same roles, with the same notes."""
+    first = [send_link(customer, role="viewer", note="Hello."), send_link(customer, to="tax@accountants.example")]
+    mailers.mail_by(settings, "tests.mailers.Picky")
+    mailers.Picky.opened = 0
+    posted = send_again(first, sent_by=stranger)
+    assert [(link.recipient, link.role, link.note, link.sent_by) for link in posted.sent] == [
+        (BILLING, "viewer", "Hello.", stranger),
+        ("tax@accountants.example", "manager", "", stranger),
+    ]
+    assert mailers.Picky.opened == 1
+    assert PortalLink.objects.count() == 4
+
+
+@pytest.mark.parametrize("name", ["خ\u200cخ", "👩\u200d🚀 Space"])
+def test_a_name_keeps_the_joiners_that_belong_to_it(customer: Customer, name: str) -> None:
+    """They are no line breaks."""
+    customer.name = name
+    send_link(customer)
+    assert name in sent()[0].subject
 
 
 def test_a_mail_backend_that_is_misspelt_is_reported(settings: Settings, customer: Customer) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
+from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 from pytest_django import Settings
 
@@ -55,11 +56,11 @@ def test_an_expired_link_offers_a_new_one_to_the_same_recipient(
     customer.email = "somebody.else@acme.example"
     customer.save()
     response = Client().get(path(expired))
-    assert (response.status_code, response["Referrer-Policy"]) == (410, "same-origin")
+    assert (response.status_code, response["Referrer-Policy"]) == (410, "strict-origin")
     assert "Send me a new link" in text(response)
     response = ask(expired)
     assert response.status_code == 200
-    assert "Look into your mailbox" in text(response)
+    assert "Check your inbox" in text(response)
     (message,) = sent()
     assert message.to == [BILLING]
     assert "expired" not in str(message.body)
@@ -87,7 +88,7 @@ def test_the_answer_does_not_say_whether_one_was_sent(expired: PortalLink) -> No
 
 
 def test_requests_for_new_links_are_limited(expired: PortalLink, customer: Customer) -> None:
-    """One in ten minutes for a link, five a day for an address, whichever of its links are used."""
+    """One in ten minutes for a link, five a day for an address; what staff send is not counted."""
     with time_machine.travel(datetime.now(UTC) - timedelta(days=8)):
         others = [send_link(customer) for _ in range(6)]
     mail.outbox.clear()
@@ -115,6 +116,63 @@ def test_a_new_link_cannot_be_had_for_ever(customer: Customer) -> None:
         assert not renew(link)
 
 
+def test_what_was_revoked_is_not_brought_back_by_an_older_mail(expired: PortalLink, customer: Customer) -> None:
+    """Whoever revokes the link that works means the person, who may have older mails."""
+    later = send_link(customer)
+    other = send_link(customer, to="tax@accountants.example")
+    other.revoke()
+    mail.outbox.clear()
+    later.revoke()
+    assert not renew(expired)
+    assert mail.outbox == []
+
+
+def test_who_is_sent_a_link_again_may_replace_that_one(customer: Customer, expired: PortalLink) -> None:
+    """Support has decided anew."""
+    expired.revoke()
+    again = send_link(customer)
+    with time_machine.travel(datetime.now(UTC) + timedelta(days=8)):
+        assert renew(again)
+
+
+def test_revoking_takes_back_what_was_asked_for_in_its_place(expired: PortalLink) -> None:
+    """Whichever of them is revoked; the first one names the line."""
+    assert renew(expired)
+    second = PortalLink.objects.latest("pk")
+    assert (second.renews, second.sent_by) == (expired, None)
+    PortalLink.objects.filter(pk=second.pk).update(expires_at=NOW)
+    PortalLink.objects.filter(pk=expired.pk).update(renewed_at=None)
+    assert renew(PortalLink.objects.get(pk=second.pk))
+    third = PortalLink.objects.latest("pk")
+    assert third.renews == expired
+    second.revoke()
+    assert {each.state for each in PortalLink.objects.all()} == {"revoked"}
+
+
+def test_a_link_that_is_too_old_does_not_promise_a_new_one(customer: Customer) -> None:
+    """It says whom to ask."""
+    with time_machine.travel(NOW, tick=False) as now:
+        link = send_link(customer)
+        now.shift(91 * DAYS)
+        shown = text(Client().get(path(link)))
+    assert "Ask whoever sent it to you" in shown
+    assert "<form" not in shown
+
+
+def test_a_new_link_that_cannot_even_be_made_reads_the_same(
+    settings: Settings, expired: PortalLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A missing setting is nothing that who asks should learn of; a developer does."""
+    address = path(expired)
+    settings.ALGUNA_PORTAL_SITE_URL = ""
+    assert "Check your inbox" in text(Client().post(address, {"renew": "1"}))
+    assert f"Link {expired.pk} could not be renewed (ImproperlyConfigured)." in caplog.text
+    settings.DEBUG = True
+    PortalLink.objects.update(renewed_at=None)
+    with pytest.raises(ImproperlyConfigured):
+        Client().post(address, {"renew": "1"})
+
+
 def test_a_link_that_works_is_not_replaced(link: PortalLink) -> None:
     """It is there to be used; whoever posts so is shown its button."""
     response = ask(link)
@@ -135,5 +193,5 @@ def test_a_new_link_that_cannot_be_mailed_reads_the_same(
 ) -> None:
     """The log knows."""
     mailers.mail_by(settings, "tests.mailers.Down")
-    assert "Look into your mailbox" in text(ask(expired))
+    assert "Check your inbox" in text(ask(expired))
     assert "could not be mailed (ConnectionRefusedError)" in caplog.text

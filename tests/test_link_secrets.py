@@ -2,6 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
+from unittest import mock
 
 import pytest
 import time_machine
@@ -80,6 +81,13 @@ def test_a_rotated_secret_key_still_opens_and_a_removed_one_does_not(
     assert Client().get(address).status_code == 404
 
 
+def test_a_developer_sees_what_went_wrong(settings: Settings, link: PortalLink) -> None:
+    """Under DEBUG the exception is as it is everywhere."""
+    settings.DEBUG = True
+    with mock.patch("alguna_portal.views.links.page", side_effect=RuntimeError), pytest.raises(RuntimeError):
+        Client().get(path(link))
+
+
 def test_revoking_is_for_good(alguna: Alguna, link: PortalLink) -> None:
     """And keeps the time it was first done."""
     with time_machine.travel(NOW, tick=False) as now:
@@ -108,6 +116,11 @@ def test_no_log_holds_the_link_or_an_address(
     for appended in (">", "/>", ".", "%0A", "/x/y/"):
         assert Client().get(path(link).removesuffix("/") + appended, follow=True).status_code == 404
     assert Client().put(path(link)).status_code == 405
+    for broken in ("alguna_portal.views.links.open_link", "alguna_portal.views.links.page"):
+        with mock.patch(broken, side_effect=RuntimeError(path(link))):
+            response = press(link)
+        assert (response.status_code, response.content) == (500, b"Something went wrong here. Please try again later.")
+    assert "A mailed link could not be answered (RuntimeError)." in caplog.text
     link.revoke()
     press(link)
     # SQL is logged under DEBUG alone, with whatever is in it.

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -10,11 +11,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from alguna_portal.exceptions import AlgunaUnavailable
-from alguna_portal.links import LinkUnusable, open_link, send_link
+from alguna_portal.links import LinkUnusable, open_link, send_link, until
 from alguna_portal.models import Customer, PortalAccess, PortalLink
 
 from .conftest import Alguna
-from .mailed import BILLING, path, press, text
+from .mailed import BILLING, html_of, path, press, sent, text
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAYS = 24 * 60 * 60
@@ -43,7 +44,7 @@ def test_the_page_names_the_company_and_uses_nothing(alguna: Alguna, link: Porta
     assert "Billing of Acme" in text(response)
     assert "Open billing" in text(response)
     assert response["Cache-Control"] == "no-store"
-    assert response["Referrer-Policy"] == "same-origin"
+    assert response["Referrer-Policy"] == "strict-origin"
     assert response["X-Frame-Options"] == "DENY"
     link.refresh_from_db()
     assert (link.uses, alguna.requests, list(response.cookies)) == (0, [], ["csrftoken"])
@@ -132,15 +133,65 @@ def test_the_last_use_is_had_once(settings: Settings, alguna: Alguna, customer: 
     assert len(alguna.requests) == 1
 
 
-def test_a_link_that_ends_between_page_and_press_is_over(
-    alguna: Alguna, link: PortalLink, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("change", "status"), [({"revoked_at": NOW}, 404), ({"max_uses": 0}, 410), (None, 404)])
+def test_a_link_that_ends_between_page_and_press_is_what_it_is_then(
+    alguna: Alguna, link: PortalLink, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any] | None, status: int
 ) -> None:
-    """The row is asked once more at the moment it counts."""
-    monkeypatch.setattr("alguna_portal.views.links.find", lambda token: link)
-    PortalLink.objects.filter(pk=link.pk).update(revoked_at=NOW)
-    response = press(link)
-    assert response.status_code == 410
+    """The row is asked once more at the moment it counts: revoked, used up or gone."""
+    address = path(link)
+    rows = PortalLink.objects.filter(pk=link.pk)
+
+    def meanwhile(found: PortalLink) -> Any:
+        rows.update(**change) if change else rows.delete()
+        return open_link(found)
+
+    monkeypatch.setattr("alguna_portal.views.links.open_link", meanwhile)
+    assert Client().post(address).status_code == status
     assert alguna.requests == []
+
+
+def test_each_press_is_on_record_with_its_link(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    """What opened, what was used up, and what was revoked; a page that is only looked at is not."""
+    settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
+    link = send_link(customer)
+    Client().get(path(link))
+    press(link)
+    press(link)
+    Client().post(path(link), {"renew": "1"})
+    link.revoke()
+    press(link)
+    Client().get(path(link))
+    recorded = PortalAccess.objects.order_by("pk")
+    assert [(each.outcome, each.link, each.customer, each.via) for each in recorded] == [
+        ("opened", link, customer, "link"),
+        ("denied", link, customer, "link"),
+        ("denied", link, customer, "link"),
+    ]
+    alguna.fail(503)
+    other = send_link(customer)
+    press(other)
+    last = PortalAccess.objects.latest("pk")
+    assert (last.outcome, last.link) == ("unavailable", other)
+    other.delete()
+    last.refresh_from_db()
+    assert last.link is None
+
+
+def test_a_limited_link_says_so(settings: Settings, customer: Customer) -> None:
+    """Where its recipient reads it."""
+    for limit, said in ((1, "It can be used once."), (3, "It can be used 3 times.")):
+        settings.ALGUNA_PORTAL_LINK_MAX_USES = limit
+        link = send_link(customer)
+        assert said in str(sent()[-1].body)
+        assert said in html_of(sent()[-1])
+        assert said in text(Client().get(path(link)))
+
+
+def test_without_time_zones_none_is_named(settings: Settings, alguna: Alguna, link: PortalLink) -> None:
+    """Some hosts have one clock and no zones."""
+    settings.USE_TZ = False
+    link.expires_at = datetime(2026, 11, 28, 12)  # noqa: DTZ001
+    assert until(link) == "Nov. 28, 2026, noon"
 
 
 @pytest.mark.parametrize(("status", "shown"), [(503, 503), (401, 502)])

@@ -84,7 +84,7 @@ def test_what_is_done_is_not_done_again(fake: FakeAlguna) -> None:
     add(2)
     run()
     fake.requests.clear()
-    assert run() == ("There is nothing to do: all customers have their ids already.\n", 0)
+    assert run() == ("There is nothing to do: there are no customers without an id.\n", 0)
     assert not fake.requests
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from alguna_portal.management.commands import alguna_prune
-from alguna_portal.models import PortalAccess
+from alguna_portal.models import Customer, PortalAccess, PortalLink
 
 NOW = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)
 
@@ -28,6 +28,15 @@ def access(age: timedelta) -> PortalAccess:
     return PortalAccess.objects.create(at=NOW - age, via="view", outcome="opened")
 
 
+def link(age: timedelta, **fields: Any) -> PortalLink:
+    """Store a link that could be renewed until some time ago."""
+    customer, _created = Customer.objects.get_or_create(alias="acme-1")
+    dates = {"expires_at": NOW - age, "renewable_until": NOW - age}
+    return PortalLink.objects.create(
+        customer=customer, recipient="b@acme.example", role="viewer", **{**dates, **fields}
+    )
+
+
 def prune(*arguments: str) -> str:
     """Run the command; return what it says."""
     output = StringIO()
@@ -40,20 +49,47 @@ def test_what_is_older_is_deleted(db: None) -> None:
     kept = [access(timedelta()), access(timedelta(days=30))]
     access(timedelta(days=30, seconds=1))
     access(timedelta(days=400))
-    assert prune("--days", "30") == "2 portal accesses older than 30 days: deleted.\n"
+    assert prune("--days", "30").splitlines()[0] == "2 portal accesses older than 30 days: deleted."
     assert sorted(PortalAccess.objects.values_list("pk", flat=True)) == [each.pk for each in kept]
 
 
 def test_a_dry_run_deletes_nothing(db: None) -> None:
     """It says how many it would be."""
     access(timedelta(days=2))
-    assert prune("--days=1", "--dry-run") == "1 portal access older than 1 day: would be deleted.\n"
-    assert PortalAccess.objects.count() == 1
+    link(timedelta(days=2))
+    assert prune("--days=1", "--dry-run").splitlines() == [
+        "1 portal access older than 1 day: would be deleted.",
+        "1 portal link older than 1 day: would be deleted.",
+    ]
+    assert (PortalAccess.objects.count(), PortalLink.objects.count()) == (1, 1)
 
 
 def test_nothing_to_delete_is_said(db: None) -> None:
     """A command that finds nothing has worked, too."""
-    assert prune("--days", "30") == "0 portal accesses older than 30 days: deleted.\n"
+    assert prune("--days", "30").splitlines() == [
+        "0 portal accesses older than 30 days: deleted.",
+        "0 portal links older than 30 days: deleted.",
+    ]
+
+
+def test_links_are_kept_for_as_long_as_they_may_be_renewed(db: None) -> None:
+    """However long ago they were sent, expired or were revoked: who was locked out stays so."""
+    long_ago = NOW - timedelta(days=400)
+    kept = [link(timedelta(days=-1), expires_at=long_ago, revoked_at=long_ago), link(timedelta(days=30))]
+    first = link(timedelta(days=30, seconds=1))
+    link(timedelta(days=30, seconds=1), renews=first)
+    assert prune("--days", "30").splitlines()[1] == "2 portal links older than 30 days: deleted."
+    assert sorted(PortalLink.objects.values_list("pk", flat=True)) == [each.pk for each in kept]
+    assert Customer.objects.count() == 1
+
+
+def test_the_help_says_what_goes(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both kinds, and that addresses go with the links."""
+    with pytest.raises(SystemExit):
+        alguna_prune.Command().run_from_argv(["manage.py", "alguna_prune", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "portal accesses that are older than a number of days, and mailed links" in said
+    assert "recipients' addresses" in said
 
 
 def test_many_are_deleted_some_at_a_time(
@@ -63,14 +99,16 @@ def test_many_are_deleted_some_at_a_time(
     monkeypatch.setattr(alguna_prune, "BATCH", 2)
     for days in (10, 14, 12, 11, 13):
         access(timedelta(days=days))
-    with django_assert_num_queries(7) as queries:
+    with django_assert_num_queries(8) as queries:
         assert prune("--days", "1").startswith("5 portal accesses")
     first_read = queries.captured_queries[0]["sql"]
     assert 'ORDER BY "alguna_portal_portalaccess"."at" ASC' in first_read
     assert "LIMIT 2" in first_read
     assert [query["sql"].partition(" ")[0] for query in queries.captured_queries] == ["SELECT", "DELETE"] * 3 + [
-        "SELECT"
+        "SELECT",
+        "SELECT",
     ]
+    assert 'ORDER BY "alguna_portal_portallink"."renewable_until" ASC' in queries.captured_queries[7]["sql"]
     assert not PortalAccess.objects.exists()
 
 
@@ -91,7 +129,7 @@ def test_rows_that_are_read_and_cannot_be_deleted_end_it(db: None) -> None:
         )
     with connection.execute_wrapper(count):
         assert prune("--days", "1").startswith("0 portal accesses")
-    assert len(statements) == 2
+    assert len([sql for sql in statements if 'FROM "alguna_portal_portalaccess"' in sql]) == 2
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,24 @@ def test_a_queue_that_is_down_is_reported(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_that_fails_at_once_is_reported_at_once(settings: Settings, customer: Customer) -> None:
+    """By the immediate backend, which is what Django has unless told otherwise."""
+    settings.ALGUNA_PORTAL_USE_TASKS = True
+    settings.TASKS = backend("immediate")
+    mail_by(settings, "tests.mailers.Down")
+    assert send_links([customer]).failed == [(customer, "LinkNotSent")]
+    assert PortalLink.objects.count() == 0
+
+
+def test_a_link_that_is_over_is_not_mailed(queued: Any, customer: Customer) -> None:
+    """The queue stood still for too long."""
+    link = send_link(customer)
+    PortalLink.objects.update(expires_at=link.created_at)
+    mail_link.call(link.pk, None)
+    assert mail.outbox == []
+
+
 def test_a_worker_mails_the_link_once_in_the_senders_language(queued: Any, customer: Customer) -> None:
     """Queues deliver twice now and then."""
     link = send_link(customer)
@@ -128,9 +146,13 @@ def test_a_mail_that_fails_in_a_worker_is_the_workers_failure(
     mail_by(settings, "tests.mailers.Down")
     with pytest.raises(LinkNotSent, match=rf"Link {link.pk} could not be mailed \(ConnectionRefusedError\)"):
         mail_link.call(link.pk, None)
+    link.refresh_from_db()
+    assert (link.state, link.failure) == ("failed", "ConnectionRefusedError")
     mail_by(settings, "django.core.mail.backends.locmem.EmailBackend")
     mail_link.call(link.pk, None)
     assert len(mail.outbox) == 1
+    link.refresh_from_db()
+    assert (link.state, link.failure) == ("active", "")
 
 
 @pytest.mark.django_db(transaction=True)

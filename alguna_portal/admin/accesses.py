@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -44,6 +45,7 @@ class PortalAccessAdmin(PortalAccessAdminBase):
         "customer_name",
         "customer_alias_kept",
         "via",
+        "mailed_link",
         "role",
         "outcome",
         "error",
@@ -91,6 +93,16 @@ class PortalAccessAdmin(PortalAccessAdminBase):
     def customer_alias_kept(self, access: PortalAccess) -> str:
         """Show the alias that stays when the customer is deleted."""
         return without_address(access.customer_alias) or "-"
+
+    @admin.display(description=_("mailed link"))
+    def mailed_link(self, access: PortalAccess) -> SafeString | str:
+        """Lead to the link, where one was used; its own admin says who may look."""
+        if access.link_id is None:
+            return "-"
+        address = reverse(
+            "admin:alguna_portal_portallink_change", args=[access.link_id], current_app=self.admin_site.name
+        )
+        return format_html('<a href="{}">{}</a>', address, access.link_id)
 
     @admin.display(description=_("portal settings"))
     def settings_sent(self, access: PortalAccess) -> SafeString:

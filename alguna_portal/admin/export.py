@@ -24,6 +24,7 @@ COLUMNS = (
     "error",
     "session_id",
     "portal_settings",
+    "link",
 )
 
 CHUNK = 1000
@@ -76,6 +77,7 @@ def _cells(access: PortalAccess) -> list[str]:
         access.error,
         access.session_id,
         json.dumps(access.portal_settings, ensure_ascii=False),
+        str(access.link_id or ""),
     ]
 
 

@@ -68,7 +68,8 @@ def in_states(now: datetime) -> dict[PortalLink.State, Q]:
     alive = Q(revoked_at=None, expires_at__gt=now)
     usable = alive & (Q(max_uses=None) | Q(uses__lt=F("max_uses")))
     return {
-        PortalLink.State.NOT_SENT: usable & Q(sent_at=None),
+        PortalLink.State.NOT_SENT: usable & Q(sent_at=None, failure=""),
+        PortalLink.State.FAILED: usable & Q(sent_at=None) & ~Q(failure=""),
         PortalLink.State.ACTIVE: usable & Q(sent_at__isnull=False),
         PortalLink.State.USED_UP: alive & Q(uses__gte=F("max_uses")),
         PortalLink.State.EXPIRED: Q(revoked_at=None, expires_at__lte=now),

@@ -1,23 +1,27 @@
 """What can be done with mailed links: revoked or sent again, from their list or from the page of one."""
 
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from alguna_portal.links import LinkNotSent, send_link
-from alguna_portal.models import PortalLink
+from alguna_portal.links import Posted, send_again
+from alguna_portal.models import Customer, PortalLink
+from alguna_portal.transactions import committing
 
 from . import posting
 from .history import author, note
-from .link_form import problem
-from .transactions import CommittingAdmin, committing
+from .link_form import problem, writable
+from .transactions import CommittingAdmin
 
 if TYPE_CHECKING:
 
@@ -27,6 +31,8 @@ else:
     PortalLinkAdminBase = CommittingAdmin
 
 URL_NAMES = "alguna_portal_portallink_"
+
+Act = Callable[[QuerySet[PortalLink]], None]
 
 
 class LinkActionsAdmin(PortalLinkAdminBase):
@@ -77,52 +83,80 @@ class LinkActionsAdmin(PortalLinkAdminBase):
             text = ngettext("%(count)d portal link revoked.", "%(count)d portal links revoked.", count)
             self.message_user(request, text % {"count": count}, messages.SUCCESS)
         if count := len(visible) - len(revoked):
-            text = ngettext("%(count)d was revoked already.", "%(count)d were revoked already.", count)
+            text = ngettext("%(count)d link was revoked already.", "%(count)d links were revoked already.", count)
             self.message_user(request, text % {"count": count}, messages.INFO)
 
     @admin.action(permissions=["send"], description=_("Send again, as new links"))
     def send_again(self, request: HttpRequest, links: QuerySet[PortalLink]) -> None:
-        """Mail a new link to the recipient of each; tell which failed. The earlier ones stay what they are."""
-        if trouble := problem():
-            self.message_user(request, trouble, messages.ERROR)
-            return
-        resent, failures = [], []
-        for link in self._visible(request, links):
-            try:
-                send_link(link.customer, to=link.recipient, sent_by=author(request), role=link.role, note=link.note)
-            except (LinkNotSent, ValidationError) as exc:
-                failures.append(" ".join(exc.messages) if isinstance(exc, ValidationError) else str(exc))
-            else:
-                resent.append(link)
-        note(request, [link.customer for link in resent], posting.noted())
-        note(request, resent, gettext("Sent again, as a new link."))
-        if resent:
-            level, text = posting.sent(len(resent))
-            stays = ngettext(
-                "A new link, to the same recipient: the earlier one stays what it is.",
-                "New links, to the same recipients: the earlier ones stay what they are.",
-                len(resent),
+        """Mail a new link to the recipient of each; but who was locked out is let in again only one by one."""
+        visible = self._visible(request, links)
+        if count := sum(link.revoked_at is not None for link in visible):
+            text = ngettext(
+                "%(count)d revoked link was left out: open it to send it again.",
+                "%(count)d revoked links were left out: open one to send it again.",
+                count,
             )
-            self.message_user(request, f"{text} {stays}", level)
-        for failure in failures[: posting.MOST_NAMED]:
-            self.message_user(request, failure, messages.ERROR)
-        if rest := len(failures[posting.MOST_NAMED :]):
-            more = ngettext("%(count)d more failed.", "%(count)d more failed.", rest)
-            self.message_user(request, more % {"count": rest}, messages.ERROR)
+            self.message_user(request, text % {"count": count}, messages.WARNING)
+        self._send_again(request, [link for link in visible if link.revoked_at is None])
 
     def revoke_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Revoke one link, from its page."""
         if not self.has_revoke_permission(request):
             raise PermissionDenied
-        return self._do_with_one(request, object_id, self.revoke)
+        return self._do_with_one(request, object_id, lambda link: self.revoke(request, link))
 
     def send_one(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Send one link again, from its page."""
         if not self.has_send_permission(request):
             raise PermissionDenied
-        return self._do_with_one(request, object_id, self.send_again)
+        return self._do_with_one(
+            request, object_id, lambda link: self._send_again(request, self._visible(request, link))
+        )
 
-    def _do_with_one(self, request: HttpRequest, object_id: str, act: Any) -> HttpResponse:
+    def _send_again(self, request: HttpRequest, links: Sequence[PortalLink]) -> None:
+        """Mail new links, note it in the histories, and tell. The earlier ones stay what they are."""
+        if trouble := problem():
+            self.message_user(request, trouble, messages.ERROR)
+            return
+        ready: list[PortalLink] = []
+        malformed: list[PortalLink] = []
+        for link in links:
+            (ready if writable(link.recipient) else malformed).append(link)
+        by, began = author(request), timezone.now()
+        posted: Posted | None = None
+        try:
+            posted = send_again(ready, sent_by=by, within=posting.START_SECONDS)
+            posted.failed.extend((link.customer, posting.MALFORMED) for link in malformed)
+        finally:
+            # Whatever happens: of what was mailed by then, this is the only report.
+            if posted is None:
+                posted = posting.recovered([link.customer for link in links], sent_by=by, since=began)
+                level, text = posting.broken_off(len(links) - len(posted.sent))
+                self.message_user(request, text, level)
+            note(request, [link.customer for link in posted.sent], posting.noted())
+            note(request, _earlier(ready, posted.sent), gettext("Sent again, as a new link."))
+            self._tell(request, posted)
+
+    def _tell(self, request: HttpRequest, posted: Posted) -> None:
+        if count := len(posted.sent):
+            level, text = posting.sent(count)
+            stays = ngettext(
+                "A new link, to the same recipient: the earlier one stays what it is.",
+                "New links, to the same recipients: the earlier ones stay what they are.",
+                count,
+            )
+            self.message_user(request, f"{text} {stays}", level)
+        for level, text in posting.left_out(posted, [], self.customer_page):
+            self.message_user(request, text, level)
+
+    def customer_page(self, customer: Customer) -> str:
+        """Give the address of a customer's page; nothing where this admin has none."""
+        if not self.admin_site.is_registered(Customer):
+            return ""
+        name = "admin:alguna_portal_customer_change"
+        return reverse(name, args=[quote(customer.pk)], current_app=self.admin_site.name)
+
+    def _do_with_one(self, request: HttpRequest, object_id: str, act: Act) -> HttpResponse:
         link = self.get_object(request, unquote(object_id))
         if not self.has_view_permission(request, link):
             raise PermissionDenied
@@ -130,7 +164,7 @@ class LinkActionsAdmin(PortalLinkAdminBase):
             raise Http404
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
-        act(request, self.get_queryset(request).filter(pk=link.pk))
+        act(self.get_queryset(request).filter(pk=link.pk))
         return HttpResponseRedirect(self._door("change", link))
 
     def _door(self, name: str, link: PortalLink) -> str:
@@ -138,3 +172,18 @@ class LinkActionsAdmin(PortalLinkAdminBase):
 
     def _visible(self, request: HttpRequest, links: QuerySet[PortalLink]) -> list[PortalLink]:
         return [link for link in links if self.has_view_permission(request, link)]
+
+
+def _earlier(links: Sequence[PortalLink], sent: Sequence[PortalLink]) -> list[PortalLink]:
+    """Find those in whose place others were sent, as many of those that are alike."""
+    unnoted = Counter(map(_likeness, sent))
+    earlier = []
+    for link in links:
+        if unnoted[_likeness(link)]:
+            unnoted[_likeness(link)] -= 1
+            earlier.append(link)
+    return earlier
+
+
+def _likeness(link: PortalLink) -> tuple[int, str, str, str]:
+    return link.customer_id, link.recipient, link.role, link.note

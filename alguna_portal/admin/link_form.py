@@ -69,11 +69,16 @@ def unwritable(customer: Customer) -> str:
     """Say why a customer's own address cannot be written to; nothing where it can."""
     if not customer.email:
         return gettext("The customer has no e-mail address.")
+    return "" if writable(customer.email) else gettext("The customer's e-mail address is malformed.")
+
+
+def writable(address: str) -> bool:
+    """Say whether an address is well-formed."""
     try:
-        validate_email(customer.email)
+        validate_email(address)
     except ValidationError:
-        return gettext("The customer's e-mail address is malformed.")
-    return ""
+        return False
+    return True
 
 
 def problem() -> str:

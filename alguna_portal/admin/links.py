@@ -1,16 +1,14 @@
 """Links that were mailed: what each is worth, to be seen at a glance, revoked or sent again, and changed by nobody."""
 
 from django.contrib import admin
-from django.contrib.admin.utils import quote
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from alguna_portal.models import Customer, PortalLink
+from alguna_portal.models import PortalLink
 
 from .filters import CustomerFilter, StateFilter
 from .link_actions import LinkActionsAdmin
@@ -38,6 +36,7 @@ class PortalLinkAdmin(LinkActionsAdmin):
         "sender",
         "created_at",
         "sent_at",
+        "failure",
         "expires_at",
         "revoked_at",
         "renewable_until",
@@ -64,12 +63,8 @@ class PortalLinkAdmin(LinkActionsAdmin):
     def customer_name(self, link: PortalLink) -> SafeString | str:
         """Name the customer, and lead to its page, where this admin has one."""
         name = company(link.customer)
-        if not self.admin_site.is_registered(Customer):
-            return name
-        url = reverse(
-            "admin:alguna_portal_customer_change", args=[quote(link.customer.pk)], current_app=self.admin_site.name
-        )
-        return format_html('<a href="{}">{}</a>', url, name)
+        url = self.customer_page(link.customer)
+        return format_html('<a href="{}">{}</a>', url, name) if url else name
 
     @admin.display(description=_("recipient"))
     def masked_recipient(self, link: PortalLink) -> str:
@@ -78,9 +73,10 @@ class PortalLinkAdmin(LinkActionsAdmin):
 
     @admin.display(description=_("state"))
     def worth(self, link: PortalLink) -> SafeString:
-        """Show the state as a label: a word, whose colour says the same once more."""
+        """Show the state as a label: a word, whose colour says the same once more; and what a mail failed of."""
         state = link.state
-        return format_html('<span class="alguna-portal-state alguna-portal-{}">{}</span>', state.value, state.label)
+        label = format_html('<span class="alguna-portal-state alguna-portal-{}">{}</span>', state.value, state.label)
+        return format_html("{} {}", label, link.failure) if state is PortalLink.State.FAILED else label
 
     @admin.display(description=_("uses"), ordering="uses")
     def used(self, link: PortalLink) -> str:
@@ -91,5 +87,7 @@ class PortalLinkAdmin(LinkActionsAdmin):
 
     @admin.display(description=_("sent by"))
     def sender(self, link: PortalLink) -> str:
-        """Name the sender."""
+        """Name the sender; a renewal has none."""
+        if link.renews_id and not link.sent_by_id:
+            return gettext("asked for by the recipient")
         return person(link.sent_by, "") or "-"

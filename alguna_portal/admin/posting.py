@@ -1,8 +1,10 @@
 """What is told of links that were sent from the admin: to how many, who was left out, what failed. And no address."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -13,9 +15,15 @@ from django.utils.translation import ngettext
 
 from alguna_portal.conf import conf
 from alguna_portal.links import Posted
-from alguna_portal.models import Customer
+from alguna_portal.models import Customer, PortalLink
 
 from .naming import company
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+# Past this no other mail is begun: gunicorn kills whoever takes longer than 30 seconds, and with that the report.
+START_SECONDS = 20.0
 
 # More would not fit where messages are kept until the next page.
 MOST_NAMED = 20
@@ -30,6 +38,21 @@ def report(posted: Posted, hidden: list[Customer], page: Page) -> Iterator[Messa
     """Tell what became of links; `hidden` are the customers that the sender may not see."""
     if posted.sent:
         yield sent(len(posted.sent))
+    yield from left_out(posted, hidden, page)
+
+
+def left_out(posted: Posted, hidden: list[Customer], page: Page) -> Iterator[Message]:
+    """Tell who got no mail, and why."""
+    if posted.untried:
+        count = len(posted.untried)
+        text = ngettext(
+            "%(count)d customer was not tried, since mailing takes too long for one request. "
+            "Select it again, or set ALGUNA_PORTAL_USE_TASKS.",
+            "%(count)d customers were not tried, since mailing takes too long for one request. "
+            "Select them again, or set ALGUNA_PORTAL_USE_TASKS.",
+            count,
+        )
+        yield messages.WARNING, _naming(text % {"count": count}, posted.untried, page)
     if posted.skipped:
         count = len(posted.skipped)
         text = ngettext(
@@ -64,16 +87,39 @@ def sent(count: int) -> Message:
     return messages.SUCCESS, text % {"count": count}
 
 
+def recovered(customers: Iterable[Customer], *, sent_by: "AbstractBaseUser", since: datetime) -> Posted:
+    """Read from the rows what a user had sent to customers before an error ended it, and with it the account of it."""
+    links = PortalLink.objects.filter(sent_by_id=sent_by.pk, created_at__gte=since).select_related("customer")
+    if not conf.USE_TASKS:
+        links = links.exclude(sent_at=None)
+    keys = {customer.pk for customer in customers}
+    return Posted(sent=[link for link in links if link.customer_id in keys])
+
+
+def broken_off(count: int) -> Message:
+    """Say that an error ended it, and for how many no mail is known to be out."""
+    text = ngettext(
+        "An unexpected error ended it: %(count)d portal link was not sent, as far as is known.",
+        "An unexpected error ended it: %(count)d portal links were not sent, as far as is known.",
+        count,
+    )
+    return messages.ERROR, text % {"count": count}
+
+
 def noted() -> str:
     """Say in a customer's history what was done."""
     return _("Portal link queued.") if conf.USE_TASKS else _("Portal link sent.")
 
 
 def _naming(text: str, customers: list[Customer], page: Page) -> SafeString:
-    """Name customers after a text, each leading to its page; of many, the first."""
-    named = [(page(customer), company(customer)) for customer in customers[:MOST_NAMED]]
-    names = format_html_join(", ", '<a href="{}" class="alguna-portal-named">{}</a>', named)
+    """Name customers after a text, each leading to its page, where it has one; of many, the first."""
+    names = format_html_join(", ", "{}", ((_named(customer, page(customer)),) for customer in customers[:MOST_NAMED]))
     if not (rest := len(customers) - MOST_NAMED) > 0:
         return format_html("{} {}", text, names)
     more = ngettext("and %(count)d more", "and %(count)d more", rest) % {"count": rest}
     return format_html("{} {}, {}", text, names, more)
+
+
+def _named(customer: Customer, url: str) -> SafeString | str:
+    name = company(customer)
+    return format_html('<a href="{}" class="alguna-portal-named">{}</a>', url, name) if url else name

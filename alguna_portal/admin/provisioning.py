@@ -15,12 +15,12 @@ from django.utils.translation import gettext_lazy
 from alguna_portal.conf import conf
 from alguna_portal.customers import validate
 from alguna_portal.models import Customer
+from alguna_portal.transactions import committing
 
 from . import creating
 from .asking import AskingAdmin, selection
 from .history import note
 from .naming import company
-from .transactions import committing
 
 # Of each kind, on the page that asks whether to go ahead.
 MOST_LISTED = 200

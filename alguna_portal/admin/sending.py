@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from alguna_portal.conf import conf
 from alguna_portal.links import LinkNotSent, Posted, send_link, send_links
 from alguna_portal.models import Customer, PortalLink
+from alguna_portal.transactions import committing
 
 from . import posting
 from .asking import selection
@@ -24,7 +25,6 @@ from .history import author, note
 from .link_form import LinkForm, problem, unwritable
 from .naming import company
 from .provisioning import ProvisioningAdmin
-from .transactions import committing
 
 # Of each kind, on the page that asks whom to write to.
 MOST_LISTED = 200
@@ -161,14 +161,22 @@ class SendingAdmin(ProvisioningAdmin):
             (seen if self.has_view_permission(request, customer) else hidden).append(customer)
         choice = {"role": form.cleaned_data["role"], "note": form.cleaned_data["note"]}
         to = form.cleaned_data.get("to")
+        by, began = author(request), timezone.now()
+        posted: Posted | None = None
         try:
             if to:
-                posted = Posted(sent=[send_link(seen[0], to=to, sent_by=author(request), **choice)])
+                posted = Posted(sent=[send_link(seen[0], to=to, sent_by=by, **choice)])
             else:
-                posted = send_links(seen, sent_by=author(request), **choice)
+                posted = send_links(seen, sent_by=by, within=posting.START_SECONDS, **choice)
         except LinkNotSent as exc:
             self.message_user(request, str(exc), messages.ERROR)
-            return
-        note(request, [link.customer for link in posted.sent], posting.noted())
-        for level, text in posting.report(posted, hidden, self._page):
-            self.message_user(request, text, level)
+            posted = Posted()
+        finally:
+            # Whatever happens: of what was mailed by then, this is the only report.
+            if posted is None:
+                posted = posting.recovered(seen, sent_by=by, since=began)
+                level, text = posting.broken_off(len(seen) - len(posted.sent))
+                self.message_user(request, text, level)
+            note(request, [link.customer for link in posted.sent], posting.noted())
+            for level, text in posting.report(posted, hidden, self._page):
+                self.message_user(request, text, level)

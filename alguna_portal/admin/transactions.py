@@ -5,26 +5,19 @@ an error at the end would take back the ids of customers that Alguna has by then
 """
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 
+from alguna_portal.transactions import committing
+
 if TYPE_CHECKING:
     ModelAdminBase = admin.ModelAdmin[Any]
 else:
     ModelAdminBase = admin.ModelAdmin
-
-View = TypeVar("View", bound=Any)
-
-
-def committing(view: View) -> View:
-    """Mark a view, the very one that Django's resolver finds, as one that commits what it does as it goes."""
-    for alias in connections:
-        view = transaction.non_atomic_requests(using=alias)(view)
-    return view
 
 
 class CommittingAdmin(ModelAdminBase):

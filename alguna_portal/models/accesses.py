@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from alguna_portal.roles import Role
 
 from .customers import Customer
+from .links import PortalLink
 
 
 class PortalAccess(models.Model):
@@ -58,6 +59,14 @@ class PortalAccess(models.Model):
     )
     customer_alias = models.CharField(_("customer's alias"), max_length=255, blank=True)
     via = models.CharField(_("via"), max_length=20, choices=Via)
+    link = models.ForeignKey(
+        PortalLink,
+        models.SET_NULL,
+        null=True,
+        db_constraint=False,
+        related_name="accesses",
+        verbose_name=_("mailed link"),
+    )
     role = models.CharField(_("role"), max_length=20, choices=Role, blank=True)
     portal_settings = models.JSONField(_("portal settings"), default=dict, help_text=_("As Alguna was sent them."))
     session_id = models.CharField(_("session id"), max_length=255, blank=True, help_text=_("Alguna's."))

@@ -20,6 +20,7 @@ class PortalLink(models.Model):
 
         NOT_SENT = "not_sent", _("not sent yet")
         ACTIVE = "active", _("active")
+        FAILED = "failed", _("could not be mailed")
         USED_UP = "used_up", _("used up")
         EXPIRED = "expired", _("expired")
         REVOKED = "revoked", _("revoked")
@@ -43,8 +44,20 @@ class PortalLink(models.Model):
         related_name="+",
         verbose_name=_("sent by"),
     )
+    renews = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="renewals",
+        verbose_name=_("renews"),
+        help_text=_("The link that was mailed first. Its recipient has asked for this one in its place."),
+    )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     sent_at = models.DateTimeField(_("sent at"), null=True, editable=False)
+    failure = models.CharField(
+        _("failure"), max_length=100, blank=True, help_text=_("What kept a worker from mailing it, by its name.")
+    )
     expires_at = models.DateTimeField(_("expires at"), db_index=True)
     renewable_until = models.DateTimeField(
         _("renewable until"), help_text=_("Until then its recipient may ask for a new link.")
@@ -81,7 +94,9 @@ class PortalLink(models.Model):
             return self.State.EXPIRED
         if self.max_uses is not None and self.uses >= self.max_uses:
             return self.State.USED_UP
-        return self.State.NOT_SENT if self.sent_at is None else self.State.ACTIVE
+        if self.sent_at is None:
+            return self.State.FAILED if self.failure else self.State.NOT_SENT
+        return self.State.ACTIVE
 
     @property
     def masked_recipient(self) -> str:
@@ -90,7 +105,11 @@ class PortalLink(models.Model):
         return f"{name[:1]}…@{host}"
 
     def revoke(self) -> None:
-        """Make the link worthless, from now on and for good; one that is revoked already stays as it is."""
-        now = timezone.now()
-        type(self).objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=now)
+        """Make the link worthless, and all that its recipient has asked for in its place, now and for good.
+
+        What is revoked already stays as it is. Nor can its recipient have older links replaced any more.
+        """
+        first = self.renews_id or self.pk
+        line = models.Q(pk=first) | models.Q(renews=first)
+        type(self).objects.filter(line, revoked_at=None).update(revoked_at=timezone.now())
         self.refresh_from_db(fields=["revoked_at"])

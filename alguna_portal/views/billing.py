@@ -8,7 +8,6 @@ import logging
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -17,13 +16,14 @@ from alguna_portal import audit
 from alguna_portal.access import Access, accesses, find, refused
 from alguna_portal.exceptions import AlgunaError
 from alguna_portal.sessions import open_session
+from alguna_portal.transactions import committing
 
 from .pages import failure_page, page, private
 
 logger = logging.getLogger(__name__)
 
 
-@transaction.non_atomic_requests  # no transaction is held open while Alguna is asked
+@committing
 @private
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required

@@ -52,3 +52,7 @@ def test_links_are_sent_from_the_list_and_revoked(page: Page, demo: str) -> None
     page.goto(f"{demo}/admin/alguna_portal/portallink/?state=revoked&q=company-post")
     expect(page.locator(".alguna-portal-state")).to_have_text(["revoked"])
     look_at(page, "admin-links-revoked", "#result_list")
+    page.get_by_role("row", name=re.compile("revoked Postbox Plates")).get_by_role("checkbox").check()
+    page.get_by_label("Action:").select_option("Send again, as new links")
+    page.get_by_role("button", name="Go", exact=True).click()
+    expect(told).to_contain_text("1 revoked link was left out: open it to send it again.")

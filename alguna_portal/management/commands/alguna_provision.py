@@ -67,7 +67,8 @@ class Command(BaseCommand):
             raise CommandError(str(exc)) from exc
         total = min(found.count(), options["limit"] or float("inf"))
         if not total:
-            self._say("There is nothing to do: all customers have their ids already.", options)
+            which = f"customers on the plan “{options['plan']}”" if options["plan"] else "customers"
+            self._say(f"There is nothing to do: there are no {which} without an id.", options)
             return
         tally = Tally(total=int(total))
         try:
