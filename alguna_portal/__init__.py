@@ -7,16 +7,16 @@ A request goes one way; read the modules in this order:
     plans                                which portal settings follow from plan and role
     sessions, session_cache              a cached session, or a new one
     audit                                a record of each click
-    links, link_mails                    the same portal, from a link that was mailed
+    links, link_mails, tasks             the same portal, from a link that was mailed, by a worker if there is one
     customers                            created in Alguna where it does not know them
     flight, breaker                      made once for all who ask; not asked for while Alguna is down
     client, transport, threads           one call to Alguna, retried and bounded
     bodies, legacy, answers, vetting     what is said to it, what it says, and where users may be sent
 
 Below them stand `models`, `conf` with its kinds of settings, `portal_settings`, `roles`, `cache`, `entries`,
-`hosts`, `signals` and `exceptions`; beside them `admin`, the template tags, the commands with `bulk` for the long ones,
-and `checks`, which look at the host's `hooks`, too. `sandbox` plays Alguna, and `testing`
-puts it under `requests`.
+`hosts`, `quoting`, `signals`, `transactions` and `exceptions`; beside them `admin`, the template tags, the commands,
+with `bulk` for the long ones, and `checks`, which look at the host's `hooks`, too. `sandbox` plays Alguna, and
+`testing` puts it under `requests`.
 """
 
 __version__ = "0.1.0"

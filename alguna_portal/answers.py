@@ -77,7 +77,8 @@ def decode(status: int, headers: Mapping[str, str], body: bytes, *, redact: Call
 
 def is_replay(headers: Mapping[str, str]) -> bool:
     """Say whether Alguna repeats what it answered to the same idempotency key before, up to a day ago."""
-    return _lowered(headers).get("idempotent-replayed", "").strip().lower() == "true"
+    # Of `requests`, whose headers know no case; so this costs nothing.
+    return headers.get("Idempotent-Replayed", "").lower() == "true"
 
 
 @sensitive_variables("data")
@@ -155,7 +156,7 @@ def _reason(body: bytes, redact: Callable[[str], str]) -> str:
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Read `Retry-After` in both its forms; return seconds from now, or None where there is none to use."""
-    lowered = _lowered(headers)
+    lowered = {name.lower(): value for name, value in headers.items()}
     raw = lowered.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]{1,10}", raw):
         return min(float(raw), LONGEST_WAIT)
@@ -165,10 +166,6 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     # By the clock that set the time, if it tells; ours may differ.
     wait = until - (_http_date(lowered.get("date", "")) or datetime.now(UTC))
     return min(max(wait.total_seconds(), 0.0), LONGEST_WAIT)
-
-
-def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
 
 
 def _http_date(text: str) -> datetime | None:

@@ -15,18 +15,21 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from enum import StrEnum
 from functools import partial
 from time import monotonic, sleep
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, connections, router, transaction
 from django.utils.translation import gettext as _
 
 from .breaker import Breaker
-from .client import AlgunaClient
 from .conf import conf
 from .exceptions import AlgunaError, AlgunaUnavailable, StrangerAnswered
 from .models import Customer
 from .quoting import quotable_id
 from .signals import customer_provisioned
+
+if TYPE_CHECKING:
+    from .client import AlgunaClient
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,9 @@ def provision(customer: Customer, *, within: float | None = None) -> Provisioned
     Raise `ValidationError`, field by field and before any call, for data that Alguna would not accept; an
     `AlgunaError` where it refuses or cannot be asked; `StrangerAnswered` where its customer is another row's.
     """
+    # Not above: the admin is loaded as a site starts, and `requests` takes longer than the rest of it.
+    from .client import AlgunaClient
+
     if customer.customer_id:
         return Provisioned.KNOWN
     validate(customer)
@@ -82,7 +88,7 @@ def validate(customer: Customer) -> None:
         raise ValidationError(errors)
 
 
-def establish(customer: Customer, client: AlgunaClient, *, until: float | None = None) -> tuple[str, Provisioned]:
+def establish(customer: Customer, client: "AlgunaClient", *, until: float | None = None) -> tuple[str, Provisioned]:
     """Find a customer in Alguna, or create it; return Alguna's id, and store nothing.
 
     `until`, by the monotonic clock, bounds all calls together.
@@ -113,7 +119,7 @@ def establish(customer: Customer, client: AlgunaClient, *, until: float | None =
     return created, Provisioned.CREATED
 
 
-def _found_after(failure: AlgunaError, client: AlgunaClient, alias: str, *, within: float | None) -> str | None:
+def _found_after(failure: AlgunaError, client: "AlgunaClient", alias: str, *, within: float | None) -> str | None:
     try:
         return client.find_customer(alias, within=within)
     except AlgunaUnavailable:

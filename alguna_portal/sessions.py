@@ -12,7 +12,6 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from . import audit
 from .answers import PortalSession
 from .breaker import Breaker
-from .client import AlgunaClient
 from .conf import conf
 from .customers import provision
 from .exceptions import AlgunaUnavailable, BadAnswer, CustomerUnknown
@@ -125,6 +124,9 @@ def _create(customer: "Customer", portal_settings: PortalSettings, *, within: fl
 
 def _ask(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
     """Ask Alguna for a session, and tell its times by our own clock."""
+    # Not above: the admin is loaded as a site starts, and `requests` takes longer than the rest of it.
+    from .client import AlgunaClient
+
     client = AlgunaClient.from_settings(watcher=Breaker())
     asked_at = datetime.now(UTC)
     answer = client.create_portal_session(

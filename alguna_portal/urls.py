@@ -2,7 +2,10 @@
 
 from django.urls import path
 
-from . import views
+from . import (
+    client,  # noqa: F401  (loaded with the URLs: the first click does not wait for `requests`)
+    views,
+)
 
 app_name = "alguna_portal"
 

@@ -7,7 +7,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from alguna_portal.breaker import Breaker
-from alguna_portal.client import AlgunaClient
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
 from alguna_portal.models import Customer
 from alguna_portal.quoting import quotable_id
@@ -29,6 +28,9 @@ class Bystander(Breaker):
 
 def presence(customer: Customer) -> SafeString | str:
     """Say whether Alguna has a customer with this alias, and whether it is the one known here."""
+    # Not above, as in `customers`.
+    from alguna_portal.client import AlgunaClient
+
     try:
         client = AlgunaClient.from_settings(watcher=Bystander())
         found = client.find_customer(customer.alias, within=SECONDS)

@@ -20,7 +20,7 @@ def measure() -> list[Figure]:
         order = {
             "cache": cache,
             "api_url": server.url,
-            "settings": {"ALGUNA_PORTAL_SESSION_REUSE": "customer"},
+            "settings": {"ALGUNA_PORTAL_SESSION_REUSE": "customer", "ALGUNA_PORTAL_AUDIT": False},
             "threads": THREADS,
             "rounds": ROUNDS,
             "every": EVERY,
