@@ -28,6 +28,9 @@ from .quoting import quotable
 
 JSON = dict[str, Any]
 
+LONGEST_ID = 255
+LONGEST_WAIT = 24 * 60 * 60.0  # seconds; a longer Retry-After is a fault, not advice
+
 
 @dataclass(frozen=True, kw_only=True)
 class Said:
@@ -35,10 +38,6 @@ class Said:
 
     data: JSON = field(repr=False)
     replayed: bool
-
-
-LONGEST_ID = 255
-LONGEST_WAIT = 24 * 60 * 60.0  # seconds; a longer Retry-After is a fault, not advice
 
 
 @dataclass(frozen=True, kw_only=True)

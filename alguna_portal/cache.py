@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import BaseDatabaseCache
-from django.db import connections, router, transaction
+from django.db import router
 from django.utils.crypto import salted_hmac
 
 from .conf import conf
+from .transactions import savepoint
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +49,7 @@ def attempt(operation: Callable[[BaseCache], T], otherwise: T, *, insist: bool =
 
 
 def _savepoint(cache: BaseCache) -> AbstractContextManager[Any]:
-    """Keep a failure of the database cache from spoiling the transaction that the host may have begun."""
+    """Guard against failures of the database cache; no other is part of a transaction."""
     if isinstance(cache, BaseDatabaseCache):
-        using = router.db_for_write(cache.cache_model_class)
-        if connections[using].in_atomic_block:
-            return transaction.atomic(using=using)
+        return savepoint(router.db_for_write(cache.cache_model_class))
     return nullcontext()

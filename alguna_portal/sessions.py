@@ -3,6 +3,7 @@
 import logging
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 
 from . import audit
 from .answers import PortalSession
+from .audit import Outcome, Via
 from .breaker import Breaker
 from .conf import conf
 from .customers import provision
@@ -42,7 +44,7 @@ def open_session(
     browser: str | None = None,
     role: str = Role.MANAGER.value,
     fresh: bool = False,
-    via: str = audit.Via.API.value,
+    via: str = Via.API.value,
     link: "PortalLink | None" = None,
 ) -> PortalSession:
     """Return a portal session for a customer in a role: the cached one, if it has more than `EXPIRY_MARGIN` left.
@@ -57,14 +59,16 @@ def open_session(
     Raise, within `TIME_BUDGET`, `AlgunaUnavailable` where trying again later may help, another `AlgunaError`
     where it will not, and `ImproperlyConfigured` where the settings cannot be used.
     """
+    record = partial(audit.record, user=user, via=via, customer=customer, role=role, link=link)
     portal_settings: PortalSettings | None = None
     try:
         portal_settings = settings_for(customer, role=role)
         session, reused = _obtain(customer, portal_settings, user=user, browser=browser, fresh=fresh)
     except Exception as exc:
-        audit.record_failed(customer, exc, user=user, role=role, via=via, link=link, portal_settings=portal_settings)
+        outcome = Outcome.UNAVAILABLE if isinstance(exc, AlgunaUnavailable) else Outcome.FAILED
+        record(outcome, portal_settings=portal_settings, error=type(exc).__name__)
         raise
-    audit.record_opened(customer, session, portal_settings, user=user, role=role, via=via, link=link, reused=reused)
+    record(Outcome.REUSED if reused else Outcome.OPENED, portal_settings=portal_settings, session_id=session.id)
     return session
 
 

@@ -1,6 +1,7 @@
-"""Views that commit what they do as they go."""
+"""Transactions that are not ours: kept out of, and kept whole."""
 
-from typing import TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar
 
 from django.db import connections, transaction
 
@@ -15,3 +16,8 @@ def committing(view: View) -> View:
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)  # type: ignore[type-var]
     return view
+
+
+def savepoint(using: str) -> AbstractContextManager[Any]:
+    """Keep a failure in the block from spoiling the transaction that the host may have begun; else do nothing."""
+    return transaction.atomic(using=using) if connections[using].in_atomic_block else nullcontext()

@@ -47,8 +47,9 @@ def billing(request: HttpRequest) -> HttpResponse:
     if chosen is None:
         if request.method != "HEAD":
             shut = refused(request, asked_for)
-            audit.record_denied(
-                request.user,
+            audit.record(
+                audit.Outcome.DENIED,
+                user=request.user,
                 via=audit.Via.VIEW.value,
                 customer=shut.customer if shut else None,
                 role=shut.role if shut else "",

@@ -121,4 +121,11 @@ def _with_form(response: HttpResponse) -> HttpResponse:
 
 
 def _record_denied(found: PortalLink) -> None:
-    audit.record_denied(None, via=audit.Via.LINK.value, customer=found.customer, role=found.role, link=found)
+    audit.record(
+        audit.Outcome.DENIED,
+        user=None,
+        via=audit.Via.LINK.value,
+        customer=found.customer,
+        role=found.role,
+        link=found,
+    )
