@@ -7,7 +7,8 @@ A request goes one way; read the modules in this order:
     plans                                which portal settings follow from plan and role
     sessions, session_cache              a cached session, or a new one
     audit                                a record of each click
-    links, link_mails, tasks             the same portal, from a link that was mailed, by a worker if there is one
+    links                                the same portal, from a link that was mailed
+    link_sending, link_mails, tasks      links made and mailed, by a worker if there is one
     customers                            created in Alguna where it does not know them
     flight, breaker                      made once for all who ask; not asked for while Alguna is down
     client, transport, threads           one call to Alguna, retried and bounded

@@ -15,6 +15,7 @@ from django.utils.formats import date_format
 
 from .conf import conf
 from .models import PortalLink
+from .setting_addresses import is_mail_address
 from .signals import link_sent
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ def compose(link: PortalLink) -> EmailMultiAlternatives:
         subject=one_line(render_to_string("alguna_portal/mail/link_subject.txt", context)),
         body=render_to_string("alguna_portal/mail/link.txt", context).strip() + "\n",
         to=[link.recipient],
-        reply_to=[contact] if "@" in contact and "/" not in contact else None,
+        reply_to=[contact] if is_mail_address(contact) else None,
         # Out of office replies have nobody to go to.
         headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
     )

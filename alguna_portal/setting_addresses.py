@@ -44,6 +44,11 @@ def contact(name: str, raw: object) -> str:
     raise wrong(name, "must be an e-mail address, a web address or a path such as /help/, or empty.")
 
 
+def is_mail_address(contact: str) -> bool:
+    """Say whether a contact is an e-mail address, and not a web address or a path."""
+    return "@" in contact and "/" not in contact
+
+
 def _web_address(name: str, raw: object) -> str:
     """Read an https address; http passes for this very machine, and under DEBUG."""
     if not isinstance(raw, str) or not visible_ascii(raw):

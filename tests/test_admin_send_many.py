@@ -17,7 +17,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal import links
+from alguna_portal import link_sending
 from alguna_portal.admin import posting, sending
 from alguna_portal.links import send_links
 from alguna_portal.models import Customer, Membership, PortalLink
@@ -141,7 +141,7 @@ def test_time_is_bounded(admin_client: Client, settings: Settings, monkeypatch: 
     """After twenty seconds no mail is begun: who was not tried is named, and has no link and no entry."""
     mailers.mail_by(settings, f"{__name__}.Clock")
     monkeypatch.setattr(Clock, "now", 0.0)
-    monkeypatch.setattr(links, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(link_sending, "monotonic", lambda: Clock.now)
     customers = rows(4)
     told = messages(confirm(admin_client, act(admin_client, *customers)))
     plural = f"2 customers were not tried, {WHY} Select them again, or set ALGUNA_PORTAL_USE_TASKS."
@@ -189,7 +189,7 @@ def test_a_mail_that_may_not_be_out_is_not_told_as_sent(admin_client: Client, mo
         for _each in made:
             raise OperationalError("lost")
 
-    monkeypatch.setattr(links, "deliver", cut)
+    monkeypatch.setattr(link_sending, "deliver", cut)
     admin_client.raise_request_exception = False
     assert confirm(admin_client, asked).status_code == 500
     assert PortalLink.objects.exists()

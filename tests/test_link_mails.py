@@ -269,7 +269,7 @@ def test_a_link_that_is_deleted_while_it_is_mailed_stops_nobody(settings: Settin
 def test_when_time_is_up_no_other_mail_is_begun(settings: Settings, customer: Customer, umbrella: Customer) -> None:
     """Who was not tried is named, and has no link."""
     clock = iter([0.0, 1.0, 20.0])
-    with patch("alguna_portal.links.monotonic", lambda: next(clock)):
+    with patch("alguna_portal.link_sending.monotonic", lambda: next(clock)):
         umbrella.email = "billing@umbrella.example"
         posted = send_links([customer, umbrella], within=15)
     assert [link.customer for link in posted.sent] == [customer]

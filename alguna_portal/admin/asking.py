@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
-from django.contrib.admin.utils import quote
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 
 from alguna_portal.models import Customer
 
+from .naming import page_of
 from .transactions import CommittingAdmin
 
 if TYPE_CHECKING:
@@ -20,6 +19,10 @@ if TYPE_CHECKING:
 
 else:
     CustomerAdminBase = CommittingAdmin
+
+
+# Of each kind, on such a page.
+MOST_LISTED = 200
 
 
 def selection(request: HttpRequest, action: str) -> list[tuple[str, str]]:
@@ -49,9 +52,7 @@ class AskingAdmin(CustomerAdminBase):
         return TemplateResponse(request, f"admin/alguna_portal/customer/{template}.html", frame | context)
 
     def _page(self, customer: Customer) -> str:
-        return reverse(
-            "admin:alguna_portal_customer_change", args=[quote(customer.pk)], current_app=self.admin_site.name
-        )
+        return page_of(customer, self.admin_site)
 
     def _keep_filters(self, request: HttpRequest, url: str) -> str:
         """Let the way back to the list lead to the list as it was filtered."""

@@ -1,16 +1,16 @@
 """What lists in the admin can be narrowed to."""
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.models import Customer, PortalLink
+from alguna_portal.models.links import in_state
 
 from .naming import company
 
@@ -60,18 +60,4 @@ class StateFilter(admin.SimpleListFilter):
             return queryset
         if state not in PortalLink.State.values:
             raise IncorrectLookupParameters
-        return queryset.filter(in_states(timezone.now())[PortalLink.State(state)])
-
-
-def in_states(now: datetime) -> dict[PortalLink.State, Q]:
-    """Say to the database what `PortalLink.state` says of a row."""
-    alive = Q(revoked_at=None, expires_at__gt=now)
-    usable = alive & (Q(max_uses=None) | Q(uses__lt=F("max_uses")))
-    return {
-        PortalLink.State.NOT_SENT: usable & Q(sent_at=None, failure=""),
-        PortalLink.State.FAILED: usable & Q(sent_at=None) & ~Q(failure=""),
-        PortalLink.State.ACTIVE: usable & Q(sent_at__isnull=False),
-        PortalLink.State.USED_UP: alive & Q(uses__gte=F("max_uses")),
-        PortalLink.State.EXPIRED: Q(revoked_at=None, expires_at__lte=now),
-        PortalLink.State.REVOKED: Q(revoked_at__isnull=False),
-    }
+        return queryset.filter(in_state(PortalLink.State(state), timezone.now()))

@@ -10,7 +10,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -20,7 +19,8 @@ from alguna_portal.transactions import committing
 
 from . import posting
 from .history import author, note
-from .link_form import problem, writable
+from .link_form import problem
+from .naming import page_of
 from .transactions import CommittingAdmin
 
 if TYPE_CHECKING:
@@ -118,23 +118,17 @@ class LinkActionsAdmin(PortalLinkAdminBase):
         if trouble := problem():
             self.message_user(request, trouble, messages.ERROR)
             return
-        ready: list[PortalLink] = []
-        malformed: list[PortalLink] = []
-        for link in links:
-            (ready if writable(link.recipient) else malformed).append(link)
-        by, began = author(request), timezone.now()
-        posted: Posted | None = None
+        posted = Posted()
         try:
-            posted = send_again(ready, sent_by=by, within=posting.START_SECONDS)
-            posted.failed.extend((link.customer, posting.MALFORMED) for link in malformed)
+            send_again(links, sent_by=author(request), within=posting.START_SECONDS, posted=posted)
+        except BaseException:
+            level, text = posting.broken_off(len(links) - len(posted.sent))
+            self.message_user(request, text, level)
+            raise
         finally:
             # Whatever happens: of what was mailed by then, this is the only report.
-            if posted is None:
-                posted = posting.recovered([link.customer for link in links], sent_by=by, since=began)
-                level, text = posting.broken_off(len(links) - len(posted.sent))
-                self.message_user(request, text, level)
             note(request, [link.customer for link in posted.sent], posting.noted())
-            note(request, _earlier(ready, posted.sent), gettext("Sent again, as a new link."))
+            note(request, _earlier(links, posted.sent), gettext("Sent again, as a new link."))
             self._tell(request, posted)
 
     def _tell(self, request: HttpRequest, posted: Posted) -> None:
@@ -150,11 +144,8 @@ class LinkActionsAdmin(PortalLinkAdminBase):
             self.message_user(request, text, level)
 
     def customer_page(self, customer: Customer) -> str:
-        """Give the address of a customer's page; nothing where this admin has none."""
-        if not self.admin_site.is_registered(Customer):
-            return ""
-        name = "admin:alguna_portal_customer_change"
-        return reverse(name, args=[quote(customer.pk)], current_app=self.admin_site.name)
+        """Give the address of a customer's page."""
+        return page_of(customer, self.admin_site)
 
     def _do_with_one(self, request: HttpRequest, object_id: str, act: Act) -> HttpResponse:
         link = self.get_object(request, unquote(object_id))

@@ -1,7 +1,10 @@
-"""What people and customers are called on the admin's pages: never by an e-mail address, which names often are."""
+"""What people and customers are called on the admin's pages, never by an e-mail address; and where customers are."""
 
 from typing import TYPE_CHECKING
 
+from django.contrib.admin import AdminSite
+from django.contrib.admin.utils import quote
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from alguna_portal.models import Customer
@@ -22,6 +25,13 @@ def company(customer: Customer) -> str:
     """Name a customer."""
     name = str(customer)
     return _("customer %(key)s") % {"key": customer.pk} if "@" in name else name
+
+
+def page_of(customer: Customer, site: AdminSite) -> str:
+    """Give the address of a customer's page; nothing where this admin has none."""
+    if not site.is_registered(Customer):
+        return ""
+    return reverse("admin:alguna_portal_customer_change", args=[quote(customer.pk)], current_app=site.name)
 
 
 def without_address(text: str) -> str:

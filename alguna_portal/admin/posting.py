@@ -1,10 +1,8 @@
 """What is told of links that were sent from the admin: to how many, who was left out, what failed. And no address."""
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -15,12 +13,9 @@ from django.utils.translation import ngettext
 
 from alguna_portal.conf import conf
 from alguna_portal.links import Posted
-from alguna_portal.models import Customer, PortalLink
+from alguna_portal.models import Customer
 
 from .naming import company
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
 
 # Past this no other mail is begun: gunicorn kills whoever takes longer than 30 seconds, and with that the report.
 START_SECONDS = 20.0
@@ -85,15 +80,6 @@ def sent(count: int) -> Message:
     else:
         text = ngettext("%(count)d portal link sent.", "%(count)d portal links sent.", count)
     return messages.SUCCESS, text % {"count": count}
-
-
-def recovered(customers: Iterable[Customer], *, sent_by: "AbstractBaseUser", since: datetime) -> Posted:
-    """Read from the rows what a user had sent to customers before an error ended it, and with it the account of it."""
-    links = PortalLink.objects.filter(sent_by_id=sent_by.pk, created_at__gte=since).select_related("customer")
-    if not conf.USE_TASKS:
-        links = links.exclude(sent_at=None)
-    keys = {customer.pk for customer in customers}
-    return Posted(sent=[link for link in links if link.customer_id in keys])
 
 
 def broken_off(count: int) -> Message:

@@ -18,12 +18,10 @@ from alguna_portal.models import Customer
 from alguna_portal.transactions import committing
 
 from . import creating
-from .asking import AskingAdmin, selection
+from .asking import MOST_LISTED, AskingAdmin, selection
 from .history import note
 from .naming import company
 
-# Of each kind, on the page that asks whether to go ahead.
-MOST_LISTED = 200
 URL_NAME = "alguna_portal_customer_create_in_alguna"
 
 

@@ -16,18 +16,17 @@ from django.utils.translation import gettext_lazy
 
 from alguna_portal.conf import conf
 from alguna_portal.links import LinkNotSent, Posted, send_link, send_links
-from alguna_portal.models import Customer, PortalLink
+from alguna_portal.models import Customer
+from alguna_portal.models.links import masked
 from alguna_portal.transactions import committing
 
 from . import posting
-from .asking import selection
+from .asking import MOST_LISTED, selection
 from .history import author, note
 from .link_form import LinkForm, problem, unwritable
 from .naming import company
 from .provisioning import ProvisioningAdmin
 
-# Of each kind, on the page that asks whom to write to.
-MOST_LISTED = 200
 URL_NAME = "alguna_portal_customer_send_portal_link"
 
 
@@ -149,8 +148,7 @@ class SendingAdmin(ProvisioningAdmin):
             elif reason := unwritable(customer):
                 without.add(Addressee(name=who, url=url, reason=reason))
             else:
-                masked = PortalLink(recipient=customer.email).masked_recipient
-                ready.add(Addressee(name=who, url=url, address=masked))
+                ready.add(Addressee(name=who, url=url, address=masked(customer.email)))
         return ready, without
 
     def _send(self, request: HttpRequest, customers: list[Customer], form: LinkForm) -> None:
@@ -161,22 +159,20 @@ class SendingAdmin(ProvisioningAdmin):
             (seen if self.has_view_permission(request, customer) else hidden).append(customer)
         choice = {"role": form.cleaned_data["role"], "note": form.cleaned_data["note"]}
         to = form.cleaned_data.get("to")
-        by, began = author(request), timezone.now()
-        posted: Posted | None = None
+        by, posted = author(request), Posted()
         try:
             if to:
-                posted = Posted(sent=[send_link(seen[0], to=to, sent_by=by, **choice)])
+                posted.sent.append(send_link(seen[0], to=to, sent_by=by, **choice))
             else:
-                posted = send_links(seen, sent_by=by, within=posting.START_SECONDS, **choice)
+                send_links(seen, sent_by=by, within=posting.START_SECONDS, posted=posted, **choice)
         except LinkNotSent as exc:
             self.message_user(request, str(exc), messages.ERROR)
-            posted = Posted()
+        except BaseException:
+            level, text = posting.broken_off(len(seen) - len(posted.sent))
+            self.message_user(request, text, level)
+            raise
         finally:
             # Whatever happens: of what was mailed by then, this is the only report.
-            if posted is None:
-                posted = posting.recovered(seen, sent_by=by, since=began)
-                level, text = posting.broken_off(len(seen) - len(posted.sent))
-                self.message_user(request, text, level)
             note(request, [link.customer for link in posted.sent], posting.noted())
             for level, text in posting.report(posted, hidden, self._page):
                 self.message_user(request, text, level)

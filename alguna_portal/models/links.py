@@ -1,9 +1,11 @@
 """A link that was mailed: to whom, by whom, until when, and how often it was used."""
 
+from datetime import datetime
 from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -101,8 +103,7 @@ class PortalLink(models.Model):
     @property
     def masked_recipient(self) -> str:
         """The recipient's address, so that those who know it recognize it: `b…@acme.example`."""
-        name, _at, host = self.recipient.rpartition("@")
-        return f"{name[:1]}…@{host}"
+        return masked(self.recipient)
 
     def revoke(self) -> None:
         """Make the link worthless, and all that its recipient has asked for in its place, now and for good.
@@ -113,3 +114,26 @@ class PortalLink(models.Model):
         line = models.Q(pk=first) | models.Q(renews=first)
         type(self).objects.filter(line, revoked_at=None).update(revoked_at=timezone.now())
         self.refresh_from_db(fields=["revoked_at"])
+
+
+def masked(address: str) -> str:
+    """Show of an address what those need who know it."""
+    name, _at, host = address.rpartition("@")
+    return f"{name[:1]}…@{host}"
+
+
+def usable(now: datetime) -> Q:
+    """Say to the database which links open a portal."""
+    return Q(revoked_at=None, expires_at__gt=now) & (Q(max_uses=None) | Q(uses__lt=F("max_uses")))
+
+
+def in_state(state: PortalLink.State, now: datetime) -> Q:
+    """Say to the database what `PortalLink.state` says of a row."""
+    return {
+        PortalLink.State.NOT_SENT: usable(now) & Q(sent_at=None, failure=""),
+        PortalLink.State.FAILED: usable(now) & Q(sent_at=None) & ~Q(failure=""),
+        PortalLink.State.ACTIVE: usable(now) & Q(sent_at__isnull=False),
+        PortalLink.State.USED_UP: Q(revoked_at=None, expires_at__gt=now, uses__gte=F("max_uses")),
+        PortalLink.State.EXPIRED: Q(revoked_at=None, expires_at__lte=now),
+        PortalLink.State.REVOKED: Q(revoked_at__isnull=False),
+    }[state]

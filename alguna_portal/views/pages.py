@@ -14,6 +14,7 @@ from django.shortcuts import render
 
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
+from alguna_portal.setting_addresses import is_mail_address
 
 RETRY_AFTER = 30  # seconds, where Alguna names none
 
@@ -43,7 +44,7 @@ def page(request: HttpRequest, name: str, status: int, **context: Any) -> HttpRe
         contact = ""
     context |= {
         "support_contact": contact,
-        "support_href": f"mailto:{contact}" if "@" in contact and "/" not in contact else contact,
+        "support_href": f"mailto:{contact}" if is_mail_address(contact) else contact,
         "debug": settings.DEBUG,
     }
     return render(request, f"alguna_portal/{name}.html", context, status=status)
