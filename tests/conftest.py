@@ -10,9 +10,12 @@ import requests
 import responses
 from django.contrib.auth.models import User
 from django.core.cache import caches
+from pytest_django import Settings
 
-from alguna_portal.models import Customer, Membership
+from alguna_portal.links import send_link
+from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.roles import Role
+from alguna_portal.testing import FakeAlguna
 
 API = "https://api.alguna.io"
 
@@ -115,3 +118,27 @@ def viewer(acme: Customer) -> User:
 def stranger(db: None) -> User:
     """A user who is a member of nothing."""
     return User.objects.create_user("sue", "sue@elsewhere.example")
+
+
+@pytest.fixture
+def customer(acme: Customer) -> Customer:
+    """A customer that can be written to."""
+    acme.email = "billing@acme.example"
+    acme.save()
+    return acme
+
+
+@pytest.fixture
+def link(customer: Customer) -> PortalLink:
+    """A link that has been mailed."""
+    return send_link(customer)
+
+
+@pytest.fixture
+def fresh_alguna(settings: Settings) -> Iterator[FakeAlguna]:
+    """An Alguna that knows nobody yet, as the users' own tests have it; through `settings`, as our plugin does it."""
+    fake = FakeAlguna(knows_everyone=False)
+    for name, value in fake.settings.items():
+        setattr(settings, name, value)
+    with fake.under_requests():
+        yield fake

@@ -33,6 +33,16 @@ def staff(admin_user: User) -> Client:
     return client
 
 
+def browser(user: User, *permissions: str) -> Client:
+    """The browser of a member of staff with some permissions."""
+    user.is_staff = True
+    user.save()
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
 def change(customer: Customer) -> str:
     """The address of a customer's page."""
     return reverse("admin:alguna_portal_customer_change", args=[customer.pk])

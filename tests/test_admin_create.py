@@ -1,6 +1,5 @@
 """“Create in Alguna” in the admin: what is asked first, who is created, and who may."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from pytest_django import Settings
 
 from alguna_portal.admin import provisioning
 from alguna_portal.models import Customer
-from alguna_portal.testing import FakeAlguna, fake_alguna
+from alguna_portal.testing import FakeAlguna
 
 from .test_admin import LIST, change, text
 
@@ -19,10 +18,9 @@ QUESTION = "Yes, create"
 
 
 @pytest.fixture(autouse=True)
-def fake() -> Iterator[FakeAlguna]:
+def fake(fresh_alguna: FakeAlguna) -> FakeAlguna:
     """Alguna, which knows nobody yet."""
-    with fake_alguna(knows_everyone=False) as fake:
-        yield fake
+    return fresh_alguna
 
 
 @pytest.fixture

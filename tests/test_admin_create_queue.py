@@ -1,6 +1,5 @@
 """“Create in Alguna” where a tasks framework is set up: left to workers, and what is wrong is told at once."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from alguna_portal.models import Customer
 from alguna_portal.tasks import provision_customer
-from alguna_portal.testing import FakeAlguna, fake_alguna
+from alguna_portal.testing import FakeAlguna
 
 from .test_admin import change
 from .test_admin_create import act, confirm, messages, page
@@ -18,10 +17,9 @@ from .test_tasks import backend
 
 
 @pytest.fixture(autouse=True)
-def fake() -> Iterator[FakeAlguna]:
+def fake(fresh_alguna: FakeAlguna) -> FakeAlguna:
     """Alguna, which knows nobody yet."""
-    with fake_alguna(knows_everyone=False) as fake:
-        yield fake
+    return fresh_alguna
 
 
 @pytest.fixture

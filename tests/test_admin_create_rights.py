@@ -1,24 +1,21 @@
 """Who may create customers in Alguna in the admin, and which."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer
-from alguna_portal.testing import FakeAlguna, fake_alguna
+from alguna_portal.testing import FakeAlguna
 
 from .test_admin import LIST, change, text
 from .test_admin_create import act, confirm, messages, page
 
 
 @pytest.fixture(autouse=True)
-def fake() -> Iterator[FakeAlguna]:
+def fake(fresh_alguna: FakeAlguna) -> FakeAlguna:
     """Alguna, which knows nobody yet."""
-    with fake_alguna(knows_everyone=False) as fake:
-        yield fake
+    return fresh_alguna
 
 
 @pytest.fixture

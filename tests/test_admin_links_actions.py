@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
@@ -20,7 +20,7 @@ from alguna_portal.tasks import mail_link
 
 from . import mailers
 from .mailers import mail_by
-from .test_admin import text
+from .test_admin import browser, text
 from .test_admin_create import messages
 from .test_admin_links import LIST, detail, row
 from .test_admin_send import lost_at, named, recipients
@@ -52,16 +52,6 @@ def link(acme: Customer) -> PortalLink:
 def other(umbrella: Customer) -> PortalLink:
     """Somebody else's."""
     return row(umbrella, recipient="else@umbrella.example")
-
-
-def browser(user: User, *permissions: str) -> Client:
-    """The browser of a member of staff with some permissions."""
-    user.is_staff = True
-    user.save()
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def test_revoked_links_are_worthless_at_once(admin_client: Client, acme: Customer, other: PortalLink) -> None:

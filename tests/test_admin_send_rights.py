@@ -9,27 +9,15 @@ from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer
 from alguna_portal.testing import fake_alguna
 
-from .test_admin import LIST, change, text
+from .test_admin import LIST, browser, change, text
 from .test_admin_create import messages
 from .test_admin_send import act, confirm, named, page, recipients
 
 
 @pytest.fixture
-def shop(acme: Customer) -> Customer:
+def shop(customer: Customer) -> Customer:
     """A customer that can be written to."""
-    acme.email = "billing@acme.example"
-    acme.save()
-    return acme
-
-
-def browser(user: User, *permissions: str) -> Client:
-    """The browser of a member of staff with some permissions."""
-    user.is_staff = True
-    user.save()
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
+    return customer
 
 
 def test_who_may_view_customers_and_send_links_does(stranger: User, shop: Customer) -> None:

@@ -33,13 +33,9 @@ CUSTOMERS = f"{API}/customers"
 
 
 @pytest.fixture
-def alguna(settings: Settings) -> Iterator[FakeAlguna]:
+def alguna(fresh_alguna: FakeAlguna) -> FakeAlguna:
     """An Alguna that knows nobody yet."""
-    fake = FakeAlguna(knows_everyone=False)
-    for name, value in fake.settings.items():
-        setattr(settings, name, value)
-    with fake.under_requests():
-        yield fake
+    return fresh_alguna
 
 
 @pytest.fixture

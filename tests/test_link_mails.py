@@ -25,20 +25,6 @@ from .mailed import BILLING, SITE, html_of, path, sent, text
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def customer(acme: Customer) -> Customer:
-    """A customer that can be written to."""
-    acme.email = BILLING
-    acme.save()
-    return acme
-
-
-@pytest.fixture
-def link(customer: Customer) -> PortalLink:
-    """A link that has been mailed."""
-    return send_link(customer)
-
-
 def test_a_link_is_mailed_to_the_customers_address(customer: Customer, settings: Settings) -> None:
     """As text and as HTML, both with the link, which begins with the site's own address."""
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "help@example.com"

@@ -22,20 +22,6 @@ DAYS = 24 * 60 * 60
 
 
 @pytest.fixture
-def customer(acme: Customer) -> Customer:
-    """A customer that can be written to."""
-    acme.email = BILLING
-    acme.save()
-    return acme
-
-
-@pytest.fixture
-def link(customer: Customer) -> PortalLink:
-    """A link that has been mailed."""
-    return send_link(customer)
-
-
-@pytest.fixture
 def expired(customer: Customer) -> PortalLink:
     """A link that expired yesterday."""
     with time_machine.travel(datetime.now(UTC) - timedelta(days=8)):

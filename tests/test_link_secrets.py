@@ -14,23 +14,9 @@ from alguna_portal.links import find, send_link
 from alguna_portal.models import Customer, PortalLink
 
 from .conftest import Alguna
-from .mailed import BILLING, path, press
+from .mailed import path, press
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def customer(acme: Customer) -> Customer:
-    """A customer that can be written to."""
-    acme.email = BILLING
-    acme.save()
-    return acme
-
-
-@pytest.fixture
-def link(customer: Customer) -> PortalLink:
-    """A link that has been mailed."""
-    return send_link(customer)
 
 
 def tampered(token: str) -> list[str]:

@@ -21,20 +21,6 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAYS = 24 * 60 * 60
 
 
-@pytest.fixture
-def customer(acme: Customer) -> Customer:
-    """A customer that can be written to."""
-    acme.email = BILLING
-    acme.save()
-    return acme
-
-
-@pytest.fixture
-def link(customer: Customer) -> PortalLink:
-    """A link that has been mailed."""
-    return send_link(customer)
-
-
 def test_the_page_names_the_company_and_uses_nothing(alguna: Alguna, link: PortalLink) -> None:
     """However often it is fetched, rendered or asked for by HEAD: scanners do all of that."""
     for _ in range(3):

@@ -1,6 +1,5 @@
 """`PROVISION_ON_OPEN`: a customer that Alguna does not know is created on the first click, if that is wanted."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -23,14 +22,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alguna(settings: Settings) -> Iterator[FakeAlguna]:
+def alguna(settings: Settings, fresh_alguna: FakeAlguna) -> FakeAlguna:
     """An Alguna that knows nobody yet, and a host that wants its customers created."""
-    fake = FakeAlguna(knows_everyone=False)
-    for name, value in fake.settings.items():
-        setattr(settings, name, value)
     settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = True
-    with fake.under_requests():
-        yield fake
+    return fresh_alguna
 
 
 @pytest.fixture

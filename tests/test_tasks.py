@@ -1,7 +1,6 @@
 """Work left to workers: enqueued where that is set up, without credentials in the queue, and done once."""
 
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -46,13 +45,9 @@ def queued(settings: Settings) -> Any:
 
 
 @pytest.fixture
-def alguna(settings: Settings) -> Iterator[FakeAlguna]:
+def alguna(fresh_alguna: FakeAlguna) -> FakeAlguna:
     """An Alguna that knows nobody yet."""
-    fake = FakeAlguna(knows_everyone=False)
-    for name, value in fake.settings.items():
-        setattr(settings, name, value)
-    with fake.under_requests():
-        yield fake
+    return fresh_alguna
 
 
 @pytest.mark.django_db(transaction=True)

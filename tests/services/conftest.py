@@ -12,17 +12,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import environ
 import pytest
+
+Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 ROOT = Path(__file__).resolve().parents[2]
 SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
@@ -55,29 +57,19 @@ class Alguna(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
 
-class Handler(BaseHTTPRequestHandler):
-    """One connection to `Alguna`."""
+class JSONHandler(BaseHTTPRequestHandler):
+    """One connection to somebody who speaks JSON."""
 
     protocol_version = "HTTP/1.1"
-    server: Alguna
 
-    def do_POST(self) -> None:
-        """Make a session."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        with self.server.lock:
-            self.server.calls.append(asked["customer_alias"])
-            number = len(self.server.calls)
-        time.sleep(self.server.seconds)
-        now = datetime.now(UTC)
-        session = {
-            "id": f"s{number}",
-            "customer_id": "cust_1",
-            "url": f"https://portal.alguna.io/hs/{number}",
-            "created_at": now.isoformat(),
-            "expires_at": (now + timedelta(hours=1)).isoformat(),
-        }
-        body = json.dumps(session).encode()
-        self.send_response(self.server.status)
+    def read(self) -> Any:
+        """Read what is asked."""
+        return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def answer(self, status: int, data: dict[str, Any]) -> None:
+        """Answer."""
+        body = json.dumps(data).encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -86,13 +78,47 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def alguna() -> Iterator[Alguna]:
-    """An Alguna that other processes can reach."""
-    with Alguna() as server:
+def session_of(customer_id: str, number: int) -> dict[str, str]:
+    """Make a portal session."""
+    now = datetime.now(UTC)
+    return {
+        "id": f"s{number}",
+        "customer_id": customer_id,
+        "url": f"https://portal.alguna.io/hs/{number}",
+        "created_at": now.isoformat(),
+        "expires_at": (now + timedelta(hours=1)).isoformat(),
+    }
+
+
+class Handler(JSONHandler, BaseHTTPRequestHandler):
+    """One connection to `Alguna`."""
+
+    server: Alguna
+
+    def do_POST(self) -> None:
+        """Make a session."""
+        asked = self.read()
+        with self.server.lock:
+            self.server.calls.append(asked["customer_alias"])
+            number = len(self.server.calls)
+        time.sleep(self.server.seconds)
+        self.answer(self.server.status, session_of("cust_1", number))
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[Server]:
+    """Serve, for other processes, in a thread."""
+    with server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
+
+
+@pytest.fixture
+def alguna() -> Iterator[Alguna]:
+    """An Alguna that other processes can reach."""
+    with serving(Alguna()) as server:
+        yield server
 
 
 @dataclass(kw_only=True)

@@ -1,22 +1,19 @@
 """One customer however many processes provide for it, on databases that lock rows; this Alguna would make several."""
 
-import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from typing import Any
+from threading import Lock
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import environ
 import pytest
 
-from .conftest import Shared, environment, missing, run_python
+from .conftest import JSONHandler, Shared, environment, missing, run_python, serving, session_of
 
 pytestmark = pytest.mark.services
 
@@ -61,62 +58,37 @@ class Alguna(ThreadingHTTPServer):
         self.lock = Lock()
 
 
-def session_of(customer_id: str) -> dict[str, str]:
-    """Make a portal session."""
-    now = datetime.now(UTC)
-    return {
-        "id": "s1",
-        "customer_id": customer_id,
-        "url": "https://portal.alguna.io/hs/1",
-        "created_at": now.isoformat(),
-        "expires_at": (now + timedelta(hours=1)).isoformat(),
-    }
-
-
-class Handler(BaseHTTPRequestHandler):
+class Handler(JSONHandler, BaseHTTPRequestHandler):
     """One connection to `Alguna`."""
 
-    protocol_version = "HTTP/1.1"
     server: Alguna
 
     def do_GET(self) -> None:
         """Look an alias up."""
         (alias,) = parse_qs(urlsplit(self.path).query)["alias"]
         found = self.server.aliases.get(alias)
-        self._answer(*((200, {"customer_id": found}) if found else (404, {"detail": "No such customer."})))
+        self.answer(*((200, {"customer_id": found}) if found else (404, {"detail": "No such customer."})))
 
     def do_POST(self) -> None:
         """Create a customer, or a session for one who is there."""
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked = self.read()
         if self.path == "/customer-portal-sessions":
             found = self.server.aliases.get(asked["customer_alias"])
-            self._answer(*((200, session_of(found)) if found else (404, {"detail": "No such customer."})))
+            self.answer(*((200, session_of(found, 1)) if found else (404, {"detail": "No such customer."})))
             return
         time.sleep(0.2)
         with self.server.lock:
             customer_id = f"cust_{len(self.server.created) + 1}"
             self.server.created.append(customer_id)
             self.server.aliases |= dict.fromkeys(asked["aliases"], customer_id)
-        self._answer(200, {"id": customer_id, "aliases": asked["aliases"]})
-
-    def _answer(self, status: int, data: dict[str, Any]) -> None:
-        body = json.dumps(data).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: Any) -> None:
-        """Say nothing."""
+        self.answer(200, {"id": customer_id, "aliases": asked["aliases"]})
 
 
 @pytest.fixture
 def alguna() -> Iterator[Alguna]:
     """An Alguna that other processes can reach."""
-    with Alguna() as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with serving(Alguna()) as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture(
