@@ -8,8 +8,10 @@ MANAGE = $(BIN)/python manage.py
 FOR_DEMO = $(VENV)/.installed-example
 FOR_DEV = $(VENV)/.installed-dev
 FOR_BENCH = $(VENV)/.installed-bench
+AUDIT = $(VENV)/audit
+LANGUAGES = de fr es pt_BR ja ar
 
-.PHONY: help demo seed test test-fast check bench format clean
+.PHONY: help demo seed test test-fast check audit messages bench format clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +36,30 @@ check: $(FOR_DEV) ## Lint, types, imports, migrations
 	$(BIN)/lint-imports
 	$(BIN)/python -m django makemigrations --check --settings=tests.settings
 	$(MANAGE) makemigrations --check
+
+# A venv of the app alone: what tests and checks need is nobody's risk but ours. pip-audit ends with 0 where it could
+# look nothing up, too; so what it has skipped is counted.
+audit: | $(BIN)/pip ## Look up known vulnerabilities of what the app needs; needs the network
+	@rm -rf $(AUDIT) && $(BIN)/python -m venv $(AUDIT)/app $(AUDIT)/tool
+	@echo "Installing the app and pip-audit into $(AUDIT) …"
+	@$(AUDIT)/app/bin/python -m pip install --quiet --disable-pip-version-check ".[encryption]"
+	@$(AUDIT)/tool/bin/python -m pip install --quiet --disable-pip-version-check pip-audit
+	@$(AUDIT)/app/bin/python -m pip freeze --exclude alguna_portal --exclude pip > $(AUDIT)/requirements.txt
+	@cd $(AUDIT) && tool/bin/pip-audit --requirement requirements.txt --no-deps --disable-pip --progress-spinner off \
+		--format json --output answer.json 2> log; \
+	if [ ! -s answer.json ] || grep -q skip_reason answer.json; then \
+		echo "NOT AUDITED: the feed of known vulnerabilities cannot be had from here. Run it where it can." >&2; \
+	elif grep -q '"id":' answer.json; then \
+		cat answer.json; echo "Vulnerabilities are known; see above." >&2; exit 1; \
+	else \
+		cat requirements.txt; echo "No vulnerability of these is known today."; \
+	fi
+
+messages: $(FOR_DEV) ## Find the texts to translate, and compile the translations; needs gettext
+	cd alguna_portal && $(abspath $(BIN))/python -m django makemessages $(LANGUAGES:%=--locale=%) \
+		--ignore='sandbox/*' --no-obsolete --no-wrap --add-location=file
+	sed -i '/^"POT-Creation-Date/d' alguna_portal/locale/*/LC_MESSAGES/django.po
+	cd alguna_portal && $(abspath $(BIN))/python -m django compilemessages --verbosity=0
 
 bench: $(FOR_BENCH) ## Measure what the app costs, and write docs/benchmarks.md; takes a quarter of an hour, and a quiet machine
 	$(BIN)/python -m benchmarks

@@ -56,6 +56,15 @@ class PortalSession:
         return self.expires_at - self.created_at
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subscription:
+    """What a plan follows from; `plan_id` is empty where Alguna names none."""
+
+    customer_id: str
+    status: str
+    plan_id: str
+
+
 @sensitive_variables("body")
 def decode(status: int, headers: Mapping[str, str], body: bytes, *, redact: Callable[[str], str] = str) -> JSON:
     """Return the JSON object of a successful answer; raise the exception that fits any other.
@@ -84,8 +93,8 @@ def is_replay(headers: Mapping[str, str]) -> bool:
 def portal_session(data: JSON) -> PortalSession:
     """Read a portal session from the API's answer, whose times are both by Alguna's clock."""
     session = PortalSession(
-        id=_text(data, "id", of="portal session"),
-        customer_id=_text(data, "customer_id", of="portal session"),
+        id=_id(data, "id", of="portal session"),
+        customer_id=_id(data, "customer_id", of="portal session"),
         url=_text(data, "url", of="portal session"),
         created_at=_time(data, "created_at"),
         expires_at=_time(data, "expires_at"),
@@ -98,7 +107,7 @@ def portal_session(data: JSON) -> PortalSession:
 @sensitive_variables("data")
 def looked_up(data: JSON) -> str:
     """Read the id of the customer that an alias belongs to."""
-    return _customer_id(data, "customer_id")
+    return _id(data, "customer_id", of="customer")
 
 
 @sensitive_variables("data")
@@ -106,7 +115,7 @@ def created(data: JSON, *, alias: str) -> str:
     """Read the id of a customer that was created with an alias."""
     if not has_alias(data, alias):
         raise StrangerAnswered("Alguna answered with a customer that does not have the alias it was to be given.")
-    return _customer_id(data, "id")
+    return _id(data, "id", of="customer")
 
 
 @sensitive_variables("data")
@@ -114,6 +123,34 @@ def has_alias(data: JSON, alias: str) -> bool:
     """Say whether a customer has an alias; where the answer does not say, it is believed to."""
     aliases = data.get("aliases")
     return not isinstance(aliases, list) or alias in aliases
+
+
+@sensitive_variables("data")
+def aliases(data: JSON, *, customer_id: str) -> list[str]:
+    """Read the aliases of a customer; raise `StrangerAnswered` where they are another's."""
+    if _id(data, "id", of="customer") != customer_id:
+        raise StrangerAnswered("Alguna answered with another customer than the one asked about.")
+    found = data.get("aliases") or []
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def subscriptions(data: JSON, *, customer_id: str) -> list[Subscription]:
+    """Read one page of a customer's subscriptions; raise `StrangerAnswered` where one is somebody else's."""
+    listed = data.get("data")
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
+        raise BadAnswer("Alguna's list of subscriptions has no “data”, or one that is no list of objects.")
+    found = [
+        Subscription(
+            customer_id=_id(each, "customer_id", of="subscription"),
+            status=_text(each, "status", of="subscription"),
+            # Alguna says null where there is none.
+            plan_id=_id(each, "plan_id", of="subscription") if each.get("plan_id") else "",
+        )
+        for each in listed
+    ]
+    if any(each.customer_id != customer_id for each in found):
+        raise StrangerAnswered("Alguna answered with subscriptions of another customer than the one asked about.")
+    return found
 
 
 def _failure(status: int, headers: Mapping[str, str], said: str) -> AlgunaError:
@@ -191,11 +228,12 @@ def _text(data: JSON, key: str, *, of: str) -> str:
     return value
 
 
-def _customer_id(data: JSON, key: str) -> str:
-    """Read an id that will be stored."""
-    value = _text(data, key, of="customer")
+@sensitive_variables("data", "value")
+def _id(data: JSON, key: str, *, of: str) -> str:
+    """Read an id, which will be stored, or stand in a log."""
+    value = _text(data, key, of=of)
     if len(value) > LONGEST_ID or not value.isprintable() or value != value.strip():
-        raise BadAnswer(f"Alguna's customer has a “{key}” that is too long for an id, or has no place in one.")
+        raise BadAnswer(f"Alguna's {of} has a “{key}” that is too long for an id, or has no place in one.")
     return value
 
 

@@ -1,14 +1,19 @@
-"""The audit trail: one row for each click, and none that fails ever stops the user who clicked."""
+"""What came of each click: a row in the audit trail, a line in the log, a signal; and none of them ever stops the user.
+
+Here all ways to a portal meet: the Billing page, mailed links, and code.
+"""
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import router
 
 from .conf import conf
+from .events import event
 from .models import Customer, PortalAccess, PortalLink
 from .portal_settings import PortalSettings
+from .signals import portal_failed, portal_opened
 from .transactions import savepoint
 
 if TYPE_CHECKING:
@@ -30,10 +35,46 @@ def record(
     portal_settings: PortalSettings | None = None,
     session_id: str = "",
     error: str = "",
+    seconds: float | None = None,
 ) -> None:
     """Record what came of a click, or of a press behind a mailed link; of whose, as far as that is known."""
-    if not conf.AUDIT:
+    if conf.AUDIT:
+        _insert(
+            customer,
+            user,
+            via=via,
+            link_id=link.pk if link else None,
+            role=role,
+            portal_settings=portal_settings.payload() if portal_settings else {},
+            session_id=session_id,
+            outcome=outcome,
+            error=error,
+        )
+    told = {"customer": customer, "user": user, "link": link, "via": via, "role": role, "seconds": seconds}
+    if outcome in (Outcome.OPENED, Outcome.REUSED):
+        reused = outcome == Outcome.REUSED
+        # Most sites do not want to know, and a cached click is quick.
+        if logger.isEnabledFor(logging.INFO):
+            keys = _keys(told)
+            extra = event("portal_opened", **keys, reused=reused, seconds=seconds)
+            logger.info("Customer %s: portal opened.", keys["customer"] or "(unsaved)", extra=extra)
+        portal_opened.send_robust(Customer, **told, reused=reused)
         return
+    if outcome == Outcome.DENIED:
+        keys = _keys(told)
+        # The other failures are logged with their reasons, where they are met.
+        logger.info("User %s: no portal to open.", keys["user"] or "(none)", extra=event("portal_denied", **keys))
+    portal_failed.send_robust(Customer, **told, outcome=str(outcome), error=error)
+
+
+def _keys(told: dict[str, Any]) -> dict[str, Any]:
+    """Name rows by their keys, as the log does."""
+    keys = {name: getattr(told[name], "pk", None) for name in ("customer", "user", "link")}
+    return keys | {"via": told["via"], "role": told["role"]}
+
+
+def _insert(customer: Customer | None, user: "AbstractBaseUser | AnonymousUser | None", **columns: Any) -> None:
+    """Add a row to the trail; log an error where that fails."""
     user_key = getattr(user, "pk", None)
     customer_key = customer.pk if customer and not customer._state.adding else None
     try:
@@ -46,13 +87,7 @@ def record(
             impersonated=getattr(user, "is_hijacked", False) is True,
             customer_id=customer_key,
             customer_alias=str(customer.alias)[:255] if customer else "",
-            via=via,
-            link_id=link.pk if link else None,
-            role=role,
-            portal_settings=portal_settings.payload() if portal_settings else {},
-            session_id=session_id[:255],
-            outcome=outcome,
-            error=error,
+            **columns,
         )
         with savepoint(using):
             access.save(using=using, force_insert=True)
@@ -63,4 +98,5 @@ def record(
             user_key or "(none)",
             customer_key or "(unsaved)",
             type(exc).__name__,
+            extra=event("access_not_recorded", customer=customer_key, user=user_key, error=type(exc).__name__),
         )

@@ -16,6 +16,7 @@ pybreaker was weighed. Its storage would have to be written for Django's caches,
 is; it lets every process send a probe of its own, and it watches no calls under way.
 """
 
+import logging
 from math import ceil
 from time import time
 from typing import Any
@@ -24,7 +25,10 @@ from django.core.cache.backends.base import BaseCache
 
 from .cache import attempt, cache_key
 from .conf import conf
+from .events import event
 from .exceptions import AlgunaError, AlgunaUnavailable, BreakerOpen
+
+logger = logging.getLogger(__name__)
 
 FAILURES = 5
 OPEN_SECONDS = 15
@@ -88,6 +92,12 @@ class Breaker:
         if len(cache.get_many(self._failures)) == FAILURES:
             cache.set_many(dict.fromkeys(self._failures, 1), timeout=MEMORY_SECONDS)
             cache.set(self._open_until, time() + OPEN_SECONDS, timeout=OPEN_SECONDS)
+            logger.warning(
+                "Alguna failed %s times in a row, and is left alone for %s s.",
+                FAILURES,
+                OPEN_SECONDS,
+                extra=event("breaker_opened", failures=FAILURES, seconds=OPEN_SECONDS),
+            )
             cache.delete(self._probe)
 
 

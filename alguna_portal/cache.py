@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache
 from django.core.cache.backends.db import BaseDatabaseCache
@@ -14,6 +15,7 @@ from django.db import router
 from django.utils.crypto import salted_hmac
 
 from .conf import conf
+from .events import event
 from .transactions import savepoint
 
 logger = logging.getLogger(__name__)
@@ -26,7 +28,10 @@ _FAILED_AT = "_alguna_portal_failed_at"  # on the backend, of which Django makes
 
 def cache_key(kind: str, parts: list[Any]) -> str:
     """Make a key out of everything that it stands for: a keyed hash, from which nothing can be read or guessed."""
-    digest = salted_hmac("alguna_portal.cache", json.dumps(parts), algorithm="sha256").hexdigest()
+    # Under the oldest secret that still counts: while one is rotated, processes that know both and those that know
+    # only the old one must agree on names, or what one of them forgets the others still give out.
+    secrets = [secret for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS) if secret]
+    digest = salted_hmac("alguna_portal.cache", json.dumps(parts), secret=secrets[-1], algorithm="sha256").hexdigest()
     return f"alguna_portal:{kind}:{digest}"
 
 
@@ -44,8 +49,18 @@ def attempt(operation: Callable[[BaseCache], T], otherwise: T, *, insist: bool =
             return operation(cache)
     except Exception as exc:  # noqa: BLE001  (backends raise what they like)
         setattr(cache, _FAILED_AT, monotonic())
-        logger.warning("The cache “%s” failed (%s) and is done without. Check CACHES.", conf.CACHE, type(exc).__name__)
+        logger.warning(
+            "The cache “%s” failed (%s) and is done without. Check CACHES.",
+            conf.CACHE,
+            type(exc).__name__,
+            extra=event("cache_failed", cache=conf.CACHE, error=type(exc).__name__),
+        )
         return otherwise
+
+
+def is_database() -> bool:
+    """Say whether the cache is a table in a database."""
+    return isinstance(caches[conf.CACHE], BaseDatabaseCache)
 
 
 def _savepoint(cache: BaseCache) -> AbstractContextManager[Any]:

@@ -3,7 +3,6 @@
 alguna_portal.E001 …    a setting is wrong; one id for each, listed in `IDS`
 alguna_portal.W001      no API key: everything works until the first click
 alguna_portal.W002      a setting's name is not one of ours
-alguna_portal.W003      a setting asks for what this version does not do yet
 alguna_portal.W004      templates do not know the request, so the button never shows
 alguna_portal.W005      the cache is not one that processes share
 """
@@ -23,7 +22,8 @@ from django.core.exceptions import ImproperlyConfigured
 from .conf import PREFIX, conf
 from .hooks import CALLS, fault
 
-# Ids are stable: hosts silence them by name. A setting that goes takes its id with it; new ones come last.
+# Ids are stable: hosts silence them by name. A setting that goes takes its id with it; new ones come last. So do the
+# warnings: W003, a setting without effect so far, is not given out again.
 IDS = {
     "API_KEY": "E001",
     "API_URL": "E002",
@@ -54,18 +54,15 @@ IDS = {
 }
 # Needed on first use only, so that a project can be set up before it has them.
 REQUIRED_ON_USE = ("API_KEY", "SITE_URL")
-# Accepted, and without effect so far. Whoever turns them on must not believe that they have what they ask for.
-NOT_YET = ("ENCRYPT_CACHE",)
 
 
 def check_settings(**_: Any) -> list[CheckMessage]:
-    """Report every setting of ours that is wrong, missing, misspelt or without effect."""
+    """Report every setting of ours that is wrong, missing or misspelt."""
     return [
         *_wrong(),
         *_uncallable(),
         *_missing(),
         *_misspelt(),
-        *_without_effect(),
         *_without_request(),
         *_unshared_cache(),
     ]
@@ -114,12 +111,6 @@ def _misspelt() -> Iterator[CheckMessage]:
             nearest = get_close_matches(name, IDS, n=1)
             hint = f"Did you mean {PREFIX}{nearest[0]}?" if nearest else "Remove it, or look its name up in the README."
             yield Warning(f"{setting} is not a setting of alguna_portal.", hint=hint, id="alguna_portal.W002")
-
-
-def _without_effect() -> Iterator[CheckMessage]:
-    for name in NOT_YET:
-        if getattr(settings, PREFIX + name, False) is True:
-            yield Warning(f"{PREFIX}{name} has no effect in this version.", id="alguna_portal.W003")
 
 
 def _without_request() -> Iterator[CheckMessage]:

@@ -15,12 +15,26 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from tenacity.wait import wait_random_exponential
 
 from . import __version__, legacy
-from .answers import JSON, PortalSession, Said, created, decode, has_alias, is_replay, looked_up, portal_session
+from .answers import (
+    JSON,
+    PortalSession,
+    Said,
+    Subscription,
+    aliases,
+    created,
+    decode,
+    has_alias,
+    is_replay,
+    looked_up,
+    portal_session,
+    subscriptions,
+)
 from .bodies import customer_request, session_request
 from .conf import conf
-from .exceptions import AlgunaError, AlgunaUnavailable, CustomerUnknown
+from .events import event
+from .exceptions import AlgunaError, AlgunaUnavailable, BadAnswer, CustomerUnknown
 from .portal_settings import PortalSettings
-from .transport import send
+from .transport import Answer, send
 from .vetting import vet
 
 logger = logging.getLogger(__name__)
@@ -28,6 +42,7 @@ logger = logging.getLogger(__name__)
 pause = sleep  # between attempts; `testing` has no time for it
 
 DATED = "2026-04-01"  # the version that has customers, whichever sessions are made with
+PAGE, MOST_PAGES = 100, 20  # as large as the API gives; more subscriptions than any customer has
 USER_AGENT = f"alguna_portal/{__version__}"
 # Full jitter: anything from nothing to twice as long as the time before, in seconds.
 BACKOFF = wait_random_exponential(multiplier=0.25, max=4)
@@ -141,11 +156,34 @@ class AlgunaClient:
 
     def has_alias(self, customer_id: str, alias: str, *, within: float | None = None) -> bool:
         """Say whether the customer of an id is still there, and has an alias."""
-        path = f"/customers/{quote(customer_id, safe='')}"
+        data = self._customer(customer_id, within=within)
+        return data is not None and has_alias(data, alias)
+
+    def aliases(self, customer_id: str, *, within: float | None = None) -> list[str]:
+        """Look up the aliases of the customer of an id; none where Alguna has no such customer."""
+        data = self._customer(customer_id, within=within)
+        return [] if data is None else aliases(data, customer_id=customer_id)
+
+    def subscriptions(self, customer_id: str, *, within: float | None = None) -> list[Subscription]:
+        """List a customer's subscriptions, whatever their state; raise `BadAnswer` where there is no end to them."""
+        budget = self.time_budget if within is None else within
+        until = monotonic() + budget
+        found: list[Subscription] = []
+        for number in range(MOST_PAGES):
+            query = urlencode({"customer_id": customer_id, "limit": PAGE, "offset": number * PAGE})
+            data = self._call("GET", f"/subscriptions?{query}", None, within=until - monotonic()).data
+            page = subscriptions(data, customer_id=customer_id)
+            found += page
+            if len(page) < PAGE:
+                return found
+        raise BadAnswer(f"Alguna has more than {MOST_PAGES * PAGE} subscriptions of one customer.")
+
+    def _customer(self, customer_id: str, *, within: float | None) -> JSON | None:
+        """Get the customer of an id; None where Alguna has no such customer."""
         try:
-            return has_alias(self._call("GET", path, None, within=within).data, alias)
+            return self._call("GET", f"/customers/{quote(customer_id, safe='')}", None, within=within).data
         except CustomerUnknown:
-            return False
+            return None
 
     def _call(
         self,
@@ -189,7 +227,18 @@ class AlgunaClient:
 
     def _attempt(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> Said:
         """Send one request and decode its answer."""
-        answer = send(
+        answer = self._send(method, path, body, headers, within)
+        replayed = is_replay(answer.headers)
+        try:
+            data = decode(answer.status, answer.headers, answer.body, redact=self._auth.redact)
+        except AlgunaError as exc:
+            exc.replayed = replayed
+            raise
+        return Said(data=data, replayed=replayed)
+
+    def _send(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> Answer:
+        """Send one request."""
+        return send(
             method,
             self.api_url + path,
             json=body,
@@ -198,13 +247,6 @@ class AlgunaClient:
             timeout=self.timeout,
             within=within,
         )
-        replayed = is_replay(answer.headers)
-        try:
-            data = decode(answer.status, answer.headers, answer.body, redact=self._auth.redact)
-        except AlgunaError as exc:
-            exc.replayed = replayed
-            raise
-        return Said(data=data, replayed=replayed)
 
 
 class _BearerAuth(requests.auth.AuthBase):
@@ -231,9 +273,17 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _log_retry(state: RetryCallState) -> None:
+    failure = state.outcome and state.outcome.exception()
     logger.warning(
         "Attempt %s failed and is repeated in %.1f s. %s",
         state.attempt_number,
         state.upcoming_sleep,
-        state.outcome and state.outcome.exception(),
+        failure,
+        extra=event(
+            "call_repeated",
+            attempt=state.attempt_number,
+            error=type(failure).__name__,
+            status=getattr(failure, "status", None),
+            seconds=state.upcoming_sleep,
+        ),
     )

@@ -14,6 +14,7 @@ from django.utils.functional import empty
 
 from . import legacy
 from . import setting_addresses as addresses
+from . import setting_secrets as secrets
 from . import setting_types as types
 from .portal_settings import PortalSettings
 from .roles import Role
@@ -50,7 +51,7 @@ class Conf:
     def API_KEY(self) -> str:
         """The secret key, `<key_id>.<key_secret>`."""
         remedy = "Create an API key in Alguna's dashboard and set it, from the environment rather than in code."
-        return _required("API_KEY", remedy, types.secret)
+        return _required("API_KEY", remedy, secrets.secret)
 
     @property
     def API_URL(self) -> str:
@@ -141,8 +142,8 @@ class Conf:
 
     @property
     def ENCRYPT_CACHE(self) -> bool:
-        """Whether cached sessions are encrypted."""
-        return _read("ENCRYPT_CACHE", False, types.boolean)
+        """Whether cached sessions are encrypted, under keys from `SECRET_KEY`."""
+        return _read("ENCRYPT_CACHE", False, types.use_of_extra("encryption", "cryptography"))
 
     # Who may open what
 
@@ -197,7 +198,7 @@ class Conf:
     @property
     def WEBHOOK_SECRETS(self) -> list[str]:
         """The signing secrets of the webhook endpoint; several while one is being replaced."""
-        return _read("WEBHOOK_SECRETS", [], types.secrets)
+        return _read("WEBHOOK_SECRETS", [], secrets.signing_secrets)
 
     @property
     def USE_TASKS(self) -> bool:

@@ -23,6 +23,7 @@ from django.utils.translation import gettext as _
 
 from .breaker import Breaker
 from .conf import conf
+from .events import event
 from .exceptions import AlgunaError, AlgunaUnavailable, StrangerAnswered
 from .models import Customer
 from .quoting import quotable_id
@@ -131,10 +132,13 @@ def store(customer: Customer, customer_id: str, how: Provisioned) -> Provisioned
     """Store what `establish` found, unless that was done meanwhile, or the row is no longer what was asked about."""
     if not customer._state.adding:
         using = _database(customer)
+        rows = Customer.objects.using(using).filter(pk=customer.pk, alias=customer.alias, customer_id=None)
+        # Compared here as well, since MariaDB takes capitals and accents for the same. Before the transaction: in one,
+        # SQLite has no way from reading to writing where another writes, too.
+        is_same = str(customer.alias) in rows.values_list("alias", flat=True)
         try:
             with transaction.atomic(using=using):
-                rows = Customer.objects.using(using).filter(pk=customer.pk, alias=customer.alias, customer_id=None)
-                stored = rows.update(customer_id=customer_id)
+                stored = is_same and rows.update(customer_id=customer_id)
         except IntegrityError:
             raise StrangerAnswered(
                 f"Alguna's customer “{quotable_id(customer_id)}” has the alias of customer {customer.pk}, but is known "
@@ -151,8 +155,15 @@ def tell(customer: Customer, how: Provisioned) -> None:
     """Tell the log, and who listens, of a customer that was found or created."""
     if how is Provisioned.KNOWN:
         return
-    logger.info("Customer %s: %s in Alguna.", customer.pk or "(unsaved)", how)
-    customer_provisioned.send_robust(Customer, customer=customer, created=how is Provisioned.CREATED)
+    created = how is Provisioned.CREATED
+    logger.info(
+        "Customer %s: %s in Alguna.",
+        customer.pk or "(unsaved)",
+        how,
+        # Not `created`, which every record of a log has.
+        extra=event("customer_provisioned", customer=customer.pk, how=how.value),
+    )
+    customer_provisioned.send_robust(Customer, customer=customer, created=created)
 
 
 def _stored_meanwhile(customer: Customer, customer_id: str, using: str) -> Provisioned:

@@ -98,7 +98,7 @@ def _reached(outcome: dict[str, Any]) -> PortalSession | None:
     if "failure" in outcome:
         message, status, retry_after = outcome["arguments"]
         raise getattr(exceptions, outcome["failure"], AlgunaError)(message, status=status, retry_after=retry_after)
-    return from_entry(outcome["session"])
+    return from_entry(outcome.get("session"))
 
 
 def _outcome_key(token: str) -> str:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from .conf import conf
+from .events import event
 from .models import PortalLink
 from .setting_addresses import is_mail_address
 from .signals import link_sent
@@ -113,12 +114,22 @@ def deliver(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
             _close(connection)
             connection = None
         if failure:
-            logger.error("Link %s could not be mailed (%s).", link.pk, failure)
+            logger.error(
+                "Link %s could not be mailed (%s).",
+                link.pk,
+                failure,
+                extra=event("link_not_mailed", link=link.pk, error=failure),
+            )
         else:
             link.sent_at, link.failure = timezone.now(), ""
             # Not `save`, which fails where the link was deleted meanwhile. The mail is out.
             PortalLink.objects.filter(pk=link.pk).update(sent_at=link.sent_at, failure="")
-            logger.info("Link %s: mailed for customer %s.", link.pk, link.customer_id)
+            logger.info(
+                "Link %s: mailed for customer %s.",
+                link.pk,
+                link.customer_id,
+                extra=event("link_mailed", link=link.pk, customer=link.customer_id),
+            )
             link_sent.send_robust(PortalLink, link=link)
         yield link, failure
     _close(connection)

@@ -10,15 +10,17 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, validate_email
-from django.db import transaction
+from django.db import IntegrityError, router, transaction
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from .conf import conf
+from .events import event
 from .link_mails import LinkNotSent, address_of, deliver
 from .models import Customer, PortalLink
 from .roles import role_named
+from .transactions import savepoint
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -163,10 +165,10 @@ def post(links: Sequence[PortalLink], posted: Posted, *, within: float | None) -
     deadline = None if within is None else monotonic() + within
     if conf.USE_TASKS:
         for link in links:
-            link.save(force_insert=True)
-            posted.sent.append(link)
-            # In a transaction, a worker would look for a row that nobody else can see yet.
-            transaction.on_commit(partial(_enqueue, link, get_language(), posted), using=link._state.db)
+            if _saved(link, posted):
+                posted.sent.append(link)
+                # In a transaction, a worker would look for a row that nobody else can see yet.
+                transaction.on_commit(partial(_enqueue, link, get_language(), posted), using=link._state.db)
         return
 
     def in_time() -> Iterator[PortalLink]:
@@ -174,8 +176,7 @@ def post(links: Sequence[PortalLink], posted: Posted, *, within: float | None) -
         for link in links:
             if deadline is not None and monotonic() >= deadline:
                 posted.untried.append(link.customer)
-            else:
-                link.save(force_insert=True)
+            elif _saved(link, posted):
                 yield link
 
     for link, failure in deliver(in_time()):
@@ -184,6 +185,18 @@ def post(links: Sequence[PortalLink], posted: Posted, *, within: float | None) -
             posted.failed.append((link.customer, failure))
         else:
             posted.sent.append(link)
+
+
+def _saved(link: PortalLink, posted: Posted) -> bool:
+    """Save a link; report one whose customer, or whose sender, has been deleted meanwhile."""
+    using = router.db_for_write(PortalLink, instance=link)
+    try:
+        with savepoint(using):
+            link.save(using=using, force_insert=True)
+    except IntegrityError as exc:
+        posted.failed.append((link.customer, type(exc).__name__))
+        return False
+    return True
 
 
 def _enqueue(link: PortalLink, language: str | None, posted: Posted) -> None:
@@ -196,7 +209,12 @@ def _enqueue(link: PortalLink, language: str | None, posted: Posted) -> None:
         if result.status == "FAILED":
             raise LinkNotSent(str(link.pk))  # noqa: TRY301  (as good as not enqueued)
     except Exception as exc:  # noqa: BLE001  (queues raise what they like)
-        logger.error("Link %s could not be enqueued (%s).", link.pk, type(exc).__name__)  # noqa: TRY400
+        logger.error(  # noqa: TRY400
+            "Link %s could not be enqueued (%s).",
+            link.pk,
+            type(exc).__name__,
+            extra=event("link_not_queued", link=link.pk, error=type(exc).__name__),
+        )
         posted.sent.remove(link)
         posted.failed.append((link.customer, type(exc).__name__))
         link.delete()

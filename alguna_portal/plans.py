@@ -4,6 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from .conf import conf
+from .events import event
 from .portal_settings import PortalSettings
 from .roles import Role, role_named
 
@@ -20,7 +21,12 @@ def settings_for(customer: "Customer", *, role: str = Role.MANAGER) -> PortalSet
     """
     settings, doubts = weigh(customer, role=role)
     for doubt in doubts:
-        logger.warning("Customer %s: %s The portal opens without any powers.", customer.pk or "(unsaved)", doubt)
+        logger.warning(
+            "Customer %s: %s The portal opens without any powers.",
+            customer.pk or "(unsaved)",
+            doubt,
+            extra=event("settings_doubted", customer=customer.pk, plan=customer.plan),
+        )
     return settings
 
 

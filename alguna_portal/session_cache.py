@@ -18,6 +18,7 @@ from .answers import PortalSession
 from .cache import attempt, cache_key
 from .conf import conf
 from .entries import as_entry, from_entry
+from .events import event
 from .portal_settings import PortalSettings
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ def place_for(
     holder = {"user": user and user.pk, "browser": browser, "customer": "all", "never": None}[scope]
     if holder in (None, ""):
         return None
+    # Read before anything is asked: where an entry is read, a wrong setting would pass for a cache that failed.
+    _ = conf.ENCRYPT_CACHE
     session = [
         conf.API_URL,
         conf.API_KEY,
@@ -99,7 +102,11 @@ def forget(customer: "Customer") -> bool:
     """
     forgotten = attempt(lambda cache: [cache.delete(_generation_key(customer))], None, insist=True) is not None
     if not forgotten:
-        logger.error("Customer %s: cached sessions could not be forgotten.", customer.pk or "(unsaved)")
+        logger.error(
+            "Customer %s: cached sessions could not be forgotten.",
+            customer.pk or "(unsaved)",
+            extra=event("sessions_not_forgotten", customer=customer.pk),
+        )
     return forgotten
 
 

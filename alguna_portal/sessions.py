@@ -1,23 +1,23 @@
 """Portal sessions: a cached one while it lives, else a new one, made once however many ask."""
 
 import logging
-from dataclasses import replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.exceptions import ObjectDoesNotExist, ValidationError
 
-from . import audit
+from . import audit, threads
 from .answers import PortalSession
 from .audit import Outcome, Via
-from .breaker import Breaker
+from .cache import is_database
 from .conf import conf
-from .customers import provision
-from .exceptions import AlgunaUnavailable, BadAnswer, CustomerUnknown
+from .events import event
+from .exceptions import AlgunaUnavailable, BadAnswer
 from .flight import single_flight
+from .making import make_session, may_provision
 from .plans import settings_for
 from .portal_settings import PortalSettings
 from .roles import Role
@@ -29,12 +29,9 @@ if TYPE_CHECKING:
 
     from .models import Customer, PortalLink
 
-__all__ = ["PortalSession", "forget", "open_session"]
+__all__ = ["PortalSession", "aopen_session", "forget", "open_session"]
 
 logger = logging.getLogger(__name__)
-
-# However long Alguna says a session lives, it is not kept for longer.
-LONGEST_LIFE = timedelta(days=30)
 
 
 def open_session(
@@ -59,101 +56,146 @@ def open_session(
     Raise, within `TIME_BUDGET`, `AlgunaUnavailable` where trying again later may help, another `AlgunaError`
     where it will not, and `ImproperlyConfigured` where the settings cannot be used.
     """
-    record = partial(audit.record, user=user, via=via, customer=customer, role=role, link=link)
-    portal_settings: PortalSettings | None = None
+    opening = _Opening(customer=customer, user=user, browser=browser, role=role, fresh=fresh, via=via, link=link)
     try:
-        portal_settings = settings_for(customer, role=role)
-        session, reused = _obtain(customer, portal_settings, user=user, browser=browser, fresh=fresh)
+        session = opening.at_hand() or opening.obtain()
     except Exception as exc:
-        outcome = Outcome.UNAVAILABLE if isinstance(exc, AlgunaUnavailable) else Outcome.FAILED
-        record(outcome, portal_settings=portal_settings, error=type(exc).__name__)
+        opening.failed(exc)
         raise
-    record(Outcome.REUSED if reused else Outcome.OPENED, portal_settings=portal_settings, session_id=session.id)
+    opening.succeeded(session)
     return session
 
 
-def _obtain(
+async def aopen_session(
     customer: "Customer",
-    portal_settings: PortalSettings,
     *,
-    user: "AbstractBaseUser | AnonymousUser | None",
-    browser: str | None,
-    fresh: bool,
-) -> tuple[PortalSession, bool]:
-    """Return a session, and whether it was there already."""
-    place = place_for(customer, portal_settings, user=user, browser=browser)
-    if place is None:
-        return _create(customer, portal_settings, within=conf.TIME_BUDGET), False
-    kept = None if fresh else _kept(place, customer)
-    if kept and _lasts(kept):
-        return kept, True
-    made: list[PortalSession] = []
+    user: "AbstractBaseUser | AnonymousUser | None" = None,
+    browser: str | None = None,
+    role: str = Role.MANAGER.value,
+    fresh: bool = False,
+    via: str = Via.API.value,
+    link: "PortalLink | None" = None,
+) -> PortalSession:
+    """Do as `open_session` does, without holding up the event loop, or others who wait for a session of theirs.
 
-    def make(seconds: float) -> PortalSession:
-        meanwhile = _kept(place, customer)
-        if meanwhile and not fresh and _lasts(meanwhile):
-            return meanwhile
-        made.append(_create(customer, portal_settings, within=seconds))
-        place.put(made[0])
-        return made[0]
-
+    What may take long is done in a thread of its own. Only what may use the database there, a cache in it or a
+    customer to be created, stays in the thread that Django keeps for that: one for each request, or else one for all.
+    If it is cancelled, the session is made and cached all the same, and not recorded.
+    """
+    opening = _Opening(customer=customer, user=user, browser=browser, role=role, fresh=fresh, via=via, link=link)
     try:
-        return single_flight(place.lock, make, budget=conf.TIME_BUDGET), not made
-    except AlgunaUnavailable as exc:
-        if kept is None or kept.expires_at <= datetime.now(UTC):
-            raise
-        logger.warning("Customer %s: a session is used to its end. %s", customer.pk or "(unsaved)", exc)
-        return kept, True
+        session = await sync_to_async(opening.at_hand)()
+        if session is None:
+            aside = sync_to_async if opening.may_use_database() else threads.aside
+            session = await aside(opening.obtain)()
+    except Exception as exc:
+        await sync_to_async(opening.failed)(exc)
+        raise
+    await sync_to_async(opening.succeeded)(session)
+    return session
 
 
-def _create(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
-    """Make a session; where Alguna does not know the customer, and that is wanted, make the customer first."""
-    until = monotonic() + within
-    try:
-        return _ask(customer, portal_settings, within=within)
-    except CustomerUnknown as exc:
-        # A customer whose id is known is there, in this account or another one, under another alias.
-        if not conf.PROVISION_ON_OPEN or customer.customer_id:
-            raise
+@dataclass(kw_only=True, repr=False, eq=False)
+class _Opening:
+    """One call, in steps: first what is quick, then what may take long, in the end what is told of it."""
+
+    customer: "Customer"
+    user: "AbstractBaseUser | AnonymousUser | None"
+    browser: str | None
+    role: str
+    fresh: bool
+    via: str
+    link: "PortalLink | None"
+    _began: float = field(default_factory=monotonic, init=False)
+    _portal_settings: PortalSettings | None = field(default=None, init=False)
+    _place: Place | None = field(default=None, init=False)
+    _kept: PortalSession | None = field(default=None, init=False)
+    _made: bool = field(default=False, init=False)
+
+    def at_hand(self) -> PortalSession | None:
+        """Return the cached session, if it will do."""
+        self._portal_settings = settings_for(self.customer, role=self.role)
+        self._place = place_for(self.customer, self._portal_settings, user=self.user, browser=self.browser)
+        if self._place is None or self.fresh:
+            return None
+        self._kept = self._look(self._place)
+        return self._kept if self._kept and _lasts(self._kept) else None
+
+    def obtain(self) -> PortalSession:
+        """Return a new session, made once for all who ask at the same time; or else the cached one to its end."""
+        place = self._place
+        if place is None:
+            return self._make(conf.TIME_BUDGET)
+
+        def make(seconds: float) -> PortalSession:
+            meanwhile = self._look(place)
+            if meanwhile and not self.fresh and _lasts(meanwhile):
+                return meanwhile
+            session = self._make(seconds)
+            place.put(session)
+            return session
+
         try:
-            provision(customer, within=until - monotonic())
-        except ValidationError as invalid:
-            # Names of fields, without their contents.
-            fields = ", ".join(invalid.message_dict)
-            raise CustomerUnknown(f"{exc} It could not be created there; check its {fields}.", status=404) from None
-        except ObjectDoesNotExist:
-            raise CustomerUnknown(f"{exc} Here it was deleted meanwhile.", status=404) from None
-    return _ask(customer, portal_settings, within=until - monotonic())
+            return single_flight(place.lock, make, budget=conf.TIME_BUDGET)
+        except AlgunaUnavailable as exc:
+            if self._kept is None or self._kept.expires_at <= datetime.now(UTC):
+                raise
+            key = self.customer.pk
+            logger.warning(
+                "Customer %s: a session is used to its end. %s",
+                key or "(unsaved)",
+                exc,
+                extra=event("session_used_to_end", customer=key, error=type(exc).__name__),
+            )
+            return self._kept
 
+    def may_use_database(self) -> bool:
+        """Say whether `obtain` may use the database; not what receivers of signals, or a host's own cache, may do."""
+        return is_database() or may_provision(self.customer)
 
-def _ask(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
-    """Ask Alguna for a session, and tell its times by our own clock."""
-    # Not above: the admin is loaded as a site starts, and `requests` takes longer than the rest of it.
-    from .client import AlgunaClient
+    def succeeded(self, session: PortalSession) -> None:
+        """Record the session."""
+        self._record(Outcome.OPENED if self._made else Outcome.REUSED, session_id=session.id)
 
-    client = AlgunaClient.from_settings(watcher=Breaker())
-    asked_at = datetime.now(UTC)
-    answer = client.create_portal_session(
-        customer.alias, portal_settings, customer_id=customer.customer_id, within=within
-    )
-    # Alguna's two times are by one clock, ours by another. Only their difference can be trusted to be right.
-    return replace(answer, created_at=asked_at, expires_at=asked_at + min(answer.life, LONGEST_LIFE))
+    def failed(self, exc: Exception) -> None:
+        """Record that there was none."""
+        outcome = Outcome.UNAVAILABLE if isinstance(exc, AlgunaUnavailable) else Outcome.FAILED
+        self._record(outcome, error=type(exc).__name__)
 
-
-def _kept(place: Place, customer: "Customer") -> PortalSession | None:
-    """Return the cached session, if users may still be sent there by the settings of now."""
-    session = place.get()
-    if session is None:
-        return None
-    try:
-        return vet(
-            session,
-            customer_id=customer.customer_id,
-            url_hosts=conf.URL_HOSTS,
-            loopback_http=settings.DEBUG,
+    def _record(self, outcome: str, *, session_id: str = "", error: str = "") -> None:
+        audit.record(
+            outcome,
+            user=self.user,
+            via=self.via,
+            customer=self.customer,
+            role=self.role,
+            link=self.link,
+            portal_settings=self._portal_settings,
+            session_id=session_id,
+            error=error,
+            seconds=monotonic() - self._began,
         )
-    except BadAnswer:
-        return None
+
+    def _make(self, seconds: float) -> PortalSession:
+        assert self._portal_settings is not None  # noqa: S101  (`at_hand` has found them)
+        session = make_session(self.customer, self._portal_settings, within=seconds)
+        self._made = True
+        return session
+
+    def _look(self, place: Place) -> PortalSession | None:
+        """Return the cached session, if users may still be sent there by the settings of now."""
+        session = place.get()
+        if session is None:
+            return None
+        try:
+            return vet(
+                session,
+                customer_id=self.customer.customer_id,
+                url_hosts=conf.URL_HOSTS,
+                loopback_http=settings.DEBUG,
+            )
+        except BadAnswer:
+            return None
 
 
 def _lasts(session: PortalSession) -> bool:

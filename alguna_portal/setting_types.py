@@ -58,6 +58,17 @@ def use_of(*modules: str) -> Callable[[str, object], bool]:
     return read
 
 
+def use_of_extra(extra: str, module: str) -> Callable[[str, object], bool]:
+    """Read True or False, and refuse True where the module that one of our extras brings cannot be imported."""
+
+    def read(name: str, raw: object) -> bool:
+        if boolean(name, raw) and not _is_installed(module):
+            raise wrong(name, f'needs {module}, which is not installed: pip install "alguna_portal[{extra}]".')
+        return raw is True
+
+    return read
+
+
 def seconds(name: str, raw: object) -> float:
     """Read a length of time above zero: a number of seconds, or a `timedelta`."""
     length = raw.total_seconds() if isinstance(raw, timedelta) else raw
@@ -94,20 +105,6 @@ def one_of(*known: str) -> Callable[[str, object], str]:
         return str(raw)
 
     return read
-
-
-def secret(name: str, raw: object) -> str:
-    """Read a secret that goes into an HTTP header: visible ASCII only, and never shown."""
-    if not isinstance(raw, str) or not visible_ascii(raw):
-        raise wrong(name, "must be a secret of visible ASCII characters, without spaces or line breaks.")
-    return raw
-
-
-def secrets(name: str, raw: object) -> list[str]:
-    """Read a list of secrets."""
-    if not isinstance(raw, list | tuple):
-        raise wrong(name, "must be a list of secrets, even if there is only one.")
-    return [secret(name, each) for each in raw]
 
 
 def cache_alias(name: str, raw: object) -> str:

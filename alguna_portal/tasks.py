@@ -3,19 +3,29 @@
 Imported only then, since Django 5.2 has neither.
 """
 
+import logging
+from datetime import timedelta
 from typing import Any
 
+from django.db import DatabaseError
 from django.utils import timezone
 from django.utils.translation import override
 
 from .customers import provision
+from .events import event
 from .link_mails import LinkNotSent, deliver
-from .models import Customer, PortalLink
+from .models import Customer, PortalLink, WebhookDelivery
+from .webhooks.handling import database, handle
 
 try:
     from django.tasks import task
 except ImportError:
     from django_tasks import task  # type: ignore[import-not-found, no-redef, unused-ignore]
+
+logger = logging.getLogger(__name__)
+
+# Between tries to handle a message of Alguna's. Alguna itself does not send it again, once it is kept here.
+PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
 
 
 @task
@@ -37,3 +47,21 @@ def mail_link(link_pk: Any, language: str | None) -> None:
 def provision_customer(customer_pk: Any) -> str:
     """Create a customer in Alguna, or find it there; return which of the two."""
     return provision(Customer.objects.get(pk=customer_pk)).value
+
+
+@task
+def handle_delivery(delivery_pk: Any, tries: int = 1) -> None:
+    """Handle a message of Alguna's; where somebody fails, again after a while, as far as the backend can wait."""
+    found = WebhookDelivery.objects.using(database()).filter(pk=delivery_pk)
+    try:
+        delivery = found.first()
+        if delivery is None or handle(delivery):
+            return
+    except DatabaseError as exc:
+        extra = event("webhook_failed", delivery=delivery_pk, type="", receiver="", error=type(exc).__name__, at="")
+        logger.error("Webhook %s failed (%s).", delivery_pk, extra["error"], extra=extra)  # noqa: TRY400
+    if tries > len(PAUSES):
+        return
+    if handle_delivery.get_backend().supports_defer:
+        again = timezone.now() + PAUSES[tries - 1]
+        handle_delivery.using(run_after=again).enqueue(delivery_pk, tries=tries + 1)

@@ -1,13 +1,15 @@
 """Threads to leave work to, and to leave behind: daemons, used again as long as they come back."""
 
 import os
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, Future
 from contextvars import Context, copy_context
 from functools import partial
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
+
+from asgiref.sync import sync_to_async
 
 T = TypeVar("T")
 
@@ -30,7 +32,30 @@ def within(seconds: float, function: Callable[[], T]) -> T:
         del future
 
 
+def aside(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
+    """Make a function that takes long one to await, which keeps neither the event loop waiting nor its executor.
+
+    Awaited in vain, since it is cancelled, it runs on.
+    """
+    # By asgiref, and not by hand: what Django keeps for each context, languages and caches, is tied to its ways.
+    executor: Any = _Aside()  # asgiref says that it wants a pool, and asks no more of it than asyncio does
+    return sync_to_async(function, thread_sensitive=False, executor=executor)
+
+
+class _Aside(Executor):
+    """Our threads, as asyncio wants them. What is not shut down, nobody waits for."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Run a function in one of them."""
+        future: Future[Any] = Future()
+        _idle_worker().put(partial(_run, future, copy_context(), partial(function, *args, **kwargs)))
+        return future
+
+
 def _run(future: "Future[T]", context: Context, function: Callable[[], T]) -> None:
+    # From here on whoever waits for it can no longer cancel it, but only go.
+    if not future.set_running_or_notify_cancel():
+        return
     try:
         future.set_result(context.run(function))
     except BaseException as exc:  # noqa: BLE001  (whatever it is, it is the caller's)

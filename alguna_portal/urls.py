@@ -1,6 +1,6 @@
 """The addresses of alguna_portal, to be included wherever the host likes: `path("billing/", include(…))`."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from . import (
     client,  # noqa: F401  (loaded with the URLs: the first click does not wait for `requests`)
@@ -11,7 +11,9 @@ app_name = "alguna_portal"
 
 urlpatterns = [
     path("", views.billing, name="billing"),
+    path("webhook/", views.webhook, name="webhook"),
     path("link/<str:token>/", views.link, name="link"),
     # What mail programs make of it. Ours to answer: Django would log the path, which is the link.
-    path("link/<path:token>", views.link),
+    # `path` would leave out what has a line break.
+    re_path(r"^link/(?P<token>[\s\S]+)\Z", views.link),
 ]

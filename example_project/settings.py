@@ -8,6 +8,7 @@ from pathlib import Path
 
 import django
 import environ
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -46,6 +47,18 @@ ALGUNA_PORTAL_SUPPORT_CONTACT = "support@example.com"
 ALGUNA_PORTAL_SITE_URL = env("ALGUNA_PORTAL_SITE_URL", default="") or (f"http://localhost:{PORT}" if DEBUG else "")
 ALGUNA_SANDBOX_BRAND_NAME = "Kilnkeeper"
 ALGUNA_SANDBOX_BRAND_COLOR = "#a23c1c"
+# Kilnkeeper's own plans, as the portal offers them.
+ALGUNA_SANDBOX_PLANS = {
+    "plan_starter": {"name": "Starter", "amount_cents": 2900},
+    "plan_growth": {"name": "Growth", "amount_cents": 9900},
+    "plan_enterprise": {"name": "Enterprise", "amount_cents": 49000},
+}
+if USES_SANDBOX:
+    # A plan that is changed or cancelled in the portal is told to Kilnkeeper, as Alguna would tell it.
+    ALGUNA_SANDBOX_WEBHOOK_URL = f"http://localhost:{PORT}/billing/webhook/"
+    ALGUNA_SANDBOX_WEBHOOK_SECRET = "whsec_b25seS1mb3ItZGV2ZWxvcG1lbnQ="  # noqa: S105  (it says so itself)
+    ALGUNA_PORTAL_WEBHOOK_SECRETS = [ALGUNA_SANDBOX_WEBHOOK_SECRET]
+    ALGUNA_PORTAL_PLAN_IDS = {"plan_starter": "starter", "plan_growth": "growth", "plan_enterprise": "enterprise"}
 
 # The project
 
@@ -58,12 +71,16 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "csp",
     "alguna_portal",
     *(["alguna_portal.sandbox"] if DEBUG else []),
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    # For the pages of the portal, which are in the language that the browser asks for; Kilnkeeper's own are English.
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -90,6 +107,17 @@ LOGIN_URL = "landing"
 LOGIN_REDIRECT_URL = "dashboard"
 USE_TZ = True
 TIME_ZONE = "UTC"
+LANGUAGE_CODE = "en"
+# Those that the portal's pages are translated to.
+LANGUAGES = [
+    ("ar", "العربية"),
+    ("de", "Deutsch"),
+    ("en", "English"),
+    ("es", "español"),
+    ("fr", "français"),
+    ("ja", "日本語"),
+    ("pt-br", "português (Brasil)"),
+]
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".demo" / "static"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -147,6 +175,16 @@ else:
 
 # Security
 
+# With django-csp, since Django 5.2 has no such middleware of its own; from 6.0 on it has, and SECURE_CSP is as good.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
 if DEBUG:
     SECRET_KEY = env("SECRET_KEY", default="") or "insecure-and-only-for-development"
     ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])

@@ -10,6 +10,7 @@ import requests
 import responses
 from django.contrib.auth.models import User
 from django.core.cache import caches
+from django.utils import translation
 from pytest_django import Settings
 
 from alguna_portal.links import send_link
@@ -84,6 +85,13 @@ def alguna() -> Iterator[Alguna]:
 @pytest.fixture(autouse=True)
 def _empty_cache() -> None:
     caches["default"].clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_language() -> Iterator[None]:
+    yield
+    # What a middleware has activated stays so in its thread: here, for the next test.
+    translation.deactivate()
 
 
 @pytest.fixture

@@ -144,3 +144,15 @@ def test_a_list_that_a_host_makes_editable_is_saved(
     assert admin_client.post(LIST, {**rows, "_save": "Save"}).status_code == 302
     acme.refresh_from_db()
     assert acme.plan == "growth"
+
+
+def test_a_plan_that_an_event_sets_while_a_form_is_open_is_not_taken_back(admin_client: Client, acme: Customer) -> None:
+    """Nobody has chosen another; and whoever does has their way."""
+    fields = opened(admin_client, acme)
+    Customer.objects.filter(pk=acme.pk).update(plan="growth")
+    assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.name, acme.plan) == ("Acme Ltd", "growth")
+    assert admin_client.post(change(acme), fields | {"plan": "enterprise"}).status_code == 302
+    acme.refresh_from_db()
+    assert acme.plan == "enterprise"

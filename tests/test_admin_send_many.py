@@ -64,7 +64,8 @@ def test_five_hundred_work_within_the_request(admin_client: Client, settings: Se
     assert mailers.Picky.opened == 1
     assert PortalLink.objects.exclude(sent_at=None).values("customer").distinct().count() == 500
     assert LogEntry.objects.values("object_id").distinct().count() == 500
-    statements = [query["sql"] for query in queries]
+    # Outside of a test's transaction there are no savepoints.
+    statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     of_links = [sql for sql in statements if sql.startswith(("INSERT", "UPDATE")) and "portallink" in sql]
     assert len(of_links) <= 1000
     assert len(statements) - len(of_links) < 40

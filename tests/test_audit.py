@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from alguna_portal.exceptions import AlgunaError
+from alguna_portal.exceptions import AlgunaError, BadAnswer
 from alguna_portal.models import Customer, Membership, PortalAccess
 from alguna_portal.sessions import open_session
 
@@ -185,11 +185,15 @@ def test_somebody_of_another_model_is_not_put_down_to_a_user(alguna: Alguna, man
 
 
 @pytest.mark.django_db
-def test_a_session_id_of_any_length_is_recorded(alguna: Alguna) -> None:
-    """Databases that check lengths would refuse the row."""
-    alguna.change = {"id": "s" * 300}
+def test_a_session_id_of_any_length_is_recorded_or_refused(alguna: Alguna) -> None:
+    """Databases that check lengths would refuse the row, and logs are no place for line breaks."""
+    alguna.change = {"id": "s" * 255}
     open_session(Customer(alias="org-7"))
-    assert recorded()[0].session_id == "s" * 255
+    for odd in ("s" * 256, "s\nERROR all is lost"):
+        alguna.change = {"id": odd}
+        with pytest.raises(BadAnswer):
+            open_session(Customer(alias="org-7"))
+    assert [(access.session_id, access.error) for access in recorded()] == [("s" * 255, "")] + [("", "BadAnswer")] * 2
 
 
 @pytest.mark.django_db

@@ -1,5 +1,6 @@
 """Settings: right values are read as their types, and each mistake has one clear error, the same in the checks."""
 
+import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from functools import partial, wraps
@@ -67,6 +68,7 @@ GOOD = [
         "pro": PortalSettings.parse({"invoice_list_settings": {"show_section": True}}),
     }),
     ("PLAN_IDS", {"plan_1": "starter"}, {"plan_1": "starter"}),
+    ("ENCRYPT_CACHE", True, True),
     ("ACCESS_POLICY", every_member, every_member),
     ("LINK_MAX_AGE", 3600, timedelta(hours=1)),
     ("LINK_MAX_AGE", timedelta(hours=2), timedelta(hours=2)),
@@ -141,6 +143,9 @@ WRONG = [
     ("SUPPORT_CONTACT", None, "must be an e-mail address, a web address or a path"),
     ("WEBHOOK_SECRETS", "whsec_abc", "must be a list of secrets"),
     ("WEBHOOK_SECRETS", [""], "must be a secret"),
+    ("WEBHOOK_SECRETS", ["whsec_"], "Copy the endpoint's signing secret whole"),
+    ("WEBHOOK_SECRETS", ["whsec_c2VjcmV0", "whsec_a"], "Copy the endpoint's signing secret whole"),
+    ("WEBHOOK_SECRETS", ["whsec_c2Vj…"], "must be a secret"),
     ("USE_TASKS", 0, "must be True or False, not 0"),
 ]  # fmt: skip
 
@@ -233,11 +238,21 @@ def test_a_misspelt_setting_is_noticed(name: str, hint: str) -> None:
     assert [(message.msg, message.hint) for message in found] == [(f"{name} is not a setting of alguna_portal.", hint)]
 
 
-def test_a_promise_this_version_does_not_keep_is_warned_about(settings: Settings) -> None:
-    """Whoever asks for an encrypted cache must not believe that they have one."""
+def test_encryption_without_its_library_is_an_error_that_says_what_to_install(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asks for an encrypted cache must not believe that they have one; whoever does not needs no library."""
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    settings.ALGUNA_PORTAL_ENCRYPT_CACHE = False
+    assert ours() == []
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = True
-    found = [message.msg for message in run_checks() if message.id == "alguna_portal.W003"]
-    assert found == ["ALGUNA_PORTAL_ENCRYPT_CACHE has no effect in this version."]
+    with pytest.raises(ImproperlyConfigured) as caught:
+        _ = conf.ENCRYPT_CACHE
+    assert str(caught.value) == (
+        "ALGUNA_PORTAL_ENCRYPT_CACHE needs cryptography, which is not installed: "
+        'pip install "alguna_portal[encryption]".'
+    )
+    assert [(message.id, message.msg) for message in ours()] == [("alguna_portal.E015", str(caught.value))]
 
 
 def test_a_wrong_plan_is_reported_once(settings: Settings) -> None:

@@ -102,7 +102,7 @@ def test_no_log_holds_the_link_or_an_address(
     for appended in (">", "/>", ".", "%0A", "/x/y/"):
         assert Client().get(path(link).removesuffix("/") + appended, follow=True).status_code == 404
     assert Client().put(path(link)).status_code == 405
-    for broken in ("alguna_portal.views.links.open_link", "alguna_portal.views.links.page"):
+    for broken in ("alguna_portal.views.links.open_link", "alguna_portal.views.links.going_on"):
         with mock.patch(broken, side_effect=RuntimeError(path(link))):
             response = press(link)
         assert (response.status_code, response.content) == (500, b"Something went wrong here. Please try again later.")

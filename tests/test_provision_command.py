@@ -100,13 +100,13 @@ def test_rows_are_read_in_batches_each_once(fake: FakeAlguna, monkeypatch: pytes
     assert waiting() == 2
 
 
-def test_a_batch_is_one_query_and_a_row_one_more(
+def test_a_batch_is_one_query_and_a_row_two_more(
     fake: FakeAlguna, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing is read row by row: a count, two batches, and for each row its save within a savepoint."""
+    """A count, two batches, and for each row its alias, once more, and its save within a savepoint."""
     monkeypatch.setattr(alguna_provision, "BATCH", 3)
     add(6)
-    with django_assert_num_queries(1 + 2 + 6 * 3):
+    with django_assert_num_queries(1 + 2 + 6 * 4):
         run()
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from alguna_portal.management.commands import alguna_prune
-from alguna_portal.models import Customer, PortalAccess, PortalLink
+from alguna_portal.models import Customer, PortalAccess, PortalLink, WebhookDelivery
 
 NOW = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)
 
@@ -37,6 +37,14 @@ def link(age: timedelta, **fields: Any) -> PortalLink:
     )
 
 
+def delivery(age: timedelta, state: str = "handled") -> WebhookDelivery:
+    """Store a message that came some time ago."""
+    number = WebhookDelivery.objects.count()
+    return WebhookDelivery.objects.create(
+        message_id=f"msg_{number}", type="invoice.paid", sent_at=NOW, received_at=NOW - age, state=state
+    )
+
+
 def prune(*arguments: str) -> str:
     """Run the command; return what it says."""
     output = StringIO()
@@ -57,11 +65,13 @@ def test_a_dry_run_deletes_nothing(db: None) -> None:
     """It says how many it would be."""
     access(timedelta(days=2))
     link(timedelta(days=2))
+    delivery(timedelta(days=2))
     assert prune("--days=1", "--dry-run").splitlines() == [
         "1 portal access older than 1 day: would be deleted.",
         "1 portal link older than 1 day: would be deleted.",
+        "1 webhook delivery older than 1 day: would be deleted.",
     ]
-    assert (PortalAccess.objects.count(), PortalLink.objects.count()) == (1, 1)
+    assert [model.objects.count() for model in (PortalAccess, PortalLink, WebhookDelivery)] == [1, 1, 1]
 
 
 def test_nothing_to_delete_is_said(db: None) -> None:
@@ -69,6 +79,7 @@ def test_nothing_to_delete_is_said(db: None) -> None:
     assert prune("--days", "30").splitlines() == [
         "0 portal accesses older than 30 days: deleted.",
         "0 portal links older than 30 days: deleted.",
+        "0 webhook deliveries older than 30 days: deleted.",
     ]
 
 
@@ -83,13 +94,23 @@ def test_links_are_kept_for_as_long_as_they_may_be_renewed(db: None) -> None:
     assert Customer.objects.count() == 1
 
 
+def test_messages_go_by_the_day_on_which_they_came(db: None) -> None:
+    """Handled or not, whenever Alguna sent them: what they say may be personal."""
+    kept = [delivery(timedelta(days=30)), delivery(timedelta(), state="failed")]
+    delivery(timedelta(days=30, seconds=1))
+    delivery(timedelta(days=31), state="failed")
+    assert prune("--days", "30").splitlines()[2] == "2 webhook deliveries older than 30 days: deleted."
+    assert sorted(WebhookDelivery.objects.values_list("pk", flat=True)) == [each.pk for each in kept]
+
+
 def test_the_help_says_what_goes(capsys: pytest.CaptureFixture[str]) -> None:
-    """Both kinds, and that addresses go with the links."""
+    """All three kinds, and that addresses go with the links."""
     with pytest.raises(SystemExit):
         alguna_prune.Command().run_from_argv(["manage.py", "alguna_prune", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert "portal accesses that are older than a number of days, and mailed links" in said
+    assert "portal accesses that are older than a number of days, mailed links" in said
     assert "recipients' addresses" in said
+    assert "webhook deliveries that came before, handled or not" in said
 
 
 def test_many_are_deleted_some_at_a_time(
@@ -99,7 +120,7 @@ def test_many_are_deleted_some_at_a_time(
     monkeypatch.setattr(alguna_prune, "BATCH", 2)
     for days in (10, 14, 12, 11, 13):
         access(timedelta(days=days))
-    with django_assert_num_queries(8) as queries:
+    with django_assert_num_queries(9) as queries:
         assert prune("--days", "1").startswith("5 portal accesses")
     first_read = queries.captured_queries[0]["sql"]
     assert 'ORDER BY "alguna_portal_portalaccess"."at" ASC' in first_read
@@ -107,8 +128,10 @@ def test_many_are_deleted_some_at_a_time(
     assert [query["sql"].partition(" ")[0] for query in queries.captured_queries] == ["SELECT", "DELETE"] * 3 + [
         "SELECT",
         "SELECT",
+        "SELECT",
     ]
     assert 'ORDER BY "alguna_portal_portallink"."renewable_until" ASC' in queries.captured_queries[7]["sql"]
+    assert 'ORDER BY "alguna_portal_webhookdelivery"."received_at" ASC' in queries.captured_queries[8]["sql"]
     assert not PortalAccess.objects.exists()
 
 

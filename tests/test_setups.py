@@ -12,6 +12,8 @@ PAGE = (Path(__file__).parent.parent / "docs" / "access.md").read_text()
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_", "COV_"))}
 PROJECT = {
     "settings.py": """
+import django
+
 SECRET_KEY = "x"
 ROOT_URLCONF = "urls"
 LOGIN_URL = "/login/"
@@ -32,6 +34,8 @@ TEMPLATES = [
         "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
     },
 ]
+if django.VERSION >= (6, 1):
+    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 ALGUNA_PORTAL_API_KEY = "key_1.secret"
 ALGUNA_PORTAL_PLANS = {
     "starter": {},

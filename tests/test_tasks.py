@@ -183,3 +183,15 @@ def test_where_there_is_no_framework_the_setting_is_wrong(settings: Settings, mo
         _ = conf.USE_TASKS
     settings.ALGUNA_PORTAL_USE_TASKS = False
     assert conf.USE_TASKS is False
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_customer_that_is_deleted_meanwhile_stops_nobody_else(
+    queued: Any, customer: Customer, umbrella: Customer
+) -> None:
+    """Its link cannot be saved; those of the others are enqueued."""
+    umbrella.email = "billing@umbrella.example"
+    Customer.objects.filter(pk=customer.pk).delete()
+    posted = send_links([customer, umbrella])
+    assert [link.customer for link in posted.sent] == [umbrella]
+    assert posted.failed == [(customer, "IntegrityError")]

@@ -58,9 +58,9 @@ def test_the_documented_examples_pass_in_a_project_of_their_own(tmp_path: Path, 
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_there_are_three_examples() -> None:
+def test_there_are_four_examples() -> None:
     """The count is the documentation's promise, and keeps the test above from testing nothing."""
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
 
 
 def test_unittest_needs_no_pytest(tmp_path: Path) -> None:

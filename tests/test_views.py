@@ -49,6 +49,28 @@ def test_a_click_ends_in_the_portal_of_the_users_company(alguna: Alguna, manager
     assert [body["customer_alias"] for body in alguna.bodies] == ["acme-1"]
 
 
+def test_after_a_form_to_sign_in_a_page_goes_on(alguna: Alguna, manager: User) -> None:
+    """Under `form-action 'self'` a browser stops a redirect to elsewhere, even the second after the form."""
+    client = signed_in(manager)
+    for path in (BILLING, BILLING + "?fresh=1&customer="):
+        login = "http://testserver" + Client().get(path)["Location"]
+        response = client.get(path, headers={"Referer": login})
+        assert response.status_code == 200
+        assert response["Refresh"] == f"0; url={alguna.url(len(alguna.requests))}"
+        assert_private(response)
+    endless = "http://testserver/login/?next=/billing/" + "&a" * 2000
+    elsewhere = [
+        "http://testserver/",
+        "http://testserver/login/?next=/other/",
+        "http://testserver/?next=%FF",
+        "next=",
+        endless,
+    ]
+    elsewhere.append("https://evil.example/login/?next=/billing/")
+    for referer in elsewhere:
+        assert client.get(BILLING, headers={"Referer": referer}).status_code == 302
+
+
 def test_a_post_opens_the_portal_too(alguna: Alguna, manager: User) -> None:
     """For scripts, which must show that they come from the site."""
     assert signed_in(manager).post(BILLING)["Location"] == alguna.url(1)

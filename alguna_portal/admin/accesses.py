@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.models import PortalAccess
 
+from .dates import DatedAdmin
 from .export import csv_lines, latest_first
 from .filters import CustomerFilter
 from .naming import company, person, without_address
@@ -26,7 +27,7 @@ else:
 
 
 @admin.register(PortalAccess)
-class PortalAccessAdmin(PortalAccessAdminBase):
+class PortalAccessAdmin(DatedAdmin, PortalAccessAdminBase):
     """The audit trail."""
 
     list_display = ["at", "user_name", "customer_name", "via", "role", "outcome", "error"]

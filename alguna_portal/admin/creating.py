@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from alguna_portal.customers import Provisioned, provision
+from alguna_portal.events import event
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed
 from alguna_portal.models import Customer
 
@@ -45,6 +46,7 @@ class Outcome:
     @property
     def message(self) -> Message:
         """Tell of this customer alone."""
+        # Translators: the outcome is one of the texts that begin in lower case, such as “created in Alguna.”
         return self.level, _("%(customer)s: %(outcome)s") % {"customer": self.who, "outcome": self.what}
 
 
@@ -141,6 +143,7 @@ def _counted(outcomes: list[Outcome]) -> Iterator[Message]:
 
 
 def _count(count: int, level: int, what: str) -> Message:
+    # Translators: the same outcomes, of several customers: put them so that they fit one and many.
     text = ngettext("%(count)d customer: %(outcome)s", "%(count)d customers: %(outcome)s", count)
     return level, text % {"count": count, "outcome": what}
 
@@ -179,7 +182,12 @@ def _enqueue(key: Any, failures: list[str]) -> None:
         provision_customer.enqueue(key)
     except Exception as exc:  # noqa: BLE001  (queues raise what they like, and texts of theirs may hold passwords)
         failures.append(type(exc).__name__)
-        logger.error("Customer %s could not be enqueued (%s).", key, type(exc).__name__)  # noqa: TRY400
+        logger.error(  # noqa: TRY400
+            "Customer %s could not be enqueued (%s).",
+            key,
+            type(exc).__name__,
+            extra=event("customer_not_queued", customer=key, error=type(exc).__name__),
+        )
 
 
 def _refused(customer: Customer, refusals: Callable[[Customer], list[str]]) -> Outcome | None:

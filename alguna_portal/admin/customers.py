@@ -24,6 +24,9 @@ from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.plans import weigh
 from alguna_portal.roles import Role
 
+from .filters import PlanMappedFilter
+from .json_field import JSONField
+from .plans import mapped_plans, plan_in_alguna
 from .presence import presence
 from .sending import SendingAdmin
 
@@ -35,12 +38,16 @@ else:
     CustomerFormBase = forms.ModelForm
 
 
+ASKED_OF_ALGUNA = ("in_alguna", "plan_in_alguna")
+
+
 class CustomerForm(CustomerFormBase):
     """A customer, with the plans that are configured to choose from."""
 
     class Meta:
         model = Customer
         fields = ("name", "alias", "customer_id", "email", "currency", "plan", "portal_settings")
+        field_classes = {"portal_settings": JSONField}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -50,6 +57,8 @@ class CustomerForm(CustomerFormBase):
             self.fields["customer_id"].show_hidden_initial = True
         if "plan" in self.fields:
             self.fields["plan"] = self._plan_field()
+            # As above: a plan that an event has set meanwhile is not taken back.
+            self.fields["plan"].show_hidden_initial = True
 
     def _plan_field(self) -> forms.ChoiceField:
         """Offer the configured plans, and the one the customer has, so that saving never changes it unseen."""
@@ -58,7 +67,11 @@ class CustomerForm(CustomerFormBase):
         if self.instance.plan and self.instance.plan not in plans:
             choices.append((self.instance.plan, _("%(plan)s (not configured)") % {"plan": self.instance.plan}))
         field = self.fields["plan"]
-        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=field.help_text)
+        hint = field.help_text
+        if mapped_plans():
+            lasts = gettext("It follows Alguna: what is chosen here lasts until it is next asked for the plan.")
+            hint = f"{hint} {lasts}"
+        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=hint)
 
     @property
     def touched(self) -> list[str]:
@@ -72,6 +85,10 @@ class CustomerForm(CustomerFormBase):
         """Take an id only from somebody who has changed it."""
         changed = "customer_id" in self.changed_data
         return self.cleaned_data["customer_id"] if changed else self.instance.customer_id
+
+    def clean_plan(self) -> Any:
+        """Take a plan only from somebody who has changed it."""
+        return self.cleaned_data["plan"] if "plan" in self.changed_data else self.instance.plan
 
     def clean_portal_settings(self) -> Any:
         """Take an empty field, and JSON's null, for no settings."""
@@ -102,13 +119,13 @@ class CustomerAdmin(SendingAdmin):
     inlines = [MembershipInline]
     list_display = ["name", "alias", "plan", "customer_id"]
     list_display_links = ["name", "alias"]
-    list_filter = ["plan", "memberships__role"]
+    list_filter = ["plan", PlanMappedFilter, "memberships__role"]
     search_fields = ["name", "alias", "customer_id", "email"]
     search_help_text = _("Search by name, alias, Alguna's id, billing e-mail, or the user name of a member.")
-    readonly_fields = ["in_alguna", "sent_as_manager", "sent_as_viewer"]
+    readonly_fields = ["in_alguna", "plan_in_alguna", "sent_as_manager", "sent_as_viewer"]
     fieldsets = [
         (None, {"fields": ["name", "alias", "customer_id", "in_alguna", "email", "currency"]}),
-        (_("Portal"), {"fields": ["plan", "portal_settings"]}),
+        (_("Portal"), {"fields": ["plan", "plan_in_alguna", "portal_settings"]}),
         (
             _("Sent to Alguna for a portal session, as last saved"),
             {"fields": ["sent_as_manager", "sent_as_viewer"]},
@@ -126,7 +143,7 @@ class CustomerAdmin(SendingAdmin):
         if obj is not None:
             return fieldsets
         return [
-            (title, {**options, "fields": [name for name in options["fields"] if name != "in_alguna"]})
+            (title, {**options, "fields": [name for name in options["fields"] if name not in ASKED_OF_ALGUNA]})
             for title, options in fieldsets
         ]
 
@@ -157,12 +174,20 @@ class CustomerAdmin(SendingAdmin):
                 url = reverse(name, current_app=self.admin_site.name)
                 yield f"{url}?{urlencode({'customer': customer.pk})}", label
 
+    # Translators: whether the customer is there.
     @admin.display(description=_("in Alguna"))
     def in_alguna(self, customer: Customer) -> SafeString | str:
         """Ask Alguna for the customer."""
         saved = _saved(customer)
         return presence(saved) if saved else "-"
 
+    @admin.display(description=_("plan in Alguna"))
+    def plan_in_alguna(self, customer: Customer) -> SafeString | str:
+        """Show which plan Alguna had when it was last asked."""
+        saved = _saved(customer)
+        return plan_in_alguna(saved) if saved else "-"
+
+    # Translators: what is sent for one, after “Sent to Alguna for a portal session”.
     @admin.display(description=_("for a manager"))
     def sent_as_manager(self, customer: Customer) -> SafeString | str:
         """Show the request for a manager's session."""

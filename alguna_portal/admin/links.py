@@ -5,18 +5,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.models import PortalLink
 
+from .dates import DatedAdmin
 from .filters import CustomerFilter, StateFilter
 from .link_actions import LinkActionsAdmin
 from .naming import company, person
 
 
 @admin.register(PortalLink)
-class PortalLinkAdmin(LinkActionsAdmin):
+class PortalLinkAdmin(DatedAdmin, LinkActionsAdmin):
     """Mailed links, without what would open a portal."""
 
     list_display = ["created_at", "worth", "customer_name", "masked_recipient", "role", "used", "expires_at", "sender"]
@@ -71,7 +72,7 @@ class PortalLinkAdmin(LinkActionsAdmin):
         """Show as much of the address as those need who know it."""
         return link.masked_recipient
 
-    @admin.display(description=_("state"))
+    @admin.display(description=pgettext_lazy("of a link", "state"))
     def worth(self, link: PortalLink) -> SafeString:
         """Show the state as a label: a word, whose colour says the same once more; and what a mail failed of."""
         state = link.state
@@ -83,6 +84,7 @@ class PortalLinkAdmin(LinkActionsAdmin):
         """Say how often the link was used, and of how many times."""
         if link.max_uses is None:
             return str(link.uses)
+        # Translators: how often a link was used, of how many times at most.
         return gettext("%(uses)d of %(most)d") % {"uses": link.uses, "most": link.max_uses}
 
     @admin.display(description=_("sent by"))

@@ -102,6 +102,7 @@ def _naming(text: str, customers: list[Customer], page: Page) -> SafeString:
     names = format_html_join(", ", "{}", ((_named(customer, page(customer)),) for customer in customers[:MOST_NAMED]))
     if not (rest := len(customers) - MOST_NAMED) > 0:
         return format_html("{} {}", text, names)
+    # Translators: ends a list of customers' names, after a comma.
     more = ngettext("and %(count)d more", "and %(count)d more", rest) % {"count": rest}
     return format_html("{} {}, {}", text, names, more)
 

@@ -40,6 +40,7 @@ def presence(customer: Customer) -> SafeString | str:
     ids = {"found": quotable_id(found or ""), "known": quotable_id(known or "")}
     if found == known:
         # Neither there nor known, or the same.
+        # Translators: whether a customer is in Alguna, and its id there.
         return _("Yes, as %(found)s") % ids if found else _("No")
     if known is None:
         return _("Yes, as %(found)s, which is not stored here yet. “Create in Alguna” stores it.") % ids

@@ -120,7 +120,8 @@ class ProvisioningAdmin(AskingAdmin):
                 outcomes.append(outcome)
                 if outcome.new:
                     facts = {"id": outcome.new.customer_id, "outcome": outcome.what}
-                    self.log_change(request, outcome.new, _("As %(id)s: %(outcome)s") % facts)
+                    # Translators: the customer's id in Alguna, and “created in Alguna.” or the like.
+                    note(request, [outcome.new], _("As %(id)s: %(outcome)s") % facts)
         finally:
             # Whatever happens: of what was done by then, this is the only report.
             not_tried = len(keys) - len(outcomes)

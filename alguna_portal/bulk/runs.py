@@ -17,6 +17,7 @@ from django.db import OperationalError
 
 from alguna_portal.answers import JSON, Said
 from alguna_portal.client import AlgunaClient
+from alguna_portal.events import event
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaUnavailable,
@@ -62,7 +63,8 @@ class PacedClient(AlgunaClient):
             return super()._call(method, path, body, within=within, key=key)
         except AlgunaUnavailable as exc:
             if exc.status != STILL_RUNS and (seconds := self.patience.failed(turn, exc.retry_after, str(exc))):
-                logger.warning("Everybody waits %.1f s. %s", seconds, exc)
+                extra = event("run_paused", error=type(exc).__name__, seconds=seconds)
+                logger.warning("Everybody waits %.1f s. %s", seconds, exc, extra=extra)
             raise
 
 
@@ -71,9 +73,9 @@ class Run(Generic[Row, Found]):
     """One run: `check` and `store` are called in the main thread, `ask` in the workers.
 
     `check` raises `ValidationError` for a row that is not worth asking for. `store` returns what the row is counted
-    as. An `AlgunaError` out of `ask` or `store` is a failure of its row; `AuthenticationFailed` ends the run, as
-    would happen to every row. Whatever else is raised ends it too, and is raised again once all is stored that was
-    under way. `key` names a row in the summary.
+    as. An `AlgunaError` out of `ask` or `store` is a failure of its row, as is a lock in the database;
+    `AuthenticationFailed` ends the run, as would happen to every row. Whatever else is raised ends it too, and is
+    raised again once all is stored that was under way. `key` names a row in the summary.
     """
 
     ask: Callable[[Row, PacedClient], Found]
@@ -99,9 +101,13 @@ class Run(Generic[Row, Found]):
                 while under_way < AHEAD * self.workers and not pace.closed and not interrupted.is_set():
                     if (row := next(source, None)) is None:
                         break
-                    if self._passes(row, tally):
-                        todo.put(row)
-                        under_way += 1
+                    try:
+                        if self._passes(row, tally):
+                            todo.put(row)
+                            under_way += 1
+                    except Exception as exc:  # noqa: BLE001  (as where it is settled)
+                        pace.close()
+                        crashes.append(exc)
                 self.progress.show(tally, pause=pace.pause_left)
                 if interrupted.is_set() and not tally.interrupted:
                     tally.interrupted = True
@@ -125,9 +131,12 @@ class Run(Generic[Row, Found]):
             self.check(row)
         except ValidationError as exc:
             tally.fail(self.key(row), reasons(exc))
-            self.progress.show(tally)
-            return False
-        return True
+        except OperationalError as exc:
+            tally.fail(self.key(row), [locked(exc)])
+        else:
+            return True
+        self.progress.show(tally)
+        return False
 
     def _work(self, row: Row) -> Found:
         """Ask for one row, again where Alguna was not to be had; in a worker."""
@@ -166,14 +175,20 @@ class Run(Generic[Row, Found]):
         except AlgunaError as exc:
             tally.fail(self.key(row), [f"{type(exc).__name__}: {exc}"])
         except OperationalError as exc:
-            # A lock, on a busy site: the next run will find this row as it is.
-            tally.fail(self.key(row), [f"The database would not store it ({type(exc).__name__})."])
+            tally.fail(self.key(row), [locked(exc)])
         except Exception as exc:  # noqa: BLE001  (whatever it is, the rows under way come first)
             self.client.patience.pace.close()
             return exc
         return None
 
 
+def locked(exc: OperationalError) -> str:
+    """Say that a row is locked, on a busy site: the next run will find it as it is."""
+    return f"The database would not store it ({type(exc).__name__})."
+
+
 def reasons(exc: ValidationError) -> list[str]:
-    """Name what is wrong with each field."""
+    """Name what is wrong with each field, or with the row as such."""
+    if not hasattr(exc, "error_dict"):
+        return exc.messages
     return [f"{field}: {message}" for field, messages in exc.message_dict.items() for message in messages]

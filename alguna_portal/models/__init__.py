@@ -1,7 +1,8 @@
-"""What is kept: who is billed and who may open their portal, and who did."""
+"""What is kept: who is billed and who may open their portal, who did, and what Alguna has told."""
 
 from .accesses import PortalAccess
 from .customers import Customer, Membership, validate_alias, validate_currency, validate_portal_settings
+from .deliveries import WebhookDelivery
 from .links import PortalLink
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "Membership",
     "PortalAccess",
     "PortalLink",
+    "WebhookDelivery",
     "validate_alias",
     "validate_currency",
     "validate_portal_settings",

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from alguna_portal.roles import Role
 
@@ -23,18 +24,22 @@ class PortalAccess(models.Model):
 
         VIEW = "view", _("Billing page")
         LINK = "link", _("mailed link")
-        API = "api", _("code")
+        # Translators: the host's own code has opened it, and nobody's click.
+        API = "api", pgettext_lazy("way to the portal", "code")
 
     class Outcome(models.TextChoices):
         """What came of it."""
 
+        # Translators: these five say what came of a click on Billing; the subject is the portal, or the click.
         OPENED = "opened", _("opened")
         REUSED = "reused", _("opened again")
         DENIED = "denied", _("no access")
         UNAVAILABLE = "unavailable", _("Alguna unavailable")
         FAILED = "failed", _("failed")
 
-    at = models.DateTimeField(_("at"), default=timezone.now, db_index=True, editable=False)
+    at = models.DateTimeField(
+        pgettext_lazy("time of an access", "at"), default=timezone.now, db_index=True, editable=False
+    )
     # Without constraints in the database: a row must not fail, at the latest at somebody's commit, since a user or
     # a customer is being deleted meanwhile.
     user = models.ForeignKey(
@@ -58,6 +63,7 @@ class PortalAccess(models.Model):
         verbose_name=_("customer"),
     )
     customer_alias = models.CharField(_("customer's alias"), max_length=255, blank=True)
+    # Translators: the way to the portal; a noun, since filters say “By …”. So is “impersonated”, if that reads well.
     via = models.CharField(_("via"), max_length=20, choices=Via)
     link = models.ForeignKey(
         PortalLink,

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from alguna_portal import legacy
@@ -80,6 +81,17 @@ class Customer(models.Model):
         validators=[validate_portal_settings],
         help_text=_("Laid over the settings of the plan, for this customer alone."),
     )
+    # What `plan_sync` has learned, and its numbers: of the last time that Alguna was asked, and that was stored.
+    plan_id = models.CharField(
+        _("plan id"),
+        max_length=255,
+        blank=True,
+        editable=False,
+        help_text=_("Alguna's, of the active subscription, when it was last asked."),
+    )
+    plan_synced_at = models.DateTimeField(_("plan synced at"), null=True, editable=False)
+    plan_asked = models.PositiveIntegerField(_("times asked for the plan"), default=0, editable=False)
+    plan_stored = models.PositiveIntegerField(_("last time stored"), default=0, editable=False)
 
     class Meta:
         verbose_name = _("customer")
@@ -135,4 +147,5 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         # Not the user's name: in many projects that is an e-mail address.
-        return f"{self.get_role_display()} of customer {self.customer_id}"
+        # Translators: a role, and the number of a customer: “manager of customer 7”.
+        return gettext("%(role)s of customer %(key)s") % {"role": self.get_role_display(), "key": self.customer_id}

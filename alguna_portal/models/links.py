@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from alguna_portal.roles import Role
 
@@ -20,8 +21,9 @@ class PortalLink(models.Model):
     class State(models.TextChoices):
         """What a link is worth."""
 
+        # Translators: these six are said of a link.
         NOT_SENT = "not_sent", _("not sent yet")
-        ACTIVE = "active", _("active")
+        ACTIVE = "active", pgettext_lazy("of a link", "active")
         FAILED = "failed", _("could not be mailed")
         USED_UP = "used_up", _("used up")
         EXPIRED = "expired", _("expired")
@@ -52,6 +54,7 @@ class PortalLink(models.Model):
         null=True,
         blank=True,
         related_name="renewals",
+        # Translators: the earlier link, in whose place this one was sent.
         verbose_name=_("renews"),
         help_text=_("The link that was mailed first. Its recipient has asked for this one in its place."),
     )

@@ -1,30 +1,13 @@
-"""Plans, and what every new customer starts with, so that any portal has something to show."""
+"""What every new customer starts with, so that any portal has something to show."""
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from .messages import JSON, State, timestamp
+from .plans import Plan
 
 MONTH = timedelta(days=30)
 PAYMENT_TERM = timedelta(days=14)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A plan that a new customer is subscribed to; the amount is in the currency's minor unit, a month."""
-
-    name: str = "Starter"
-    id: str = "plan_starter"
-    amount_cents: int = 4900
-
-
-# What the hosted portal lets a customer choose from.
-PLANS = (
-    Plan(),
-    Plan(name="Growth", id="plan_growth", amount_cents=14900),
-    Plan(name="Enterprise", id="plan_enterprise", amount_cents=49900),
-)
 
 
 def price_lines(plan: Plan) -> list[JSON]:
@@ -45,11 +28,10 @@ def new_payment_method(now: datetime) -> JSON:
     }
 
 
-def open_account(state: State, customer: JSON, plan: Plan, *, now: datetime) -> None:
-    """Give a customer an active subscription and three invoices: one paid, one overdue, one issued."""
-    lines = price_lines(plan)
+def open_subscription(state: State, customer: JSON, plan: Plan, *, now: datetime) -> JSON:
+    """Give a customer an active subscription to a plan; return it."""
     subscription_id = f"sub_{secrets.token_hex(8)}"
-    state["subscriptions"][subscription_id] = {
+    subscription: JSON = {
         "id": subscription_id,
         "customer_id": customer["id"],
         "name": plan.name,
@@ -57,12 +39,19 @@ def open_account(state: State, customer: JSON, plan: Plan, *, now: datetime) -> 
         "plan_id": plan.id,
         "currency": customer["currency"],
         "billing_interval": "monthly",
-        "lines": lines,
+        "lines": price_lines(plan),
         "next_charge_cents": plan.amount_cents,
         "next_charge_on": (now + MONTH).date().isoformat(),
         "created_at": timestamp(now),
         "updated_at": timestamp(now),
     }
+    state["subscriptions"][subscription_id] = subscription
+    return subscription
+
+
+def open_account(state: State, customer: JSON, plan: Plan, *, now: datetime) -> None:
+    """Give a customer an active subscription and three invoices: one paid, one overdue, one issued."""
+    open_subscription(state, customer, plan, now=now)
     for months_ago, status in ((2, "paid"), (1, "overdue"), (0, "issued")):
         issued = now - months_ago * MONTH
         invoice_id = f"inv_{secrets.token_hex(8)}"
@@ -72,7 +61,7 @@ def open_account(state: State, customer: JSON, plan: Plan, *, now: datetime) -> 
             "number": f"INV-{customer['id'][-4:].upper()}-{3 - months_ago:04}",
             "status": status,
             "currency": customer["currency"],
-            "lines": lines,
+            "lines": price_lines(plan),
             "total_cents": plan.amount_cents,
             "issued_on": issued.date().isoformat(),
             "due_on": (issued + PAYMENT_TERM).date().isoformat(),

@@ -33,6 +33,11 @@ COMMON_DAYS = (
     ("session-seconds=60", "New portal sessions live for a minute"),
     ("single-use=browser", "Portal links open again in the same browser only"),
     ("single-use=anywhere", "Portal links open once"),
+    (
+        "webhook-loss=0.1; webhook-duplicate=0.3; webhook-delay=5; webhook-reorder=0.3",
+        "Webhook messages come late, twice, out of turn, or never",
+    ),
+    ("webhook-loss=1; webhook-times=1", "The next webhook message is lost"),
 )
 
 

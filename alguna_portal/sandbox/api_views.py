@@ -41,6 +41,7 @@ def api(request: HttpRequest, path: str) -> HttpResponseBase:
         api_key=conf.api_key,
         portal_url=mount.rstrip("/"),
         session_life=conf.session_life,
+        first_plan=conf.plans[0],
         may_pass=partial(_rate_limit.allows, conf.requests_per_second),
     )
     answer = engine.answer(asked)

@@ -46,6 +46,14 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
                 id="alguna_sandbox.E004",
             )
         )
+    if not conf.has_valid_plans:
+        errors.append(
+            Error(
+                "ALGUNA_SANDBOX_PLANS cannot be read.",
+                hint='Write {"plan_starter": {"name": "Starter", "amount_cents": 4900}}, with one plan at least.',
+                id="alguna_sandbox.E005",
+            )
+        )
     return errors
 
 

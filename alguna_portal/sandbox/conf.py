@@ -1,11 +1,16 @@
 """The sandbox's settings, read afresh each time; every one has a default that works."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.conf import settings
 
+from .plans import PLANS, Plan
+
 DEFAULT_COLOR = "#4f46e5"
+# Svix waits for 5 seconds, 5 and 30 minutes, then for hours; nobody does in development.
+WEBHOOK_SCHEDULE = (1, 2, 5, 10, 30)
 
 
 class Conf:
@@ -46,6 +51,35 @@ class Conf:
     def webhook_secret(self) -> str:
         """Return what events are signed with: `whsec_` and base64."""
         return str(getattr(settings, "ALGUNA_SANDBOX_WEBHOOK_SECRET", ""))
+
+    @property
+    def webhook_timeout(self) -> float:
+        """Return for how many seconds an answer is waited for."""
+        return float(getattr(settings, "ALGUNA_SANDBOX_WEBHOOK_TIMEOUT", 15))
+
+    @property
+    def webhook_schedule(self) -> Sequence[float]:
+        """Return for how many seconds each further try is waited for; after the last, a message is given up."""
+        return [float(seconds) for seconds in getattr(settings, "ALGUNA_SANDBOX_WEBHOOK_SCHEDULE", WEBHOOK_SCHEDULE)]
+
+    @property
+    def plans(self) -> Sequence[Plan]:
+        """Return the plans to choose from; what cannot be read is the check E005's to report."""
+        return self._plans_as_set or PLANS
+
+    @property
+    def has_valid_plans(self) -> bool:
+        return bool(self._plans_as_set)
+
+    @property
+    def _plans_as_set(self) -> Sequence[Plan]:
+        by_id = getattr(settings, "ALGUNA_SANDBOX_PLANS", None)
+        if by_id is None:
+            return PLANS
+        try:
+            return [Plan(id=plan_id, **plan) for plan_id, plan in by_id.items()]
+        except (AttributeError, TypeError):
+            return ()
 
     @property
     def brand_name(self) -> str:

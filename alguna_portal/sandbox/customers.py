@@ -4,13 +4,13 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from .account import Plan, new_payment_method, open_account
+from .account import new_payment_method, open_account
 from .fields import Fields, decode
 from .messages import JSON, Answer, ApiError, Call, State, json_answer, timestamp
 from .pagination import page
+from .plans import PLANS, Plan
 
 LONGEST_ALIAS = 255
-STARTER = Plan()
 
 
 def by_alias(state: State, alias: str) -> JSON | None:
@@ -27,7 +27,7 @@ def by_ident(state: State, ident: str) -> JSON:
     return customer
 
 
-def add(state: State, fields: Fields, *, now: datetime, plan: Plan = STARTER) -> JSON:
+def add(state: State, fields: Fields, *, now: datetime, plan: Plan = PLANS[0]) -> JSON:
     """Create a customer with a subscription to the plan; nothing is written where a field is refused."""
     customer: JSON = {
         "id": f"cust_{secrets.token_hex(8)}",
@@ -69,7 +69,7 @@ def change(state: State, customer: JSON, fields: Fields, *, now: datetime) -> JS
 
 def create(call: Call) -> Answer:
     """Answer POST /customers."""
-    return json_answer(add(call.state, decode(call.request.body), now=call.now))
+    return json_answer(add(call.state, decode(call.request.body), now=call.now, plan=call.first_plan))
 
 
 def read(call: Call) -> Answer:

@@ -16,6 +16,7 @@ from . import customers, earlier_api, faults, sessions, subscriptions, weather
 from .faults import Fault, unauthenticated
 from .idempotency import is_transient, run_once
 from .messages import Answer, ApiError, Call, Endpoint, Exclusive, Request, State, one_at_a_time
+from .plans import PLANS, Plan
 
 API_VERSION = "2026-04-01"
 
@@ -62,6 +63,7 @@ class Engine:
     portal_url: str
     clock: Callable[[], datetime] = utc_now
     session_life: timedelta = timedelta(hours=1)
+    first_plan: Plan = PLANS[0]
     fault: Callable[[Request], Answer | None] = no_fault
     exclusive: Exclusive = one_at_a_time
     may_pass: Callable[[], bool] = no_limit
@@ -123,6 +125,7 @@ class Engine:
             now=now,
             portal_url=self.portal_url,
             session_life=self._session_life(),
+            first_plan=self.first_plan,
         )
 
         def before() -> Answer | None:

@@ -2,10 +2,26 @@
 
 import base64
 import hmac
+import json
+import secrets
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
 from .messages import JSON, timestamp
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One event on its way: one id and one body, however often it is sent."""
+
+    id: str
+    type: str
+    body: bytes
+
+    def headers(self, *, key: bytes, now: datetime) -> dict[str, str]:
+        """Return the headers that it goes out with at this moment."""
+        return signed_headers(self.body, key=key, message_id=self.id, now=now)
 
 
 def of_subscription(kind: str, subscription: JSON, *, now: datetime) -> JSON:
@@ -23,6 +39,11 @@ def of_subscription(kind: str, subscription: JSON, *, now: datetime) -> JSON:
             "updatedAt": subscription["updated_at"],
         },
     }
+
+
+def message_of(event: JSON) -> Message:
+    """Return an event as it is sent, under an id of its own."""
+    return Message(id=f"msg_{secrets.token_hex(12)}", type=event["type"], body=json.dumps(event).encode())
 
 
 def key_of(secret: str) -> bytes:

@@ -13,6 +13,15 @@ Two parts are about portal sessions, and count no requests:
     session-seconds=60              how long new sessions live
     single-use=anywhere             `browser`, `anywhere` or `off`; visits.py says what they mean
 
+Others are about the webhook messages that go out, and nothing of the API:
+
+    webhook-loss=0.2                a message is never sent, with this probability
+    webhook-duplicate=0.3           it is sent twice: half of the time at the same moment
+    webhook-delay=5                 it is late by up to so many seconds
+    webhook-reorder=0.5             it waits until a later one has overtaken it
+    webhook-times=2                 for so many messages, else until cleared
+    webhook-seed=7                  the same messages meet the same again; fates.py draws it
+
 What this module makes of a text is a `Fault`; weather.py keeps one for everybody.
 """
 
@@ -27,6 +36,10 @@ SINGLE_USE = ("off", "anywhere", "browser")
 
 FAILURES = ("status", "gateway", "html", "drop")
 FOR_SESSIONS = ("session-seconds", "single-use")
+CHANCES = ("webhook-loss", "webhook-duplicate", "webhook-reorder")
+_MISHAPS = (*CHANCES, "webhook-delay")
+FOR_WEBHOOKS = (*_MISHAPS, "webhook-times", "webhook-seed")
+_NOT_FOR_REQUESTS = (*FOR_SESSIONS, *FOR_WEBHOOKS)
 # What a part says after its equals sign; the texts complete the sentence "… must be".
 _NUMBERS: Mapping[str, tuple[Sequence[int], str]] = {
     "status": (range(400, 600), "a status from 400 to 599"),
@@ -34,9 +47,18 @@ _NUMBERS: Mapping[str, tuple[Sequence[int], str]] = {
     "retry-after": (range(86_401), "whole seconds, at most 86400"),
     "times": (range(1, 1_000_001), "a whole number, at least 1"),
     "session-seconds": (range(31_536_001), "whole seconds, at most 31536000"),
+    "webhook-times": (range(1, 1_000_001), "a whole number, at least 1"),
+    "webhook-seed": (range(1_000_000_000), "a whole number of at most nine digits"),
 }
-_NEEDS = {"retry-after": ("status", "html"), "times": ("latency", *FAILURES)}
-NAMES = ("latency", *FAILURES, "retry-after", "times", *FOR_SESSIONS)
+_NEEDS = {
+    "retry-after": ("status", "html"),
+    "times": ("latency", *FAILURES),
+    "webhook-times": _MISHAPS,
+    "webhook-seed": _MISHAPS,
+}
+NAMES = ("latency", *FAILURES, "retry-after", "times", *_NOT_FOR_REQUESTS)
+
+_DECIMAL = r"[0-9]{1,3}(\.[0-9]{1,3})?"
 
 
 class UnreadableFault(ValueError):
@@ -72,13 +94,40 @@ class Fault:
         """Return the reading of single use, None where none is chosen."""
         return self.parts.get("single-use")
 
+    @property
+    def is_for_webhooks(self) -> bool:
+        """Tell whether it says anything of webhook messages."""
+        return any(name in FOR_WEBHOOKS for name in self.parts)
+
+    @property
+    def webhook_delay(self) -> float:
+        """Return by how many seconds a message is late at most."""
+        return float(self.parts.get("webhook-delay", 0))
+
+    @property
+    def webhook_seed(self) -> str | None:
+        """Return what the fates of messages are drawn by, None where nobody shall foresee them."""
+        return self.parts.get("webhook-seed")
+
+    def chance(self, name: str) -> float:
+        """Return the probability that a part says, 0 where it is absent."""
+        return float(self.parts.get(name, 0))
+
     def after_one(self) -> "Fault":
         """Return what is left of it when one more request has met it."""
-        if self.times is None:
+        return self._counted("times", [name for name in self.parts if name in _NOT_FOR_REQUESTS])
+
+    def after_one_message(self) -> "Fault":
+        """Return what is left of it when one more webhook message has met it."""
+        return self._counted("webhook-times", [name for name in self.parts if name not in FOR_WEBHOOKS])
+
+    def _counted(self, counter: str, left: Sequence[str]) -> "Fault":
+        """Count once; when the count runs out, only some parts are left."""
+        if counter not in self.parts:
             return self
-        if self.times > 1:
-            return Fault({**self.parts, "times": str(self.times - 1)})
-        return Fault({name: self.parts[name] for name in self.parts if name in FOR_SESSIONS})
+        if (count := int(self.parts[counter])) > 1:
+            return Fault({**self.parts, counter: str(count - 1)})
+        return Fault({name: self.parts[name] for name in left})
 
     def answer(self) -> Answer | None:
         """Return the answer that stands instead of the right one, None where the right one is given."""
@@ -104,7 +153,7 @@ def unauthenticated(message: str) -> Answer:
 def read(text: str, *, for_one_request: bool = False) -> Fault:
     """Return the fault that a text describes; raise UnreadableFault naming the part that is wrong.
 
-    What goes with one request cannot count requests, nor say anything of sessions.
+    What goes with one request cannot count requests, nor say anything of sessions or webhooks.
     """
     parts: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(";"))):
@@ -112,7 +161,7 @@ def read(text: str, *, for_one_request: bool = False) -> Fault:
         if name in parts:
             raise UnreadableFault(f"{name} is said twice.")
         _check(name, value, has_value=bool(equals))
-        if for_one_request and name in ("times", *FOR_SESSIONS):
+        if for_one_request and name in ("times", *_NOT_FOR_REQUESTS):
             raise UnreadableFault(f"{name} cannot be said of one request.")
         parts[name] = value
     if not parts:
@@ -132,9 +181,12 @@ def _check(name: str, value: str, *, has_value: bool) -> None:
     if name in ("gateway", "drop"):
         if has_value:
             raise UnreadableFault(f"{name} takes no value.")
-    elif name == "latency":
-        if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", value) or float(value) > 600:
-            raise UnreadableFault(f"latency must be seconds such as 2.5, at most 600, not {value!r}.")
+    elif name in ("latency", "webhook-delay"):
+        if not re.fullmatch(_DECIMAL, value) or float(value) > 600:
+            raise UnreadableFault(f"{name} must be seconds such as 2.5, at most 600, not {value!r}.")
+    elif name in CHANCES:
+        if not re.fullmatch(_DECIMAL, value) or float(value) > 1:
+            raise UnreadableFault(f"{name} must be a probability from 0 to 1 such as 0.3, not {value!r}.")
     elif name == "single-use":
         if value not in SINGLE_USE:
             raise UnreadableFault(f"single-use must be one of {', '.join(SINGLE_USE)}, not {value!r}.")

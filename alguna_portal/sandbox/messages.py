@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from .plans import PLANS, Plan
+
 JSON = dict[str, Any]
 # A record read from the state must be assigned back once it is changed: in one of the two doors it is a copy.
 State = Mapping[str, MutableMapping[str, JSON]]
@@ -106,7 +108,10 @@ class InvalidForm(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One accepted request with all that an endpoint may use; `ident` is what the path names, if it does."""
+    """One accepted request with all that an endpoint may use; `ident` is what the path names, if it does.
+
+    A new customer is subscribed to `first_plan`.
+    """
 
     state: State
     request: Request
@@ -114,6 +119,7 @@ class Call:
     now: datetime
     portal_url: str
     session_life: timedelta
+    first_plan: Plan = PLANS[0]
 
 
 Endpoint = Callable[[Call], Answer]

@@ -1,14 +1,13 @@
 """What the hosted portal shows and does under one session's settings, and what it refuses."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import company, sessions, subscriptions
-from .account import PLANS, Plan
+from . import changes, company, sessions, subscriptions
 from .cards import read_card
-from .events import of_subscription
 from .messages import JSON, State, timestamp
+from .plans import PLANS, Plan, by_id
 
 
 class RefusedError(Exception):
@@ -37,12 +36,16 @@ class ExpiredError(RefusedError):
 
 @dataclass(frozen=True, kw_only=True)
 class Portal:
-    """One customer's portal as one session may see it. What the session leaves unset is shown and allowed."""
+    """One customer's portal as one session may see it. What the session leaves unset is shown and allowed.
+
+    `plans` are those that its customer can choose from.
+    """
 
     state: State
     customer: JSON
     settings: JSON
     now: datetime
+    plans: Sequence[Plan] = PLANS
 
     @property
     def shows_plan(self) -> bool:
@@ -97,13 +100,9 @@ class Portal:
         _require(self.may_cancel)
         return _only(subscription_id, self.subscriptions)
 
-    def cancel(self, subscription_id: str) -> JSON | None:
-        """Cancel a subscription and return the event; None for one that is canceled already, which stays so."""
-        subscription = self.cancelable(subscription_id)
-        if subscription["status"] == "canceled":
-            return None
-        ended = subscriptions.cancel(self.state, subscription, now=self.now)
-        return of_subscription("canceled", ended, now=self.now)
+    def cancel(self, subscription_id: str) -> list[JSON]:
+        """Cancel a subscription and return the events; none for one that is canceled already, which stays so."""
+        return changes.cancel(self.state, self.cancelable(subscription_id), now=self.now)
 
     def changeable(self, subscription_id: str) -> JSON:
         """Return one of the customer's subscriptions, where the session allows to change its plan."""
@@ -112,24 +111,22 @@ class Portal:
 
     def offers(self, subscription: JSON) -> list[Plan]:
         """Return the plans that a subscription can be moved to."""
-        return [plan for plan in PLANS if plan.id != subscription["plan_id"]]
+        return [plan for plan in self.plans if plan.id != subscription["plan_id"]]
 
     def offered(self, subscription: JSON, plan_id: str) -> Plan:
         """Return one of these plans; raise NotFoundError where it is none."""
-        for plan in self.offers(subscription):
-            if plan.id == plan_id:
-                return plan
-        raise NotFoundError
+        plan = by_id(self.offers(subscription), plan_id)
+        if plan is None:
+            raise NotFoundError
+        return plan
 
-    def change_plan(self, subscription_id: str, plan_id: str) -> JSON | None:
-        """Move a subscription to a plan and return the event; None where it is there already."""
+    def change_plan(self, subscription_id: str, plan_id: str) -> list[JSON]:
+        """Move a subscription to a plan and return the events; none where it is there already."""
         subscription = self.changeable(subscription_id)
-        _require(subscription["status"] != "canceled")
+        _require(subscription["status"] != subscriptions.CANCELED)
         if subscription["plan_id"] == plan_id:
-            return None
-        plan = self.offered(subscription, plan_id)
-        changed = subscriptions.change_plan(self.state, subscription, plan, now=self.now)
-        return of_subscription("updated", changed, now=self.now)
+            return []
+        return changes.change_plan(self.state, subscription, self.offered(subscription, plan_id), now=self.now)
 
     def set_auto_pay(self, *, on: bool) -> None:
         """Turn auto-pay on or off, where the session allows it."""

@@ -62,7 +62,8 @@ def plan(request: HttpRequest, token: str, subscription_id: str) -> HttpResponse
     """Offer the other plans, then ask whether to change to the chosen one; on POST, change to it."""
     if request.method == "POST":
         with writing() as state:
-            announce(enter(request, state, token).change_plan(subscription_id, request.POST.get("plan", "")))
+            portal = enter(request, state, token)
+            announce(state, portal.change_plan(subscription_id, request.POST.get("plan", "")))
         return back(token, "plan-changed")
     portal = enter(request, reading(), token)
     subscription = portal.changeable(subscription_id)

@@ -1,6 +1,7 @@
 """What all pages of the hosted portal have in common: who is let in, how refusals look, the frame."""
 
 import secrets
+from dataclasses import replace
 from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
@@ -47,7 +48,8 @@ def enter(request: HttpRequest, state: State, token: str) -> Portal:
     """Return the portal behind a page; raise RefusedError."""
     browser = request.COOKIES.get(BROWSER_COOKIE, "")
     single_use = visits.single_use(state, conf.single_use)
-    return visits.enter(state, token, browser=browser, single_use=single_use, now=utc_now())
+    portal = visits.enter(state, token, browser=browser, single_use=single_use, now=utc_now())
+    return replace(portal, plans=conf.plans)
 
 
 def land(request: HttpRequest, token: str) -> HttpResponse:

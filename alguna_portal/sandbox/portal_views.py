@@ -34,7 +34,7 @@ def cancel(request: HttpRequest, token: str, subscription_id: str) -> HttpRespon
     """Ask whether to cancel a subscription; on POST, cancel it."""
     if request.method == "POST":
         with writing() as state:
-            announce(enter(request, state, token).cancel(subscription_id))
+            announce(state, enter(request, state, token).cancel(subscription_id))
         return back(token, "canceled")
     portal = enter(request, reading(), token)
     subscription = portal.cancelable(subscription_id)

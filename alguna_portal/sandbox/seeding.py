@@ -1,10 +1,13 @@
-"""Customers for a demonstration, put there without a request."""
+"""Customers for a demonstration, put there without a request. What happens to them later is dashboard.py's."""
 
-from .account import Plan
-from .customers import STARTER, add, by_alias
+from dataclasses import replace
+
+from .conf import conf
+from .customers import add, by_alias
 from .engine import utc_now
 from .fields import Fields
 from .messages import JSON
+from .plans import by_id
 from .records import writing
 
 
@@ -14,17 +17,23 @@ def add_customer(
     name: str,
     currency: str = "USD",
     email: str = "",
-    plan_name: str = STARTER.name,
-    plan_id: str = STARTER.id,
-    amount_cents: int = STARTER.amount_cents,
+    plan_id: str = "",
+    plan_name: str = "",
+    amount_cents: int | None = None,
 ) -> JSON:
     """Return the customer that has the alias, untouched, or else a new one as the API would create it.
 
-    The amount is what the plan costs a month, in the currency's minor unit. Raise `messages.ApiError`, which
-    names the field, for values that the API would refuse.
+    Without a plan it is the first; what is not said of the plan is as ALGUNA_SANDBOX_PLANS has it. The amount is what
+    it costs a month, in the currency's minor unit. Nothing is told by webhook. Raise `messages.ApiError`, which names
+    the field, for values that the API would refuse.
     """
     contacts = [{"email": email, "is_primary": True}] if email else []
     fields = Fields({"name": name, "currency": currency, "aliases": [alias], "contacts": contacts})
-    plan = Plan(name=plan_name, id=plan_id, amount_cents=amount_cents)
+    plan = by_id(conf.plans, plan_id) or replace(conf.plans[0], id=plan_id or conf.plans[0].id)
+    plan = replace(
+        plan,
+        name=plan_name or plan.name,
+        amount_cents=plan.amount_cents if amount_cents is None else amount_cents,
+    )
     with writing() as state:
         return by_alias(state, alias) or add(state, fields, now=utc_now(), plan=plan)

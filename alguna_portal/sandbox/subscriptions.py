@@ -2,15 +2,28 @@
 
 from datetime import datetime
 
-from .account import Plan, price_lines
+from .account import price_lines
 from .messages import JSON, Answer, Call, State, timestamp
 from .pagination import page
+from .plans import Plan
+
+CANCELED = "canceled"
 
 
 def of_customer(state: State, customer_id: str) -> list[JSON]:
     """Return a customer's subscriptions, the oldest first."""
     every = state["subscriptions"].values()
     return [subscription for subscription in every if subscription["customer_id"] == customer_id]
+
+
+def all_running(state: State, customer_id: str) -> list[JSON]:
+    """Return those of a customer's subscriptions that have not ended, the oldest first."""
+    return [subscription for subscription in of_customer(state, customer_id) if subscription["status"] != CANCELED]
+
+
+def running(state: State, customer_id: str) -> JSON | None:
+    """Return the newest of them, None where all have ended."""
+    return next(reversed(all_running(state, customer_id)), None)
 
 
 def search(call: Call) -> Answer:
@@ -27,7 +40,7 @@ def search(call: Call) -> Answer:
 
 def cancel(state: State, subscription: JSON, *, now: datetime) -> JSON:
     """End a subscription at once; it is charged no more. Return it as it is then."""
-    changed = {"status": "canceled", "next_charge_cents": None, "next_charge_on": None}
+    changed = {"status": CANCELED, "next_charge_cents": None, "next_charge_on": None}
     return _changed(state, subscription, changed, now=now)
 
 

@@ -1,4 +1,7 @@
-"""The weather: a fault that all requests meet until it is over, kept in the state beside everything else."""
+"""The weather: a fault that all requests meet until it is over, kept in the state beside everything else.
+
+Messages that go out meet their own parts of it. They are counted, so that a seed can tell one from the next.
+"""
 
 from . import faults
 from .faults import Fault
@@ -15,10 +18,7 @@ def current(state: State) -> Fault:
 
 def change(state: State, fault: Fault) -> None:
     """Make this the weather, whatever it was before; a fault without parts clears the sky."""
-    if fault.parts:
-        state["weather"][TODAY] = {"text": str(fault)}
-    else:
-        state["weather"].pop(TODAY, None)
+    _put(state, fault, messages=0)
 
 
 def meet(state: State, exclusive: Exclusive) -> Fault:
@@ -29,5 +29,24 @@ def meet(state: State, exclusive: Exclusive) -> Fault:
     with exclusive():
         # Read again: another request may have met the last of it.
         fault = current(state)
-        change(state, fault.after_one())
+        _put(state, fault.after_one(), messages=_messages(state))
     return fault
+
+
+def meet_message(state: State) -> tuple[Fault, int]:
+    """Return what one more message meets, and how many did before it. Whoever asks is the state's only writer."""
+    fault, number = current(state), _messages(state)
+    if fault.is_for_webhooks:
+        _put(state, fault.after_one_message(), messages=number + 1)
+    return fault, number
+
+
+def _messages(state: State) -> int:
+    return int((state["weather"].get(TODAY) or {}).get("messages", 0))
+
+
+def _put(state: State, fault: Fault, *, messages: int) -> None:
+    if fault.parts:
+        state["weather"][TODAY] = {"text": str(fault), "messages": messages}
+    else:
+        state["weather"].pop(TODAY, None)

@@ -1,6 +1,7 @@
-"""The pages: Billing itself, and those behind mailed links."""
+"""What answers: Billing itself, the pages behind mailed links, and the webhook."""
 
 from .billing import billing
 from .links import link
+from .webhooks import webhook
 
-__all__ = ["billing", "link"]
+__all__ = ["billing", "link", "webhook"]

@@ -1,16 +1,19 @@
-"""From a click on Billing to the portal, or to a page that helps.
+"""From a click on Billing to the portal, or to an answer that helps, in the form that whoever asks understands.
 
 Every answer is kept from caches and from `Referer`. A browser that only prefetches, or asks HEAD, makes no
 session: it has not been pressed yet.
+
+The view is synchronous. Under ASGI Django runs it in a thread of the request's own, so the loop goes on, and one
+customer's slow session keeps nobody else waiting.
 """
 
 import logging
+from collections.abc import Callable
 from urllib.parse import urlencode
 
-from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib.auth.decorators import login_not_required, login_required
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods
 
 from alguna_portal import audit
 from alguna_portal.access import Access, accesses, find, refused
@@ -18,30 +21,39 @@ from alguna_portal.exceptions import AlgunaError
 from alguna_portal.sessions import open_session
 from alguna_portal.transactions import committing
 
-from .pages import failure_page, page, private
+from .pages import note, private
+from .replies import METHODS, VARY, Reply, reply_to
 
 logger = logging.getLogger(__name__)
 
 
 @committing
 @private
-@require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@login_not_required  # by Django's middleware, which knows no form but the page
 def billing(request: HttpRequest) -> HttpResponse:
     """Send a signed-in user to the portal of their customer; let them choose where there are several.
 
     Parameters, by query or form: `customer`, one of the choices that the chooser offers, and `fresh=1`, to
-    have a new session where the last one's link is spent.
+    have a new session where the last one's link is spent. Of a parameter that is given twice, the last counts.
     """
+    response = _answer(request, reply_to(request))
+    response["Vary"] = VARY
+    return response
+
+
+def _answer(request: HttpRequest, reply: Reply) -> HttpResponse:
+    if request.method not in METHODS:
+        return reply.not_allowed()
+    if not request.user.is_authenticated:
+        return reply.sign_in(_to_sign_in(request)["Location"])
     if _is_prefetch(request):
-        # Not 204, which would let the prefetch stand in for the click; not 503, which would mail ADMINS.
-        return HttpResponse(status=403)
+        return reply.prefetch()
     choices = accesses(request)
     asked_for = _parameter(request, "customer")
     if asked_for:
         chosen = find(request, asked_for)
     elif len(choices) > 1:
-        return page(request, "choose", 200, accesses=choices, fresh=_is_fresh(request))
+        return reply.choose(choices, fresh=_is_fresh(request))
     else:
         chosen = choices[0] if choices else None
     if chosen is None:
@@ -54,14 +66,18 @@ def billing(request: HttpRequest) -> HttpResponse:
                 customer=shut.customer if shut else None,
                 role=shut.role if shut else "",
             )
-        return page(request, "no_access", 403)
+        return reply.no_access()
     if request.method == "HEAD":
         return HttpResponse()
-    return _open(request, chosen)
+    return _open(request, chosen, reply)
 
 
-def _open(request: HttpRequest, access: Access) -> HttpResponse:
-    """Redirect to a portal session, or answer with the page for what went wrong."""
+# Where one signs in, and how one comes back, is for Django to say. It is asked where nobody is signed in.
+_to_sign_in: Callable[[HttpRequest], HttpResponse] = login_required(lambda _request: HttpResponse())
+
+
+def _open(request: HttpRequest, access: Access, reply: Reply) -> HttpResponse:
+    """Lead to a portal session, or say what went wrong."""
     try:
         session = open_session(
             access.customer,
@@ -72,9 +88,12 @@ def _open(request: HttpRequest, access: Access) -> HttpResponse:
             via=audit.Via.VIEW.value,
         )
     except AlgunaError as exc:
+        key = access.customer.pk
+        # Not by its alias, which could be anything, an e-mail address included.
+        note(exc, logger=logger, whose=f"Customer {key or '(unsaved)'}", customer=key)
         again = f"{reverse('alguna_portal:billing')}?{urlencode({'customer': access.choice} | _fresh(request))}"
-        return failure_page(request, exc, again=again, logger=logger, whose=f"Customer {_name(access)}")
-    return HttpResponseRedirect(session.url)
+        return reply.failed(exc, again=again)
+    return reply.portal(session)
 
 
 def _is_fresh(request: HttpRequest) -> bool:
@@ -91,14 +110,13 @@ def _parameter(request: HttpRequest, name: str) -> str | None:
     return form or request.GET.get(name)
 
 
+# What says that nobody has clicked yet: of browsers, of older ones, of Turbo and of htmx's preload extension.
+# Not `request.headers`, which would read all of them first.
+_AHEAD = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ", "HTTP_X_PURPOSE", "HTTP_X_SEC_PURPOSE")
+
+
 def _is_prefetch(request: HttpRequest) -> bool:
-    """Say whether a browser asks ahead of a click: `Sec-Purpose`, and what older ones send."""
-    # Not `request.headers`, which would read all of them first.
-    names = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ", "HTTP_X_PURPOSE")
-    purposes = [request.META[name] for name in names if name in request.META]
+    if request.META.get("HTTP_HX_PRELOADED") == "true":
+        return True
+    purposes = [request.META[name] for name in _AHEAD if name in request.META]
     return any("prefetch" in purpose or "preview" in purpose for purpose in purposes)
-
-
-def _name(access: Access) -> str:
-    """Name a customer in a log; an alias could be anything, an e-mail address included."""
-    return str(access.customer.pk or "(unsaved)")

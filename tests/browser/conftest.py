@@ -1,6 +1,7 @@
 """A real browser, and the example served as `make demo` serves it."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,14 +11,24 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Response, Route, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / ".screenshots"
 START_SECONDS = 120
+
+# How Chromium words it that it did not do what a page asked for.
+FORBIDDEN = re.compile("Content Security Policy|Refused to")
+REPORT = """
+addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sourceFile, sample, documentURI }) =>
+    window.report?.(`${effectiveDirective} forbids ${blockedURI} ${sample} (${sourceFile}) on ${documentURI}`))
+"""
+
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
 
 Shell = Callable[[str], str]
 Mail = Callable[..., str]
@@ -49,14 +60,49 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A new window of somebody who was never here; a script error on any page fails the test."""
-    context = browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce")
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    yield page
+    """A new window of somebody who was never here."""
+    with window(browser) as page:
+        yield page
+
+
+@pytest.fixture
+def arabic_page(browser: Browser) -> Iterator[Page]:
+    """A new window of somebody who reads Arabic."""
+    with window(browser, locale="ar") as page:
+        yield page
+
+
+@contextmanager
+def window(browser: Browser, **options: Any) -> Iterator[Page]:
+    """Open a window; an error of a script fails the test, and so does what a Content-Security-Policy forbids."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce", **options)
+    faults: list[str] = []
+    context.on("weberror", lambda error: faults.append(str(error.error)))
+    context.on("console", lambda message: faults.append(message.text) if FORBIDDEN.search(message.text) else None)
+    context.on("response", lambda response: faults.extend(unprotected(response)))
+    # The browser tells the page as well, and in words that no version of it changes.
+    context.expose_function("report", lambda violated: faults.append(violated))
+    context.add_init_script(REPORT)
+    yield context.new_page()
     context.close()
-    assert errors == []
+    assert faults == []
+
+
+def unprotected(response: Response) -> list[str]:
+    """Say of which page no policy came, under which something could have been forbidden."""
+    # django-csp spares those that Django might have made for developers.
+    spared = response.status in (404, 500) or not response.request.is_navigation_request()
+    return [] if spared or "content-security-policy" in response.headers else [f"no policy: {response.url}"]
+
+
+def under_policy(page: Page, pattern: str) -> None:
+    """Have answers sent with the policy that they would have outside DEBUG."""
+
+    def answer(route: Route) -> None:
+        response = route.fetch(max_redirects=0)
+        route.fulfill(response=response, headers={"content-security-policy": POLICY} | response.headers)
+
+    page.route(pattern, answer)
 
 
 @pytest.fixture(scope="session")

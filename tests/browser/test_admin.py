@@ -3,30 +3,13 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from .conftest import SCREENSHOTS
-from .test_walk import SCHEMES, look, press_billing, show, sign_in, stands_in_portal
+from .looking import look
+from .test_walk import press_billing, sign_in, stands_in_portal
 
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
-
-
-def look_at(page: Page, name: str, *ours: str) -> None:
-    """Look as at a page of our own, but hold only our parts of it against the rules: Django's have faults of theirs."""
-    page.wait_for_load_state("load")
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
-    for scheme in SCHEMES:
-        show(page, scheme)
-        found = Axe().run(page, context={"include": [[part] for part in ours]})
-        assert found.violations_count == 0, f"{name}, {scheme}: {found.generate_report()}"
-    page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": 320, "height": 700})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320, f"{name} scrolls sideways"
-    page.screenshot(path=SCREENSHOTS / f"{name}-320.png", full_page=True)
-    page.set_viewport_size({"width": 1200, "height": 900})
 
 
 def enter_admin(page: Page, address: str) -> None:
@@ -63,11 +46,11 @@ def test_customers_are_created_in_alguna_from_the_list(page: Page, demo: str) ->
     expect(told).to_contain_text("Saltmarsh Stoneware: created in Alguna.")
     expect(told).to_contain_text("Northlight Pottery: found in Alguna and adopted.")
     expect(told).to_contain_text("Quarry Tiles: refused. Currency: Alguna has no customers without one.")
-    look_at(page, "admin-created", ".messagelist")
+    look(page, "admin-created", ".messagelist")
     page.get_by_role("link", name="Saltmarsh Stoneware").click()
     expect(page.locator(".field-in_alguna")).to_contain_text(re.compile(r"Yes, as \w+"))
     expect(page.get_by_role("link", name="Create in Alguna")).to_have_count(0)
-    look_at(page, "admin-customer", ".field-in_alguna", ".object-tools")
+    look(page, "admin-customer", ".field-in_alguna", ".object-tools")
 
 
 def test_one_customer_is_created_from_its_page(page: Page, demo: str) -> None:
@@ -76,7 +59,7 @@ def test_one_customer_is_created_from_its_page(page: Page, demo: str) -> None:
     add_customer(page, demo, "company-one", Name="Ashgrove Raku", Currency="GBP")
     page.get_by_role("link", name="Ashgrove Raku").first.click()
     expect(page.locator(".field-in_alguna .readonly")).to_have_text("No")
-    look_at(page, "admin-customer-unknown", ".field-in_alguna", ".object-tools")
+    look(page, "admin-customer-unknown", ".field-in_alguna", ".object-tools")
     page.get_by_role("link", name="Create in Alguna").click()
     page.get_by_role("button", name="Yes, create it").click()
     expect(page.locator(".messagelist")).to_have_text("Ashgrove Raku: created in Alguna.")
@@ -94,7 +77,7 @@ def test_who_opened_a_portal_is_on_record(page: Page, demo: str) -> None:
     page.get_by_role("link", name="Portal accesses").last.click()
     row = page.get_by_role("row", name=re.compile("sam Riverbank Clay Billing page manager")).first
     expect(row).to_be_visible()
-    look_at(page, "admin-accesses", "#result_list", "#changelist-filter", ".actions")
+    look(page, "admin-accesses", "#result_list", "#changelist-filter", ".actions")
     row.get_by_role("checkbox").check()
     page.get_by_label("Action:").select_option("Export selected as CSV")
     with page.expect_download() as download:
@@ -103,4 +86,4 @@ def test_who_opened_a_portal_is_on_record(page: Page, demo: str) -> None:
     assert ",sam," in download.value.path().read_text()
     row.get_by_role("link").first.click()
     expect(page.locator(".field-user_name")).to_contain_text("sam")
-    look_at(page, "admin-access", "#content-main")
+    look(page, "admin-access", "#content-main")

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,11 +11,16 @@ import pytest
 from django.test import Client
 from django.utils.html import strip_tags
 
+from alguna_portal.sandbox import delivering
 from alguna_portal.sandbox.engine import Engine
 from alguna_portal.sandbox.messages import JSON, Answer, Request, State, new_state
 
+from .receiving import SECRET, Receiver
+
 HEADERS = {"Authorization": "Bearer sandbox.secret", "Alguna-Version": "2026-04-01"}
 START = datetime(2026, 4, 1, 10, tzinfo=UTC)
+CARD = {"number": "5555 5555-5555 4444", "expires": "1/ 2099"}
+COMPANY = {"name": "New Name", "email": "new@acme.test"}
 
 
 @dataclass
@@ -140,3 +145,14 @@ def door(db: None, settings: Any, client: Client) -> Door:
     settings.DEBUG = True
     settings.ALGUNA_SANDBOX_REQUESTS_PER_SECOND = 0  # tests are quicker than any client
     return Door(client)
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    """A receiver that the sandbox is set to tell; what has not arrived at the end is not sent any more."""
+    with Receiver() as receiver:
+        settings.ALGUNA_SANDBOX_WEBHOOK_URL = receiver.url
+        settings.ALGUNA_SANDBOX_WEBHOOK_SECRET = SECRET
+        yield receiver
+        delivering.clear()
+        delivering.quiet()

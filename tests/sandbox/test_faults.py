@@ -18,6 +18,9 @@ from alguna_portal.sandbox.messages import Answer, Dropped
         ("html=200", "html=200"),
         ("drop; latency=0; times=1", "drop; latency=0; times=1"),
         ("session-seconds=0; single-use=off", "session-seconds=0; single-use=off"),
+        ("webhook-loss=0.25;webhook-seed=7", "webhook-loss=0.25; webhook-seed=7"),
+        ("webhook-delay=2.5; webhook-times=3; status=503", "webhook-delay=2.5; webhook-times=3; status=503"),
+        ("webhook-duplicate=1; webhook-reorder=0", "webhook-duplicate=1; webhook-reorder=0"),
     ],
 )
 def test_a_text_is_read_and_written_again(text: str, canonical: str) -> None:
@@ -53,6 +56,16 @@ def test_a_text_is_read_and_written_again(text: str, canonical: str) -> None:
         ("status=503; status=504", "status is said twice"),
         ("single-use=never", "single-use must"),
         ("session-seconds=1h", "session-seconds must"),
+        ("webhook-loss=30", "webhook-loss must be a probability"),
+        ("webhook-loss=1.1", "webhook-loss must"),
+        ("webhook-duplicate=-1", "webhook-duplicate must"),
+        ("webhook-reorder", "webhook-reorder must"),
+        ("webhook-delay=601", "webhook-delay must be seconds"),
+        ("webhook-times=0; webhook-loss=1", "webhook-times must"),
+        ("webhook-times=2; status=503", "webhook-times needs"),
+        ("webhook-seed=7", "webhook-seed needs"),
+        ("webhook-seed=x; webhook-loss=1", "webhook-seed must"),
+        ("times=2; webhook-loss=1", "times needs"),
     ],
 )
 def test_what_cannot_be_read_names_the_part(text: str, named: str) -> None:
@@ -61,8 +74,8 @@ def test_what_cannot_be_read_names_the_part(text: str, named: str) -> None:
         faults.read(text)
 
 
-@pytest.mark.parametrize("text", ["status=503; times=2", "session-seconds=5", "single-use=browser"])
-def test_one_request_has_neither_count_nor_sessions(text: str) -> None:
+@pytest.mark.parametrize("text", ["status=503; times=2", "session-seconds=5", "single-use=browser", "webhook-loss=1"])
+def test_one_request_has_no_count_no_sessions_and_no_webhooks(text: str) -> None:
     """What holds for many is not for a header."""
     with pytest.raises(faults.UnreadableFault, match="one request"):
         faults.read(text, for_one_request=True)
@@ -90,9 +103,9 @@ def test_each_failure_has_its_own_answer() -> None:
 
 
 def test_what_is_counted_runs_out_and_the_rest_stays() -> None:
-    """How sessions live is not for so many requests."""
-    fault = faults.read("status=503; times=2; single-use=browser")
-    assert str(fault.after_one()) == "status=503; times=1; single-use=browser"
-    assert str(fault.after_one().after_one()) == "single-use=browser"
+    """Neither how sessions live nor what messages meet is for so many requests."""
+    fault = faults.read("status=503; times=2; single-use=browser; webhook-loss=1")
+    assert str(fault.after_one()) == "status=503; times=1; single-use=browser; webhook-loss=1"
+    assert str(fault.after_one().after_one()) == "single-use=browser; webhook-loss=1"
     lasting = faults.read("status=503")
     assert lasting.after_one() == lasting

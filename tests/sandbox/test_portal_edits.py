@@ -9,10 +9,7 @@ from alguna_portal.sandbox.cards import BRANDS, read_card
 from alguna_portal.sandbox.messages import InvalidForm
 from alguna_portal.sandbox.models import Record
 
-from .conftest import START, Door, link, text
-
-CARD = {"number": "5555 5555-5555 4444", "expires": "1/ 2099"}
-COMPANY = {"name": "New Name", "email": "new@acme.test"}
+from .conftest import CARD, COMPANY, START, Door, link, text
 
 
 def error_at(response: Any, field: str, said: str) -> bool:

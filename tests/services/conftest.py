@@ -27,6 +27,7 @@ import pytest
 Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
 ROOT = Path(__file__).resolve().parents[2]
+LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
 
@@ -137,9 +138,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start(*command: str, port: int) -> "subprocess.Popen[bytes]":
+def start(*command: str, port: int, env: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
     """Start a server and wait until it listens."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(200):
         with closing(socket.socket()) as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -244,6 +245,22 @@ def run_python(shared: Shared, code: str, **order: Any) -> str:
     command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
     done = subprocess.run(command, env=environment(shared, **order), capture_output=True, check=True, timeout=60)
     return done.stdout.decode()
+
+
+@contextmanager
+def own_database(variable: str, default: str) -> Iterator[Shared]:
+    """Make a database for one test on the server that a variable names, without tables, and drop it in the end."""
+    server = Shared(cache=LOCMEM, database=environ.Env.db_url_config(os.environ.get(variable, default)))
+    name = f"alguna_portal_{uuid4().hex}"
+    execute = "from django.db import connection; connection.cursor().execute('{} DATABASE {}')"
+    try:
+        run_python(server, execute.format("CREATE", name))
+    except subprocess.CalledProcessError as exc:
+        missing(f"{variable} ({exc.stderr.decode().strip().splitlines()[-1]})")
+    try:
+        yield Shared(cache=LOCMEM, database={**server.database, "NAME": name})
+    finally:
+        run_python(server, execute.format("DROP", name))
 
 
 @dataclass(kw_only=True)

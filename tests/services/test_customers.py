@@ -1,6 +1,5 @@
 """One customer however many processes provide for it, on databases that lock rows; this Alguna would make several."""
 
-import os
 import subprocess
 import sys
 import time
@@ -8,16 +7,13 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
 
-import environ
 import pytest
 
-from .conftest import JSONHandler, Shared, environment, missing, run_python, serving, session_of
+from .conftest import JSONHandler, Shared, environment, own_database, run_python, serving, session_of
 
 pytestmark = pytest.mark.services
 
-LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 PROCESSES = 6
 PROVISION = """
 import os, time
@@ -100,20 +96,11 @@ def alguna() -> Iterator[Alguna]:
 )
 def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
     """A database of the test's own, with our tables and one customer."""
-    variable, default = request.param
-    server = Shared(cache=LOCMEM, database=environ.Env.db_url_config(os.environ.get(variable, default)))
-    name = f"alguna_portal_{uuid4().hex}"
-    execute = "from django.db import connection; connection.cursor().execute('{} DATABASE {}')"
-    try:
-        run_python(server, execute.format("CREATE", name))
-    except subprocess.CalledProcessError as exc:
-        missing(f"{variable} ({exc.stderr.decode().strip().splitlines()[-1]})")
-    own = Shared(cache=LOCMEM, database={**server.database, "NAME": name})
-    run_python(own, "from django.core.management import call_command; call_command('migrate', verbosity=0)")
-    create = "Customer.objects.create(alias='acme-1', name='Acme', currency='EUR')"
-    run_python(own, f"from alguna_portal.models import Customer; {create}")
-    yield own
-    run_python(server, execute.format("DROP", name))
+    with own_database(*request.param) as own:
+        run_python(own, "from django.core.management import call_command; call_command('migrate', verbosity=0)")
+        create = "Customer.objects.create(alias='acme-1', name='Acme', currency='EUR')"
+        run_python(own, f"from alguna_portal.models import Customer; {create}")
+        yield own
 
 
 def at_once(code: str, database: Shared, alguna: Alguna) -> list[str]:

@@ -1,4 +1,4 @@
-"""Old records deleted: who opened which portal, and who was mailed a link, is kept no longer than needed."""
+"""Old records deleted: who opened which portal, who was mailed a link, and what Alguna told is kept while needed."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,13 +7,15 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import models, router
 from django.utils import timezone
 
-from alguna_portal.models import PortalAccess, PortalLink
+from alguna_portal.models import PortalAccess, PortalLink, WebhookDelivery
 
 # What is kept by date, and the field that says since when.
 KINDS: tuple[tuple[models.Manager[Any], str], ...] = (
     (PortalAccess.objects, "at"),
     # Not since it expired: as long as an older link may be renewed, it has to be known who was locked out.
     (PortalLink.objects, "renewable_until"),
+    # Also what nobody could handle: what it says may be personal.
+    (WebhookDelivery.objects, "received_at"),
 )
 BATCH = 500
 
@@ -22,8 +24,9 @@ class Command(BaseCommand):
     """Delete what is older than so many days, some at a time."""
 
     help = (
-        "Deletes records of portal accesses that are older than a number of days, and mailed links, with their "
-        "recipients' addresses, that could last be renewed longer ago."
+        "Deletes records of portal accesses that are older than a number of days, mailed links, with their "
+        "recipients' addresses, that could last be renewed longer ago, and webhook deliveries that came before, "
+        "handled or not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

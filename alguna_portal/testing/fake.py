@@ -1,21 +1,9 @@
-"""A fake Alguna for your own tests: no sockets, no key, no sandbox in INSTALLED_APPS.
+"""The fake: the engine of the sandbox under `requests`, its state in dicts."""
 
-    from alguna_portal.testing import fake_alguna
-
-    with fake_alguna() as alguna:
-        response = client.get("/billing/")
-        assert response.url == alguna.sessions[-1].url
-
-With pytest, the fixture `alguna` is there by itself. With unittest, `self.enterContext(fake_alguna())`.
-
-The fake is the engine of the sandbox under `requests`, its state in dicts: it checks requests, refuses and
-remembers as Alguna does. Each fake is an account of its own, so nothing that an earlier test cached is met again.
-"""
-
+import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -28,54 +16,44 @@ from django.test import override_settings
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
-from .conf import conf
-from .models import Customer
-from .sandbox import customers
-from .sandbox.customers import by_alias
-from .sandbox.engine import Engine
-from .sandbox.fields import Fields
-from .sandbox.messages import JSON, Answer, ApiError, Dropped, Request, new_state
-from .sessions import forget
+from alguna_portal.conf import conf
+from alguna_portal.models import Customer
+from alguna_portal.sandbox import changes, customers
+from alguna_portal.sandbox.customers import by_alias
+from alguna_portal.sandbox.engine import Engine
+from alguna_portal.sandbox.events import message_of
+from alguna_portal.sandbox.fields import Fields
+from alguna_portal.sandbox.messages import JSON, Answer, ApiError, Dropped, Request, new_state
+from alguna_portal.sandbox.plans import PLANS, Plan, by_id
+from alguna_portal.sandbox.subscriptions import running
+from alguna_portal.sessions import forget
+
+from .seen import AskedRequest, MadeSession, ToldMessage
 
 PORTAL = "https://portal.alguna.io"
 
 
-@dataclass(frozen=True, kw_only=True)
-class AskedRequest:
-    """One request as Alguna got it; `body` is the JSON that was sent."""
-
-    method: str
-    path: str
-    headers: dict[str, str] = field(repr=False)
-    body: Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class MadeSession:
-    """One portal session that the fake has made; `settings` are in the API's own keys, as they were sent."""
-
-    id: str
-    customer_id: str
-    customer_alias: str | None
-    settings: dict[str, Any]
-    url: str = field(repr=False)
-
-
 class FakeAlguna(BaseAdapter):
-    """Alguna as your code meets it, what it was asked, and what it shall do next."""
+    """Alguna as your code meets it, what it was asked, and what it shall do next.
 
-    def __init__(self, *, knows_everyone: bool = True) -> None:
+    What it tells by webhook is signed with the secret, `whsec_` and base64, or with one of its own.
+    """
+
+    def __init__(self, *, knows_everyone: bool = True, webhook_secret: str = "") -> None:
         super().__init__()
         account = uuid4().hex
+        self._secret = webhook_secret or f"whsec_{base64.b64encode(account.encode()).decode()}"
         self._api_url, api_key = f"https://{account}.alguna.test", f"fake.{account}"
         # What has to be set for code to meet this fake.
         self.settings: dict[str, Any] = {
             "ALGUNA_PORTAL_API_KEY": api_key,
             "ALGUNA_PORTAL_API_URL": self._api_url,
             "ALGUNA_PORTAL_URL_HOSTS": [*conf.URL_HOSTS, "portal.alguna.io"],
+            "ALGUNA_PORTAL_WEBHOOK_SECRETS": [self._secret],
         }
         self.requests: list[AskedRequest] = []
         self.sessions: list[MadeSession] = []
+        self.messages: list[ToldMessage] = []
         self.knows_everyone = knows_everyone
         self._state = new_state()
         self._engine = Engine(state=self._state, api_key=api_key, portal_url=PORTAL, fault=self._next_failure)
@@ -115,6 +93,21 @@ class FakeAlguna(BaseAdapter):
         fields = Fields({"name": name or alias, "currency": currency, "aliases": [alias]})
         return str(customers.add(self._state, fields, now=datetime.now(UTC))["id"])
 
+    def subscribe(self, alias: str, plan_id: str) -> None:
+        """Begin a subscription, and have messages for your site that tell of it; any plan id is known."""
+        self._tell(changes.subscribe(self._state, self._customer(alias), _plan(plan_id), now=datetime.now(UTC)))
+
+    def change_plan(self, alias: str, plan_id: str) -> None:
+        """Move the customer's newest subscription that runs to another plan, and have messages that tell of it.
+
+        A customer is subscribed from the start. Raise `LookupError` where none of the subscriptions runs any more.
+        """
+        self._tell(changes.change_plan(self._state, self._running(alias), _plan(plan_id), now=datetime.now(UTC)))
+
+    def cancel(self, alias: str) -> None:
+        """End that subscription, and have a message that tells of it."""
+        self._tell(changes.cancel(self._state, self._running(alias), now=datetime.now(UTC)))
+
     def expire_sessions(self) -> None:
         """Let all sessions made so far be over: the next click makes a new one."""
         for alias in {session.customer_alias for session in self.sessions if session.customer_alias}:
@@ -148,6 +141,27 @@ class FakeAlguna(BaseAdapter):
     def close(self) -> None:
         """Do nothing: nothing is open."""
 
+    def _customer(self, alias: str) -> JSON:
+        if self.knows_everyone and by_alias(self._state, alias) is None:
+            self.add_customer(alias)
+        customer = by_alias(self._state, alias)
+        if customer is None:
+            raise LookupError(f"The fake knows no {alias!r}: add_customer() first.")
+        return customer
+
+    def _running(self, alias: str) -> JSON:
+        subscription = running(self._state, self._customer(alias)["id"])
+        if subscription is None:
+            raise LookupError(f"No subscription of {alias!r} runs: subscribe() first.")
+        return subscription
+
+    def _tell(self, events: Sequence[JSON]) -> None:
+        for event in events:
+            told = message_of(event)
+            self.messages.append(
+                ToldMessage(id=told.id, type=told.type, data=event["data"], body=told.body, secret=self._secret)
+            )
+
     def _next_failure(self, request: Request) -> Answer | None:  # noqa: ARG002
         if not self._failures:
             return None
@@ -173,13 +187,14 @@ class FakeAlguna(BaseAdapter):
 
 
 @contextmanager
-def fake_alguna(*, knows_everyone: bool = True) -> Iterator[FakeAlguna]:
+def fake_alguna(*, knows_everyone: bool = True, webhook_secret: str = "") -> Iterator[FakeAlguna]:
     """Put a fake Alguna under `requests` for a while.
 
     It makes customers up as their aliases are named; with `knows_everyone=False` it answers 404 for those that
-    nobody has added. The settings of the account are its own meanwhile: a key, and an address where nobody is.
+    nobody has added. The settings of the account are its own meanwhile: a key, an address where nobody is, and what
+    webhook messages are signed with.
     """
-    fake = FakeAlguna(knows_everyone=knows_everyone)
+    fake = FakeAlguna(knows_everyone=knows_everyone, webhook_secret=webhook_secret)
     with fake.under_requests(), override_settings(**fake.settings):
         yield fake
 
@@ -189,6 +204,11 @@ def _failure(status: int, detail: str, retry_after: int | None, html: str | None
     if html is not None:
         answer = Answer(status=status, headers={"Content-Type": "text/html"}, body=html.encode())
     return answer if retry_after is None else answer.with_headers(Retry_After=str(retry_after))
+
+
+def _plan(plan_id: str) -> Plan:
+    """Return a plan of the id: the fake has whatever plans your account has."""
+    return by_id(PLANS, plan_id) or Plan(id=plan_id, name=plan_id, amount_cents=0)
 
 
 def _object(body: bytes) -> JSON:

@@ -1,0 +1,99 @@
+"""The account at Alguna: whether the key works, where it belongs, the API's version, and the two clocks."""
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from alguna_portal import legacy
+from alguna_portal.conf import conf
+from alguna_portal.exceptions import AlgunaRefused, AlgunaUnavailable, AuthenticationFailed
+from alguna_portal.hosts import is_loopback
+
+from .findings import Finding, Findings, error, ok, skipped, warning
+from .visit import Visit
+
+PRODUCTION, SANDBOX = "api.alguna.io", "api.sandbox.alguna.io"
+# In seconds. From five minutes on all webhooks are refused. Sessions need no clock to agree with another.
+APART, FAR_APART = 60, 240
+
+
+def look(visit: Visit) -> Findings:
+    """Look at the key, and ask Alguna for one customer with it."""
+    try:
+        _ = conf.API_KEY
+    except ImproperlyConfigured as exc:
+        yield error("key.set", "There is no API key that can be used.", str(exc))
+        return
+    yield _environment(visit)
+    if visit.offline:
+        yield skipped("key.works", "Alguna was not asked, since the doctor is offline.")
+        return
+    yield from _answers(visit)
+    yield _clock(visit)
+
+
+def _environment(visit: Visit) -> Finding:
+    """Say which account the key has to belong to. It is sent nowhere else to find out."""
+    host, name = urlsplit(conf.API_URL).hostname or "", "key.environment"
+    if is_loopback(host):
+        if visit.debug:
+            return ok(name, f"Asks {conf.API_URL}, on this very machine: the app's sandbox, or one like it.")
+        return error(name, f"Asks {conf.API_URL}, on this very machine.", "Remove ALGUNA_PORTAL_API_URL.")
+    if host == PRODUCTION:
+        found = "Asks Alguna's production API: customers and their bills are real"
+        if visit.debug:
+            remedy = "For development, take the sandbox, or a key and the API URL of Alguna's sandbox."
+            return warning(name, f"{found}, and DEBUG is on.", remedy)
+        return ok(name, f"{found}.")
+    if host == SANDBOX:
+        found = "Asks the API of Alguna's sandbox"
+        if visit.debug:
+            return ok(name, f"{found}, which has keys and customers of its own.")
+        remedy = "Right for staging. In production, remove ALGUNA_PORTAL_API_URL, and set a key of production."
+        return warning(name, f"{found}, and DEBUG is off: customers would see test data.", remedy)
+    remedy = f"If that is no proxy of yours, ALGUNA_PORTAL_API_URL should be https://{PRODUCTION}."
+    return warning(name, f"Asks {host}, which is none of Alguna's hosts; the key goes there.", remedy)
+
+
+def _answers(visit: Visit) -> Findings:
+    """Say what came of the call, and what that says of the version."""
+    failure, version = visit.account.failure, conf.API_VERSION
+    if failure is None:
+        yield ok("key.works", "Alguna accepts the key.")
+    elif isinstance(failure, AuthenticationFailed) and failure.status == 403:
+        remedy = "Give the key the right to read customers. Portals may open without it; provisioning does not work."
+        yield error("key.works", f"The key may not read customers. {failure}", remedy)
+    elif isinstance(failure, AuthenticationFailed):
+        remedy = (
+            "Set ALGUNA_PORTAL_API_KEY to a key that is in force, of the account behind ALGUNA_PORTAL_API_URL: keys of "
+            "production and of Alguna's sandbox do not work for each other."
+        )
+        yield error("key.works", "Alguna refuses the key (401).", remedy)
+    elif isinstance(failure, AlgunaUnavailable):
+        yield error("key.works", "Alguna could not be asked.", str(failure))
+    elif version == legacy.VERSION:
+        found = "The key could not be tried: only making a session would, since the earlier API may know no customers."
+        yield skipped("key.works", found)
+    elif isinstance(failure, AlgunaRefused):
+        remedy = "Look at ALGUNA_PORTAL_API_VERSION, and whether there is a newer alguna_portal."
+        yield error("api.version", f"Alguna does not accept a call of version {version}. {failure}", remedy)
+    else:
+        yield error("key.works", "What answers is not Alguna's API.", str(failure))
+    if version == legacy.VERSION:
+        yield skipped("api.version", "The earlier API has no version, and only making a session would try it.")
+    elif failure is None:
+        yield ok("api.version", f"Version {version} is accepted.")
+
+
+def _clock(visit: Visit) -> Finding:
+    ahead = visit.account.client.ahead
+    if ahead is None:
+        return skipped("clock.skew", "There was no answer with a time in it to compare our clock with.")
+    apart = abs(ahead)
+    if apart <= APART:
+        return ok(
+            "clock.skew", f"Our clock and Alguna's are {'less than a second' if apart < 1 else f'{apart:.0f} s'} apart."
+        )
+    found = f"Our clock is {apart:,.0f} s {'ahead of' if ahead > 0 else 'behind'} Alguna's."
+    remedy = "Let the machine keep time (NTP). Webhooks that seem five minutes old, or from the future, are refused."
+    return (error if apart > FAR_APART else warning)("clock.skew", found, remedy)

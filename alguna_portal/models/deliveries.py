@@ -1,0 +1,68 @@
+"""What Alguna has told: each message once, however often it was delivered."""
+
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+
+class WebhookDelivery(models.Model):
+    """A message of Alguna's, and who has handled it.
+
+    What it says may be personal. It is kept, unseen, until everybody has handled it, and then forgotten.
+    """
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        # Translators: these four are said of a message from Alguna.
+        WAITING = "waiting", _("waiting")
+        HANDLED = "handled", _("handled")
+        UNMAPPED = "unmapped", _("plan not mapped")
+        FAILED = "failed", pgettext_lazy("of a message", "failed")
+
+    # A hash of the id: MariaDB takes capitals and accents for the same, and would take two messages for one.
+    message_key = models.CharField(_("message key"), max_length=64, unique=True, editable=False)
+    message_id = models.CharField(_("message id"), max_length=255, editable=False)
+    type = models.CharField(_("type"), max_length=255, editable=False)
+    sent_at = models.DateTimeField(_("sent at"), editable=False, help_text=_("By Alguna's clock."))
+    received_at = models.DateTimeField(_("received at"), default=timezone.now, db_index=True, editable=False)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.WAITING, editable=False)
+    handled_at = models.DateTimeField(_("handled at"), null=True, editable=False)
+    tries = models.PositiveIntegerField(_("tries"), default=0, editable=False)
+    error = models.CharField(
+        _("error"), max_length=255, blank=True, editable=False, help_text=_("Who failed, and the exception's name.")
+    )
+    # JSON as text: PostgreSQL's own type for it refuses some that is right.
+    payload = models.TextField(_("content"), blank=True, editable=False)
+    done = models.JSONField(_("handled by"), default=list, editable=False)
+    claimed_until = models.DateTimeField(_("claimed until"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("webhook delivery")
+        verbose_name_plural = _("webhook deliveries")
+        ordering = ["-received_at", "-pk"]
+        default_permissions = ("view", "change")
+
+    def __str__(self) -> str:
+        return f"{self.type}, {self.get_state_display()}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, under the key of the id."""
+        self.message_key = self.message_key or key_of(self.message_id)
+        super().save(*args, **kwargs)
+
+
+def key_of(message_id: str) -> str:
+    """Hash a message's id."""
+    return sha256(message_id.encode()).hexdigest()
+
+
+def unclaimed(now: datetime) -> Q:
+    """Find what nobody is at work on."""
+    return Q(claimed_until=None) | Q(claimed_until__lte=now)

@@ -1,0 +1,18 @@
+"""A fake Alguna for your own tests: no sockets, no key, no sandbox in INSTALLED_APPS.
+
+    from alguna_portal.testing import fake_alguna
+
+    with fake_alguna() as alguna:
+        response = client.get("/billing/")
+        assert response.url == alguna.sessions[-1].url
+
+With pytest, the fixture `alguna` is there by itself. With unittest, `self.enterContext(fake_alguna())`.
+
+The fake is the engine of the sandbox under `requests`, its state in dicts: it checks requests, refuses and
+remembers as Alguna does. Each fake is an account of its own, so nothing that an earlier test cached is met again.
+"""
+
+from .fake import FakeAlguna, fake_alguna
+from .seen import AskedRequest, MadeSession, ToldMessage
+
+__all__ = ["AskedRequest", "FakeAlguna", "MadeSession", "ToldMessage", "fake_alguna"]

@@ -1,0 +1,214 @@
+"""The forms that an answer of Billing's may take: a page for browsers, JSON for scripts, headers for htmx.
+
+Who asks says which, by `HX-Request` and `Accept`. What is answered is the same in each form.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.core.exceptions import SuspiciousOperation
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+    JsonResponse,
+    QueryDict,
+)
+from django.urls import reverse
+
+from alguna_portal.access import Access
+from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
+from alguna_portal.sessions import PortalSession
+
+from .pages import failure_page, going_on, page, retry_after
+from .problems import problem
+
+METHODS = ("GET", "HEAD", "POST")
+JSON_TYPES = ("application/json", "application/problem+json")
+VARY = "Accept, HX-Request"
+
+
+class Reply(Protocol):
+    """The answers that Billing may give; each names what has happened."""
+
+    def portal(self, session: PortalSession) -> HttpResponse:
+        """Lead to the portal."""
+
+    def sign_in(self, login_url: str) -> HttpResponse:
+        """Lead to the sign-in page."""
+
+    def choose(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
+        """Let a member of several customers choose one."""
+
+    def no_access(self) -> HttpResponse:
+        """Say that there is nothing to open."""
+
+    def prefetch(self) -> HttpResponse:
+        """Refuse whoever asks ahead of a click."""
+
+    def not_allowed(self) -> HttpResponse:
+        """Refuse a method."""
+
+    def failed(self, exc: AlgunaError, *, again: str) -> HttpResponse:
+        """Say what went wrong; `again` is where to try once more."""
+
+
+class PageReply:
+    """Redirects, and pages that help."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self.request = request
+
+    def portal(self, session: PortalSession) -> HttpResponse:
+        """Redirect; after a form to sign in, go on by a page."""
+        if _comes_from_sign_in(self.request):
+            return going_on(self.request, session.url)
+        return HttpResponseRedirect(session.url)
+
+    def sign_in(self, login_url: str) -> HttpResponse:
+        """Redirect."""
+        return HttpResponseRedirect(login_url)
+
+    def choose(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
+        """Show the chooser."""
+        return page(self.request, "choose", 200, accesses=accesses, fresh=fresh)
+
+    def no_access(self) -> HttpResponse:
+        """Show whom to ask."""
+        return page(self.request, "no_access", 403)
+
+    def prefetch(self) -> HttpResponse:
+        """Refuse: not by 204, which would let the prefetch stand in for the click; nor 503, which mails ADMINS."""
+        return HttpResponse(status=403)
+
+    def not_allowed(self) -> HttpResponse:
+        """Name the methods that are."""
+        return HttpResponseNotAllowed(METHODS)
+
+    def failed(self, exc: AlgunaError, *, again: str) -> HttpResponse:
+        """Show the page for what went wrong."""
+        return failure_page(self.request, exc, again=again)
+
+
+class HtmxReply(PageReply):
+    """Leads the whole page on, to the portal or to the page that helps: neither belongs into a part of another page.
+
+    `HX-Redirect` is followed whatever the status is. An XMLHttpRequest follows other redirects by itself, and then a
+    sign-in page stands where the button was.
+    """
+
+    def portal(self, session: PortalSession) -> HttpResponse:
+        """Have htmx go there."""
+        return self._go(HttpResponse(), session.url)
+
+    def sign_in(self, login_url: str) -> HttpResponse:
+        """Have htmx go there."""
+        return self._go(HttpResponse(status=401), login_url)
+
+    def choose(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:  # noqa: ARG002
+        """Have htmx go to the chooser."""
+        return self._go(HttpResponse(), f"{reverse('alguna_portal:billing')}{'?fresh=1' if fresh else ''}")
+
+    def no_access(self) -> HttpResponse:
+        """Have htmx go to the page that says so."""
+        return self._go(super().no_access(), self.request.get_full_path())
+
+    def failed(self, exc: AlgunaError, *, again: str) -> HttpResponse:
+        """Have htmx try again as a page, which may well succeed by then, or else helps."""
+        return self._go(super().failed(exc, again=again), again)
+
+    def _go(self, response: HttpResponse, url: str) -> HttpResponse:
+        response["HX-Redirect"] = url
+        return response
+
+
+class JsonReply:
+    """`url` and `expires_at`, or a problem document."""
+
+    def portal(self, session: PortalSession) -> HttpResponse:
+        """Name the portal, and when its session ends."""
+        return JsonResponse({"url": session.url, "expires_at": session.expires_at})
+
+    def sign_in(self, login_url: str) -> HttpResponse:
+        """Name the sign-in page, and send nobody there."""
+        response = problem("login-required", 401, login_url=login_url)
+        # 401 has to name a scheme, and this is the one for sign-in pages; browsers ask nobody for a password then.
+        response["WWW-Authenticate"] = 'Cookie realm="billing"'
+        return response
+
+    def choose(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
+        """List the choices. Not 300, which clients take for a success, or for a redirect."""
+        choices = [
+            {
+                "customer": each.choice,
+                "name": str(each.customer),
+                "role": each.role,
+                "url": f"{reverse('alguna_portal:billing')}?customer={each.choice}{'&fresh=1' if fresh else ''}",
+            }
+            for each in accesses
+        ]
+        return problem("choose", 409, choices=choices)
+
+    def no_access(self) -> HttpResponse:
+        """Say whom to ask."""
+        return problem("no-access", 403)
+
+    def prefetch(self) -> HttpResponse:
+        """Refuse."""
+        return problem("prefetch", 403)
+
+    def not_allowed(self) -> HttpResponse:
+        """Name the methods that are allowed."""
+        response = problem("method-not-allowed", 405)
+        response["Allow"] = ", ".join(METHODS)
+        return response
+
+    def failed(self, exc: AlgunaError, *, again: str) -> HttpResponse:
+        """Say whether and when trying again may help."""
+        reason = str(exc) if settings.DEBUG else ""
+        if not isinstance(exc, AlgunaUnavailable):
+            return problem("failed", 502, reason=reason)
+        seconds = retry_after(exc)
+        response = problem("unavailable", 503, retry_after=seconds, url=again, reason=reason)
+        response["Retry-After"] = str(seconds)
+        return response
+
+
+def reply_to(request: HttpRequest) -> Reply:
+    """Choose the form that whoever asks understands; where that is not clear, a page."""
+    if request.META.get("HTTP_HX_REQUEST") == "true":
+        return HtmxReply(request)
+    # Most who ask are browsers, and to read all that they accept takes longer than the rest of this.
+    if "json" in request.META.get("HTTP_ACCEPT", "").lower() and _prefers_json(request):
+        return JsonReply()
+    return PageReply(request)
+
+
+def _comes_from_sign_in(request: HttpRequest) -> bool:
+    """Say whether a sign-in page of the host's was to lead here: its form's POST is where this navigation began."""
+    page, _, query = request.META.get("HTTP_REFERER", "").partition("?")
+    if f"{REDIRECT_FIELD_NAME}=" not in query or urlsplit(page).netloc != request.get_host():
+        return False
+    try:
+        return QueryDict(query).get(REDIRECT_FIELD_NAME) == request.get_full_path()
+    except SuspiciousOperation:
+        return False
+
+
+def _prefers_json(request: HttpRequest) -> bool:
+    try:
+        # The best first, each with what else it says, such as a charset, which makes no other type of it.
+        wanted = [each for each in request.accepted_types if each.quality > 0]
+    except (LookupError, ValueError):
+        # A header with an encoding that Python does not know, say.
+        return False
+    for each in wanted:
+        if f"{each.main_type}/{each.sub_type}" in JSON_TYPES:
+            return True
+        if each.match("text/html"):
+            return False
+    return False

@@ -1,0 +1,59 @@
+"""Where Alguna tells what has changed: verified, kept, and handled at once or by a worker.
+
+Answers are short, since nobody reads them: 204 where the message is kept or handled, 400 where it is none of Alguna's,
+503 where somebody who had to handle it failed, or is still at it, and Alguna should send it again.
+"""
+
+import logging
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, UnreadablePostError
+from django.views.decorators.csrf import csrf_exempt
+
+from alguna_portal.conf import conf
+from alguna_portal.events import event
+from alguna_portal.intake import take_in
+from alguna_portal.transactions import committing
+from alguna_portal.webhooks.messages import LARGEST_BODY, BadMessage, read
+
+from .pages import private, unlogged
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = 30  # seconds; Svix has a schedule of its own, other senders may not
+
+
+@csrf_exempt
+@committing
+@private
+@login_not_required
+def webhook(request: HttpRequest) -> HttpResponse:
+    """Take a message from Alguna; without a secret in `WEBHOOK_SECRETS` there is nothing here."""
+    secrets = conf.WEBHOOK_SECRETS
+    if not secrets:
+        return HttpResponseNotFound()
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    try:
+        message = read({name.lower(): value for name, value in request.headers.items()}, _body(request), secrets)
+    except BadMessage as exc:
+        logger.warning("A webhook was refused. %s", exc, extra=event("webhook_refused", reason=str(exc)))
+        return unlogged(HttpResponse(status=400))
+    if take_in(message):
+        return HttpResponse(status=204)
+    # Logged where it failed.
+    return unlogged(HttpResponse(status=503, headers={"Retry-After": str(RETRY_AFTER)}))
+
+
+def _body(request: HttpRequest) -> bytes:
+    """Read the body, however large it says it is, up to the largest that is of use."""
+    try:
+        body = request.read(LARGEST_BODY + 1)
+    except (OSError, RequestDataTooBig, UnreadablePostError):
+        raise BadMessage("It broke off.") from None
+    if len(body) > LARGEST_BODY:
+        raise BadMessage(f"It has more than {LARGEST_BODY} bytes.")
+    # Whoever comes after, such as a middleware that keeps requests, may want it, too.
+    request._body = body  # noqa: SLF001
+    return body

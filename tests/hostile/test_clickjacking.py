@@ -1,0 +1,91 @@
+"""Clickjacking: no answer of ours can be put into a frame, whatever it is and whatever the site's settings say."""
+
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from alguna_portal.models import Customer, Membership, PortalLink
+from tests.conftest import Alguna
+from tests.mailed import path
+
+from .attacker import BILLING, FORMS, signed_in
+
+MIDDLEWARE = "django.middleware.clickjacking.XFrameOptionsMiddleware"
+
+
+@pytest.fixture(params=["without the middleware", "with a laxer setting"])
+def lax(request: pytest.FixtureRequest, settings: Settings) -> None:
+    """A site that lets itself be framed."""
+    settings.X_FRAME_OPTIONS = "SAMEORIGIN"
+    if request.param == "without the middleware":
+        settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != MIDDLEWARE]
+
+
+def assert_unframed(response: Any, *statuses: int) -> None:
+    """Check that a browser shows an answer in no frame, and that it is the one that was meant."""
+    assert response.status_code in statuses
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_answer_of_billing_is_framed(
+    lax: None, alguna: Alguna, manager: User, stranger: User, umbrella: Customer, form: str
+) -> None:
+    """In each form: the portal, sign-in, the chooser, refusals and failures."""
+    asks = FORMS[form]
+    client = signed_in(manager)
+    assert_unframed(Client().get(BILLING, headers=asks), 302, 401)
+    assert_unframed(client.get(BILLING, headers=asks), 302, 200)
+    assert_unframed(client.post(BILLING, headers=asks), 302, 200)
+    assert_unframed(client.head(BILLING, headers=asks), 200)
+    assert_unframed(client.put(BILLING, headers=asks), 405)
+    assert_unframed(client.get(BILLING, headers=asks | {"Sec-Purpose": "prefetch"}), 403)
+    assert_unframed(client.get(BILLING, {"customer": "x"}, headers=asks), 403)
+    assert_unframed(signed_in(stranger).get(BILLING, headers=asks), 403)
+    for status in (503, 404):
+        alguna.fail(status)
+        assert_unframed(client.get(BILLING, {"fresh": "1"}, headers=asks), 502, 503)
+    Membership.objects.create(user=manager, customer=umbrella)
+    assert_unframed(client.get(BILLING, headers=asks), 200, 409)
+
+
+def test_no_page_behind_a_mailed_link_is_framed(lax: None, alguna: Alguna, link: PortalLink) -> None:
+    """A press of its button must be a person's own."""
+    address, client = path(link), Client()
+    assert_unframed(client.get(address), 200)
+    assert_unframed(client.head(address), 200)
+    assert_unframed(client.put(address), 405)
+    assert_unframed(Client(enforce_csrf_checks=True).post(address), 403)
+    assert_unframed(client.get(address.replace(".", ".x")), 404)
+    for status in (503, 404):
+        alguna.fail(status)
+        assert_unframed(client.post(address), 502, 503)
+    assert_unframed(client.post(address), 200)
+    with mock.patch("alguna_portal.views.links.page", side_effect=RuntimeError):
+        assert_unframed(client.get(address), 500)
+    assert_unframed(client.generic("POST", address, b"x", "multipart/form-data; boundary="), 400)
+    PortalLink.objects.update(expires_at=timezone.now() - timedelta(days=1))
+    assert_unframed(client.get(address), 410)
+    assert_unframed(client.post(address, {"renew": "1"}), 200)
+    PortalLink.objects.update(revoked_at=timezone.now())
+    assert_unframed(client.get(address), 404)
+
+
+@pytest.mark.parametrize("model", ["customer", "portallink", "portalaccess"])
+def test_nothing_of_ours_in_the_admin_asks_to_be_framed(admin_client: Client, link: PortalLink, model: str) -> None:
+    """Its pages have what the site has: here Django's DENY."""
+    pages = ["", f"{link.pk}/change/"] if model != "portalaccess" else [""]
+    for page in pages:
+        response = admin_client.get(f"/admin/alguna_portal/{model}/{page}")
+        assert response.status_code == 200
+        assert response["X-Frame-Options"] == "DENY"
+    chosen = {"action": "send_portal_link", "_selected_action": [link.customer_id]}
+    asked = admin_client.post("/admin/alguna_portal/customer/", chosen)
+    assert (asked.status_code, asked["X-Frame-Options"]) == (200, "DENY")

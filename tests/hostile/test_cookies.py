@@ -1,0 +1,87 @@
+"""Cookies of a megabyte, and odd ones: no error, and not a line of a log with what is in them."""
+
+import logging
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
+
+from alguna_portal.models import PortalLink
+from tests.conftest import Alguna
+from tests.mailed import path
+
+from .attacker import BILLING, FORMS, signed_in
+
+MEGABYTE = 1024 * 1024
+FILLING = "Zy" * (MEGABYTE // 2)
+NAMES = ["x", "sessionid", "csrftoken", "messages", "django_language", "alguna_sandbox_browser"]
+
+
+@pytest.mark.parametrize("reuse", ["user", "browser"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cookie_of_a_megabyte_is_no_error_and_in_no_log(
+    alguna: Alguna, manager: User, link: PortalLink, settings: Settings, caplog: pytest.LogCaptureFixture,
+    name: str, reuse: str,
+) -> None:  # fmt: skip
+    """Signed in or not, whichever cookie it pretends to be, in each form and behind a mailed link."""
+    settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
+    caplog.set_level(logging.DEBUG)
+    # SQL is logged under DEBUG alone, with whatever is in it.
+    caplog.set_level(logging.WARNING, "django.db.backends")
+    for client in (signed_in(manager), Client()):
+        client.cookies[name] = FILLING
+        for asks in FORMS.values():
+            for response in (client.get(BILLING, headers=asks), client.post(BILLING, headers=asks)):
+                assert response.status_code in (200, 302, 401)
+        assert client.get(path(link)).status_code == 200
+        assert client.post(path(link)).status_code == 200
+        assert client.get("/admin/alguna_portal/customer/").status_code == 302
+    assert not any("ZyZy" in record.getMessage() for record in caplog.records)
+
+
+ODD = [
+    "=", ";", "=;=;=", "sessionid", "sessionid=", 'sessionid="', 'sessionid="\\000\\377"', "sessionid=\x00",
+    "sessionid=a; sessionid=b", "; ".join(f"c{n}=1" for n in range(20_000)), "messages=[[]]", "messages=a:b:c",
+    "\xff=\xfe", "csrftoken=%00",
+    '$Version="1"; sessionid="a"; $Path="/"', "sessionid=" + "%00" * 100, "csrftoken=" + "é" * 64, "expires=0", "[]=1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("cookie", ODD)
+def test_no_cookie_is_an_error(alguna: Alguna, manager: User, link: PortalLink, cookie: str) -> None:
+    """However it is written."""
+    asks = {"Cookie": cookie}
+    for address in (BILLING, path(link), "/admin/alguna_portal/customer/"):
+        for client in (Client(), Client(enforce_csrf_checks=True)):
+            assert client.get(address, headers=asks).status_code in (200, 302)
+            assert client.post(address, headers=asks).status_code in (200, 302, 403)
+
+
+def test_over_a_real_connection(
+    live_server: LiveServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As one line, which the server refuses, and as many short ones, which it lets through to us."""
+    caplog.set_level(logging.INFO)
+    host, port = urlsplit(live_server.url).hostname, urlsplit(live_server.url).port
+    for lines in ([FILLING], [FILLING[:60_000]] * 17):
+        http = HTTPConnection(host or "", port, timeout=20)
+        http.putrequest("GET", BILLING)
+        for number, line in enumerate(lines):
+            http.putheader("Cookie", f"c{number}={line}")
+        try:
+            http.endheaders()
+            response = http.getresponse()
+        except (TimeoutError, ConnectionError):
+            # It hung up while there was more to come.
+            assert len(lines) == 1
+        else:
+            assert response.status == (302 if len(lines) > 1 else 431)
+            assert b"Traceback" not in response.read()
+        http.close()
+    said = "".join(record.getMessage() for record in caplog.records) + "".join(capfd.readouterr())
+    assert "ZyZy" not in said
+    assert "Traceback" not in said

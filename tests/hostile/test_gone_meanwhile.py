@@ -1,0 +1,127 @@
+"""Users, memberships and customers that go while Alguna is asked, or while a mail is sent: no error of ours."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.dispatch import Signal
+from django.test import Client
+from django.urls import reverse
+
+from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
+from alguna_portal.signals import customer_provisioned, link_sent
+from alguna_portal.testing import FakeAlguna
+from tests.conftest import Alguna
+from tests.mailed import path, sent
+
+from .attacker import BILLING, FORMS, signed_in
+
+# As on a site: each statement is stored at once, and foreign keys are checked then.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+GONE: dict[str, Callable[[], object]] = {
+    "the user": lambda: User.objects.all().delete(),
+    "the user's rights": lambda: User.objects.update(is_active=False, is_superuser=False, is_staff=False),
+    "the login session": lambda: Session.objects.all().delete(),
+    "the membership": lambda: Membership.objects.all().delete(),
+    "the customer": lambda: Customer.objects.all().delete(),
+    "the link": lambda: PortalLink.objects.all().delete(),
+    "everything": lambda: [each.objects.all().delete() for each in (User, Customer, Session)],
+}
+
+
+@pytest.mark.parametrize("what", GONE)
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("status", "answered"), [(None, (200, 302)), (503, (503,)), (404, (502,))])
+def test_while_billing_asks_alguna(
+    alguna: Alguna, manager: User, form: str, what: str, status: int | None, answered: tuple[int, ...]
+) -> None:
+    """The click that was allowed ends as it would have, with one row in the trail; the next one is refused."""
+    if status:
+        alguna.fail(status, '{"detail": "no"}')
+    alguna.meanwhile = GONE[what]
+    client = signed_in(manager)
+    assert client.get(BILLING, headers=FORMS[form]).status_code in answered
+    (access,) = PortalAccess.objects.all()
+    assert (access.user_key, access.customer_alias) == (str(manager.pk), "acme-1")
+    if what != "the link":
+        assert client.get(BILLING, headers=FORMS[form]).status_code in (302, 401, 403)
+        assert len(alguna.requests) == 1
+    boss = signed_in(User.objects.create_superuser("boss"))
+    assert boss.get("/admin/alguna_portal/portalaccess/").status_code == 200
+    assert boss.get(f"/admin/alguna_portal/portalaccess/{access.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize("what", GONE)
+@pytest.mark.parametrize(("status", "answered"), [(None, 200), (503, 503), (404, 502)])
+def test_while_a_mailed_link_is_opened(
+    alguna: Alguna, link: PortalLink, what: str, status: int | None, answered: int
+) -> None:
+    """Whether it is the link, or all that it belongs to."""
+    if status:
+        alguna.fail(status, '{"detail": "no"}')
+    alguna.meanwhile = GONE[what]
+    assert Client().post(path(link)).status_code == answered
+    assert PortalAccess.objects.count() == 1
+
+
+@contextmanager
+def at(signal: Signal, what: str) -> Iterator[None]:
+    """Let something go at the first signal: after Alguna has answered, or a mail is out."""
+
+    def go(**_: object) -> None:
+        signal.disconnect(go)
+        GONE[what]()
+
+    signal.connect(go)
+    yield
+    signal.disconnect(go)
+
+
+@pytest.fixture
+def boss(db: None) -> Client:
+    """Somebody who may do everything, for as long as they are there."""
+    return signed_in(User.objects.create_superuser("boss"))
+
+
+@pytest.fixture
+def two(customer: Customer, umbrella: Customer) -> list[int]:
+    """Two customers that can be written to, and created."""
+    Customer.objects.update(email="billing@acme.example", currency="EUR")
+    return [customer.pk, umbrella.pk]
+
+
+ADMIN = ["the user", "the user's rights", "the customer", "the link", "everything"]
+
+
+@pytest.mark.parametrize("what", ADMIN)
+def test_while_the_admin_creates_customers(fresh_alguna: FakeAlguna, boss: Client, two: list[int], what: str) -> None:
+    """What Alguna has by then is stored, if there still is a row; the answer is no error."""
+    chosen = {"action": "create_in_alguna", "_selected_action": two, "confirmed": "1"}
+    with at(customer_provisioned, what):
+        assert boss.post("/admin/alguna_portal/customer/", chosen).status_code in (200, 302, 403)
+    for customer in Customer.objects.all():
+        assert customer.customer_id
+
+
+@pytest.mark.parametrize("what", ADMIN)
+def test_while_the_admin_mails_links(boss: Client, two: list[int], what: str) -> None:
+    """What is mailed is mailed, and whoever is gone gets nothing; the answer is no error."""
+    chosen: dict[str, Any] = {"action": "send_portal_link", "_selected_action": two, "confirmed": "1"}
+    with at(link_sent, what):
+        response = boss.post("/admin/alguna_portal/customer/", chosen | {"role": "manager", "note": ""})
+    assert response.status_code in (200, 302, 403)
+    assert len(sent()) >= 1
+    assert PortalLink.objects.count() <= len(sent())
+
+
+@pytest.mark.parametrize("what", ADMIN)
+def test_while_the_admin_mails_a_link_again(boss: Client, link: PortalLink, what: str) -> None:
+    """From the link's own page, to which there may be no way back."""
+    with at(link_sent, what):
+        response = boss.post(reverse("admin:alguna_portal_portallink_send_again", args=[link.pk]))
+    assert response.status_code in (200, 302, 403)
+    assert len(sent()) == 2

@@ -1,0 +1,123 @@
+"""Header injection: line breaks of all kinds in names, notes, aliases and addresses end no header and begin none."""
+
+import csv
+from email import message_from_bytes, policy
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.test import Client
+from pytest_django import Settings
+
+from alguna_portal.access import Access
+from alguna_portal.links import send_link, send_links
+from alguna_portal.models import Customer, PortalAccess
+from tests.conftest import Alguna
+from tests.mailed import sent
+
+from .attacker import BILLING, FORMS, signed_in
+
+BREAKS = ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\x00", "\t\n "]
+INJECTED = "Bcc: eve@evil.example"
+
+
+@pytest.mark.parametrize("end", BREAKS)
+def test_no_text_adds_a_header_to_a_mail(customer: Customer, settings: Settings, end: str) -> None:
+    """What is written is a mail to one recipient with one subject, and the note stays in its body."""
+    plain = send_link(customer, note="Hello")
+    names = sent()[0].message().keys()
+    customer.name = f"Acme{end}{INJECTED}{end}{end}<html>"
+    again = send_link(customer, note=f"Hello{end}{INJECTED}{end}{end}.{end}")
+    mail = message_from_bytes(sent()[1].message().as_bytes(), policy=policy.default)
+    assert sorted(mail.keys()) == sorted(names)
+    assert mail["To"] == plain.recipient == again.recipient
+    assert mail["Bcc"] is None
+    assert mail["Subject"].splitlines() == [mail["Subject"]]
+    assert "Acme Bcc: eve@evil.example <html>" in mail["Subject"]
+    assert sent()[1].recipients() == [customer.email]
+
+
+@pytest.mark.parametrize("end", BREAKS)
+def test_no_address_adds_a_recipient(customer: Customer, end: str) -> None:
+    """It is refused before anything is sent; in a batch, it stops nobody else."""
+    for address in (
+        f"a@acme.example{end}{INJECTED}",
+        f"a{end}{INJECTED}@acme.example",
+        f"a@acme.example,{end}b@x.example",
+    ):
+        with pytest.raises(ValidationError):
+            send_link(customer, to=address)
+        bad = Customer(pk=customer.pk, alias="bad", email=address)
+        bad._state.adding = False
+        posted = send_links([bad, customer])
+        assert [kind for _customer, kind in posted.failed] == ["ValidationError"]
+        assert len(posted.sent) == 1
+    assert [message.recipients() for message in sent()] == [[customer.email]] * 3
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\u2028", "\x00"])
+def test_no_alias_adds_a_header_to_an_answer(
+    alguna: Alguna, stranger: User, settings: Settings, form: str, end: str
+) -> None:
+    """Nor a plan, a name or a choice: of one customer or of several, and where it cannot be opened."""
+
+    def evil(request: Any) -> list[Access]:
+        text = f"a{end}Set-Cookie: a=b"
+        several = request.GET.get("several")
+        return [Access(customer=Customer(alias=f"{text}{n}", name=text, plan=text)) for n in range(2 if several else 1)]
+
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = evil
+    client = signed_in(stranger)
+    alguna.fail(503, Retry_After="7")
+    for query in ("fresh=1", "", "several=1", f"customer={end}Set-Cookie:", "fresh=1%0d%0aSet-Cookie: a=b"):
+        response = client.get(f"{BILLING}?{query}", headers=FORMS[form])
+        assert response.status_code in (200, 302, 403, 409, 503)
+        assert "Set-Cookie" not in response.headers
+        for name, value in response.headers.items():
+            assert (name + value).isascii()
+            assert (name + value).isprintable()
+
+
+def test_what_alguna_says_of_a_wait_is_a_number(alguna: Alguna, manager: User) -> None:
+    """`Retry-After` is read, and not passed on."""
+    for wait in ("7\r\nSet-Cookie: a=b", "7; url=https://evil.example", "\u0667", "1e3", "-1", "9" * 400, "nan"):
+        alguna.fail(503, Retry_After=wait)
+        for asks in FORMS.values():
+            response = signed_in(manager).get(BILLING, headers=asks)
+            assert response.get("Retry-After", "30").isdigit()
+            assert len(response.get("Retry-After", "30")) <= 5
+
+
+FORMULAS = [
+    "=1+1",
+    "+1",
+    "-1",
+    "@SUM(1)",
+    "\t=1",
+    "\r=1",
+    "\n=1",
+    '=HYPERLINK("https://evil.example")',
+    "=cmd|' /C calc'!A0",
+]
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, *(f"a{end}=1" for end in BREAKS), 'a","=1', "a';=1", 'a"\r\n"=1'])
+def test_no_text_adds_a_line_or_a_formula_to_an_export(admin_client: Client, db: None, text: str) -> None:
+    """Whatever a company is called, its row is one row with as many cells as the others, none of them a formula."""
+    customer = Customer.objects.create(alias=f"{text}1", name=text)
+    for at in (customer, None):
+        PortalAccess.objects.create(customer=at, customer_alias=text, user_key=text, error=text[:99], session_id=text)
+    keys = list(PortalAccess.objects.values_list("pk", flat=True))
+    chosen = {"action": "export_as_csv", "_selected_action": keys}
+    response = admin_client.post("/admin/alguna_portal/portalaccess/", chosen)
+    name = response["Content-Disposition"]
+    assert name.isascii()
+    assert name.isprintable()
+    content = b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    head, *rows = csv.reader(StringIO(content, newline=""))
+    assert [len(row) for row in rows] == [len(head)] * 2
+    for cell in (cell for row in rows for cell in row):
+        assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))

@@ -1,0 +1,142 @@
+"""HTML in a customer's data: text on every page and in every mail, whoever looks at it."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+from django.utils.html import escape
+from pytest_django import Settings
+
+from alguna_portal.links import send_link
+from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
+from alguna_portal.testing import fake_alguna
+from tests.conftest import Alguna
+from tests.mailed import html_of, path, sent
+
+from .attacker import BILLING, FORMS, signed_in
+
+MARK = "alert(/us/)"
+EVIL = f"\"'><script>{MARK}</script><img src=x onerror={MARK}></script></title></textarea>{{{{ 7|add:7 }}}}&lt;b&gt;"
+# What would run, or end what it stands in, if it were not text. The browser's own reading is tried in tests/browser.
+LIVE = (f"<script>{MARK}", f"<img src=x onerror={MARK}", "\"'><", "</script></title>", "14&lt;b")
+
+
+def assert_text(response: Any, *, shown: bool = True) -> None:
+    """Check that a page shows the text, as text."""
+    text = response.content.decode()
+    for live in LIVE:
+        assert live not in text
+    if shown:
+        assert escape(EVIL) in text or escape(EVIL[:60]) in text
+
+
+@pytest.fixture
+def evil(manager: User, acme: Customer) -> Customer:
+    """A customer with HTML wherever a text can be."""
+    fields = {"alias": EVIL, "name": EVIL, "plan": EVIL[:100], "customer_id": EVIL, "email": "a@acme.example"}
+    Customer.objects.filter(pk=acme.pk).update(**fields, portal_settings={EVIL: {}})
+    User.objects.filter(pk=manager.pk).update(username=EVIL[:150])
+    return Customer.objects.get(pk=acme.pk)
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_on_our_pages(alguna: Alguna, manager: User, evil: Customer, settings: Settings, *, debug: bool) -> None:
+    """The chooser, the pages of what went wrong, and what Alguna said of it."""
+    settings.DEBUG = debug
+    client = signed_in(manager)
+    for status in (503, 404):
+        alguna.fail(status, json.dumps({"detail": f"<script>{MARK}</script> \"'><img src=x onerror={MARK}>"}))
+        assert_text(client.get(BILLING), shown=False)
+    assert_text(client.get(BILLING), shown=False)
+    Membership.objects.create(user=manager, customer=Customer.objects.create(alias="b", name="B"))
+    assert_text(client.get(BILLING))
+
+
+def test_in_json(alguna: Alguna, manager: User, evil: Customer) -> None:
+    """It is data there, and no browser takes the answer for a page."""
+    Membership.objects.create(user=manager, customer=Customer.objects.create(alias="b", name="B"))
+    response = signed_in(manager).get(BILLING, headers=FORMS["json"])
+    assert EVIL in [choice["name"] for choice in response.json()["choices"]]
+    assert response["Content-Type"] == "application/problem+json"
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+def test_behind_a_mailed_link_and_in_its_mail(alguna: Alguna, manager: User, evil: Customer) -> None:
+    """In each state of the link, and in the HTML of the mail; its text part has it as it is."""
+    link = send_link(evil, note=f"{EVIL}\n{EVIL}")
+    (message,) = sent()
+    for live in LIVE:
+        assert live not in html_of(message)
+    assert html_of(message).count(escape(EVIL)) >= 4
+    assert str(message.body).count(EVIL) >= 2
+    assert_text(Client().get(path(link)))
+    alguna.customer_id = EVIL
+    assert_text(Client().post(path(link)), shown=False)
+    PortalLink.objects.update(expires_at=timezone.now())
+    assert_text(Client().get(path(link)), shown=False)
+    assert_text(Client().get(path(link) + EVIL.replace("/", "")), shown=False)
+
+
+@pytest.fixture
+def told(evil: Customer, manager: User) -> dict[str, str]:
+    """The admin's pages on it, by what they are."""
+    link = send_link(evil, note=EVIL, sent_by=manager)
+    PortalLink.objects.update(failure=EVIL[:100], sent_at=None)
+    access = PortalAccess.objects.create(
+        user=manager, user_key=EVIL, customer=evil, customer_alias=EVIL, link=link, via="view", role="manager",
+        outcome="failed", error=EVIL[:100], session_id=EVIL, portal_settings={EVIL: EVIL},
+    )  # fmt: skip
+    admin = "/admin/alguna_portal"
+    return {
+        "customers": f"{admin}/customer/?q=img",
+        "customers of a plan": f"{admin}/customer/?plan=x",
+        "customer": f"{admin}/customer/{evil.pk}/change/",
+        "delete": f"{admin}/customer/{evil.pk}/delete/",
+        "create": f"{admin}/customer/{evil.pk}/create-in-alguna/",
+        "send": f"{admin}/customer/{evil.pk}/send-portal-link/",
+        "links": f"{admin}/portallink/?customer={evil.pk}",
+        "link": f"{admin}/portallink/{link.pk}/change/",
+        "accesses": f"{admin}/portalaccess/?customer={evil.pk}",
+        "access": f"{admin}/portalaccess/{access.pk}/change/",
+    }
+
+
+def test_on_the_admins_pages(admin_client: Client, told: dict[str, str]) -> None:
+    """Lists, with their filters; forms, with what is sent to Alguna; pages that ask."""
+    with fake_alguna():
+        for address in told.values():
+            response = admin_client.get(address, follow=True)
+            assert response.status_code == 200
+            assert_text(response)
+
+
+def test_in_what_the_admin_tells_of_an_action(admin_client: Client, told: dict[str, str], evil: Customer) -> None:
+    """Messages, and the history that keeps them."""
+    with fake_alguna():
+        PortalLink.objects.all().delete()
+        chosen = {"_selected_action": [evil.pk], "confirmed": "1", "role": "manager", "note": EVIL}
+        lists = "/admin/alguna_portal/customer/"
+        for action in ("create_in_alguna", "send_portal_link"):
+            for address in ("a@acme.example", "", "not <b>one</b>"):
+                Customer.objects.update(email=address)
+                assert_text(admin_client.post(lists, chosen | {"action": action}, follow=True))
+        again = f"/admin/alguna_portal/portallink/{PortalLink.objects.latest('pk').pk}/send-again/"
+        assert_text(admin_client.post(again, follow=True))
+        Customer.objects.filter(pk=evil.pk).update(customer_id=None, currency="EUR", portal_settings={})
+        made = admin_client.post(lists, chosen | {"action": "create_in_alguna"}, follow=True)
+        assert_text(made)
+    assert LogEntry.objects.exists()
+    assert_text(admin_client.get(f"/admin/alguna_portal/customer/{evil.pk}/history/"))
+    assert_text(admin_client.get("/admin/"), shown=False)
+
+
+def test_in_the_users_that_are_searched(admin_client: Client, evil: Customer, manager: User) -> None:
+    """The list that opens as one types is JSON."""
+    asked = {"app_label": "alguna_portal", "model_name": "membership", "field_name": "user", "term": "img"}
+    response = admin_client.get("/admin/autocomplete/", asked)
+    assert response["Content-Type"] == "application/json"
+    assert [each["text"] for each in response.json()["results"]] == [EVIL[:150]]

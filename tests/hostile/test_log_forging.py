@@ -1,0 +1,109 @@
+"""Log forging: no text from outside ends a line of the log and begins another, or fills it."""
+
+import json
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
+
+from alguna_portal.models import Customer, PortalLink
+from alguna_portal.testing import FakeAlguna
+from tests.conftest import Alguna
+from tests.mailed import path
+
+from .attacker import BILLING, signed_in
+
+# Ends of lines by one reader's opinion or another's, a terminal's commands, and what no encoding has.
+FORGED = "x\r\nERROR forged\n\x0b\x0c\x1c\x85\u2028\u2029\x1b[2J\x1b]0;title\x07\x00\u202e\u200b\ud800"
+STORABLE = FORGED.replace("\ud800", "").replace("\x00", "")
+LONGEST = 2000
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+    """What is logged meanwhile, ours and Django's; each line is looked at in the end."""
+    caplog.set_level(logging.DEBUG)
+    yield caplog
+    records = [record for record in caplog.get_records("call") if record.name != "django.db.backends"]
+    assert records
+    for record in records:
+        said = record.getMessage()
+        assert said.isprintable(), ascii(said)
+        assert len(said) < LONGEST
+        for name, value in vars(record).items():
+            if name in {"plan", "alias", "error", "status"}:
+                assert len(str(value)) < LONGEST
+
+
+def test_no_alias_plan_or_setting_forges_a_line(
+    log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, link: PortalLink
+) -> None:
+    """On success and on any failure, from the page and from a mailed link."""
+    broken = {STORABLE: {}, "plan_overview_settings": {STORABLE: True, "show_section": STORABLE}}
+    Customer.objects.update(alias=STORABLE, name=STORABLE, plan=STORABLE, portal_settings=broken)
+    client = signed_in(manager)
+    for status in (200, 503, 404, 401, 422):
+        if status != 200:
+            alguna.fail(status, '{"detail": "no"}')
+        client.get(BILLING, {"fresh": "1"})
+        Client().post(path(link))
+    PortalLink.objects.update(expires_at=timezone.now() - timedelta(days=1))
+    Client().post(path(link), {"renew": "1"})
+
+
+def test_no_request_forges_a_line(log: pytest.LogCaptureFixture, alguna: Alguna, manager: User) -> None:
+    """Neither a parameter nor a header."""
+    client = signed_in(manager)
+    client.get(BILLING, {"customer": STORABLE, "fresh": STORABLE})
+    client.post(BILLING, {"customer": STORABLE})
+    client.get(BILLING, {"fresh": "1"}, headers={"User-Agent": "x\nERROR forged", "Accept": "json\nERROR forged"})
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 503])
+@pytest.mark.parametrize("name", ["detail", "message"])
+def test_no_reason_of_algunas_forges_a_line(
+    log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, settings: Settings, status: int, name: str
+) -> None:
+    """What it says went wrong is quoted on one short line; developers get a page with it, and not an error."""
+    for debug in (False, True):
+        settings.DEBUG = debug
+        for said in (FORGED, FORGED * 10_000, "word " * 100_000):
+            alguna.fail(status, json.dumps({name: said}))
+            assert signed_in(manager).get(BILLING).status_code in (502, 503)
+
+
+@pytest.mark.parametrize("name", ["id", "customer_id", "url", "created_at", "expires_at"])
+@pytest.mark.parametrize("text", [FORGED, FORGED * 1000, "y" * 200_000])
+def test_no_field_of_a_session_forges_a_line(
+    log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, settings: Settings, name: str, text: str
+) -> None:
+    """Not even where it is somebody else's session, and the log says whose."""
+    Customer.objects.update(customer_id="cust_abc123")
+    alguna.change = {name: text}
+    for debug in (False, True):
+        settings.DEBUG = debug
+        assert signed_in(manager).get(BILLING, {"fresh": "1"}).status_code in (302, 502)
+
+
+def test_no_customer_forges_a_line_of_a_command(
+    log: pytest.LogCaptureFixture, fresh_alguna: FakeAlguna, acme: Customer, umbrella: Customer
+) -> None:
+    """Nor sends commands to the terminal of whoever runs it."""
+    Customer.objects.filter(pk=acme.pk).update(alias=STORABLE, name=STORABLE, plan=STORABLE, currency="EUR")
+    Customer.objects.filter(pk=umbrella.pk).update(name=STORABLE, currency="EUR")
+    out, err = StringIO(), StringIO()
+    with pytest.raises(CommandError) as caught:
+        call_command("alguna_provision", stdout=out, stderr=err)
+    said: list[Any] = [*out.getvalue().splitlines(), *err.getvalue().splitlines(), str(caught.value)]
+    for line in said:
+        assert line.isprintable()
+        assert not line.startswith("ERROR forged")

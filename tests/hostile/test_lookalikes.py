@@ -1,0 +1,106 @@
+"""Look-alikes: an alias is the very characters it has, for us, for the cache and for Alguna.
+
+Databases that see it otherwise are in test_databases.py.
+"""
+
+import unicodedata
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+from alguna_portal.access import choice_of
+from alguna_portal.customers import Provisioned, provision
+from alguna_portal.models import Customer, Membership
+from alguna_portal.sessions import forget, open_session
+from alguna_portal.testing import FakeAlguna, fake_alguna
+from tests.conftest import Alguna
+
+from .attacker import BILLING, signed_in
+from .lookalikes import ACME, ALIKE
+
+
+@pytest.fixture
+def acme(db: None) -> Customer:
+    """The customer that others would like to pass for."""
+    return Customer.objects.create(alias=ACME, name="Acmé", plan="starter", currency="EUR")
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_a_customer_that_looks_alike_opens_its_own_portal_alone(
+    alguna: Alguna, manager: User, acme: Customer, settings: Settings, kind: str
+) -> None:
+    """Whoever founds such a company gets nothing of the other one's, not even where the company shares a session."""
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+    alike = Customer.objects.create(alias=ALIKE[kind], name="Acmé", plan="starter")
+    eve = User.objects.create_user("eve")
+    Membership.objects.create(user=eve, customer=alike)
+    assert signed_in(manager).get(BILLING)["Location"] == alguna.url(1)
+    assert signed_in(eve).get(BILLING)["Location"] == alguna.url(2)
+    for choice in (acme.pk, ACME, choice_of(Customer(alias=ACME))):
+        assert signed_in(eve).get(BILLING, {"customer": choice}).status_code == 403
+    assert [body["customer_alias"] for body in alguna.bodies] == [ACME, ALIKE[kind]]
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_customers_without_rows_that_look_alike_are_chosen_apart(
+    alguna: Alguna, stranger: User, settings: Settings, kind: str
+) -> None:
+    """Their choices are hashes, of different texts."""
+
+    def both(request: Any) -> list[Customer]:
+        return [Customer(alias=ACME), Customer(alias=ALIKE[kind])]
+
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = both
+    for alias in (ALIKE[kind], ACME):
+        signed_in(stranger).get(BILLING, {"customer": choice_of(Customer(alias=alias))})
+    assert [body["customer_alias"] for body in alguna.bodies] == [ALIKE[kind], ACME]
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_a_look_alike_does_not_forget_the_sessions_of_the_other(alguna: Alguna, acme: Customer, kind: str) -> None:
+    """Nor does it find them: the places in the cache are of different texts."""
+    first = open_session(acme, user=User(pk=1))
+    other = Customer(alias=ALIKE[kind], plan="starter")
+    assert open_session(other, user=User(pk=1)).url != first.url
+    assert forget(other)
+    assert open_session(acme, user=User(pk=1)).url == first.url
+
+
+@pytest.mark.parametrize("kind", [kind for kind, alias in ALIKE.items() if alias == alias.strip()])
+def test_a_look_alike_is_created_and_does_not_adopt_the_other(
+    fresh_alguna: FakeAlguna, acme: Customer, kind: str
+) -> None:
+    """Alguna is asked for the alias as it is written, normalized by nobody."""
+    assert provision(acme) is Provisioned.CREATED
+    alike = Customer.objects.create(alias=ALIKE[kind], name="Acmé", currency="EUR")
+    assert provision(alike) is Provisioned.CREATED
+    assert alike.customer_id != acme.customer_id
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+def test_the_admin_keeps_what_was_typed(admin_client: Client, acme: Customer, kind: str) -> None:
+    """Of spaces at the ends alone a form makes nothing; the rest is stored character by character."""
+    fields = {
+        "name": "Alike", "alias": ALIKE[kind], "customer_id": "", "initial-customer_id": "", "email": "",
+        "currency": "", "plan": "", "portal_settings": "{}", "memberships-TOTAL_FORMS": 0,
+        "memberships-INITIAL_FORMS": 0,
+    }  # fmt: skip
+    with fake_alguna():
+        response = admin_client.post(reverse("admin:alguna_portal_customer_add"), fields)
+    stored = set(Customer.objects.values_list("alias", flat=True)) - {ACME}
+    if ALIKE[kind].strip() == ACME:
+        assert (response.status_code, stored) == (200, set())
+    else:
+        assert (response.status_code, stored) == (302, {ALIKE[kind]})
+
+
+def test_the_look_alikes_are_alike_to_somebody_and_none_is_the_same() -> None:
+    """What they are tried for: some fold, compare or trim to the other, and no two are equal."""
+    assert len({ACME, *ALIKE.values()}) == 1 + len(ALIKE)
+    folded = {unicodedata.normalize("NFKC", alias).casefold().strip() for alias in ALIKE.values()}
+    assert unicodedata.normalize("NFKC", ACME).casefold() in folded
+    assert len(folded) < len(ALIKE)

@@ -1,0 +1,160 @@
+"""Parameters given twice, unknown, or in the wrong place: the one that is checked is the one that is opened."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from alguna_portal.models import Customer, Membership, PortalLink
+from tests.conftest import Alguna
+from tests.mailed import path
+
+from .attacker import BILLING, FORMS, leads_to, signed_in
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.fixture
+def other(umbrella: Customer) -> Customer:
+    """A customer that the user has nothing to do with."""
+    return umbrella
+
+
+def opened(alguna: Alguna) -> list[str]:
+    """List whose portals were opened."""
+    return [body["customer_alias"] for body in alguna.bodies]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("glue", ["&", "&&", "&x=1&", "&customer=&"])
+def test_of_two_choices_the_one_that_counts_is_the_one_that_is_checked(
+    alguna: Alguna, manager: User, acme: Customer, other: Customer, form: str, glue: str
+) -> None:
+    """Neither order, and no mixture of query and form, opens what is not the user's own."""
+    own, foreign = f"customer={acme.pk}", f"customer={other.pk}"
+    client = signed_in(manager)
+    asks = FORMS[form]
+    responses: list[Any] = []
+    for query in (own + glue + foreign, foreign + glue + own, foreign, own):
+        responses.append(client.get(f"{BILLING}?{query}", headers=asks))
+        responses.append(client.post(BILLING, query, FORM, headers=asks))
+        responses += [client.post(f"{BILLING}?{also}", query, FORM, headers=asks) for also in (own, foreign)]
+    assert {response.status_code for response in responses} == {302 if form == "page" else 200, 403}
+    assert set(opened(alguna)) == {"acme-1"}
+    for response in responses:
+        if response.status_code != 403:
+            assert set(leads_to(response)) <= {alguna.url(n) for n in range(1, 30)}
+
+
+def test_the_last_of_several_counts(alguna: Alguna, manager: User, acme: Customer, other: Customer) -> None:
+    """As Django has it: the others are not looked at."""
+    Membership.objects.create(user=manager, customer=other)
+    signed_in(manager).get(f"{BILLING}?customer={other.pk}&customer={acme.pk}")
+    signed_in(manager).post(f"{BILLING}?customer={acme.pk}", {"customer": [acme.pk, other.pk]})
+    assert opened(alguna) == ["acme-1", "umbrella-2"]
+    client = signed_in(manager)
+    again = f"{BILLING}?customer={acme.pk}"
+    assert client.get(f"{again}&fresh=1&fresh=0")["Location"] == client.get(again)["Location"]
+    before = client.get(again)["Location"]
+    assert client.get(f"{again}&fresh=0&fresh=1")["Location"] != before
+
+
+UNKNOWN = [
+    "customer[]", "customer[0]", "customer.pk", "customer_id", "customer__pk", "customer__in", "Customer", "CUSTOMER",
+    "customer ", " customer", "customer%00", "customer%20", "c%75stomers", "cu\u0455tomer", "alias",
+    "customer_alias", "id",
+    "pk", "user", "user_id", "email", "choice", "access", "_alguna_portal_accesses", "organization", "account",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_an_unknown_parameter_chooses_nobody(alguna: Alguna, manager: User, other: Customer, name: str) -> None:
+    """What looks like a choice and is none leaves the user with their own."""
+    client = signed_in(manager)
+    for value in (other.pk, other.alias, other.name):
+        client.get(f"{BILLING}?{name}={value}")
+        client.post(BILLING, f"{name}={value}", FORM)
+        client.get(f"{BILLING}?{quote(name, safe='%')}={value}")
+    assert opened(alguna) == ["acme-1"]
+
+
+POWERS = {
+    "role": "manager", "is_manager": "1", "plan": "enterprise", "allow_subscription_cancel": "true", "api_key": "x",
+    "plan_overview_settings": '{"allow_subscription_cancel": true}', "portal_settings": "{}", "fresh[]": "1",
+    "customer_alias": "umbrella-2", "is_superuser": "1", "debug": "1", "format": "json", "_method": "PUT",
+}  # fmt: skip
+
+
+def test_no_parameter_gives_powers(alguna: Alguna, viewer: User, link: PortalLink, other: Customer) -> None:
+    """What Alguna is asked for is the same with and without them: a viewer still only looks."""
+    signed_in(viewer).get(BILLING)
+    signed_in(viewer).get(BILLING, POWERS | {"fresh": "1"})
+    signed_in(viewer).post(BILLING, POWERS | {"fresh": "1"})
+    plain, by_query, by_form = alguna.bodies
+    assert plain["plan_overview_settings"]["allow_subscription_cancel"] is False
+    assert plain == by_query == by_form
+    Client().post(path(link))
+    Client().post(
+        f"{path(link)}?role=manager&customer={other.pk}&fresh=1", POWERS | {"customer": other.pk, "fresh": "1"}
+    )
+    assert alguna.bodies[3:] == [alguna.bodies[3]] * len(alguna.bodies[3:])
+    assert alguna.bodies[3]["customer_alias"] == "acme-1"
+
+
+def test_unknown_parameters_are_not_repeated(alguna: Alguna, manager: User, other: Customer) -> None:
+    """Where to try again, and the choices, name what is ours alone; only sign-in comes back to all of it."""
+    Membership.objects.create(user=manager, customer=other)
+    for form, asks in FORMS.items():
+        response = signed_in(manager).get(f"{BILLING}?x=<y>&customer=&utm=z", headers=asks)
+        alguna.fail(503)
+        failed = signed_in(manager).get(f"{BILLING}?customer={other.pk}&x=<y>&utm=z&fresh=1", headers=asks)
+        for each in (response, failed):
+            assert "utm" not in each.content.decode() + str(each.headers), form
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/json; a*=nope''b%41",
+        "application/json; a*=\x00''b%41",
+        "application/json; a*=hex''b%41",
+        "application/json; q*=utf-8''x",
+        "application/json; q=nan, text/html; q=inf",
+        "application/json; q=" + "9" * 5000,
+        "application/json;" * 3000,
+        "application/json;a=" + "x" * 20_000,
+        "application/json," * 3000,
+        "," * 20_000 + "json",
+        'application/json; a="\\',
+        "json/*;*/json",
+        "\xe9/json",
+    ],
+)
+def test_no_accept_header_is_an_error(alguna: Alguna, manager: User, accept: str) -> None:
+    """What cannot be read is answered with a page, or as far as it can be read."""
+    response = signed_in(manager).get(BILLING, headers={"Accept": accept})
+    assert leads_to(response) == [alguna.url(1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=", b"x"),
+        ("multipart/form-data; boundary=\xe9", b"x"),
+        ("multipart/form-data; boundary=" + "x" * 500, b"x"),
+        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="customer"\r\n\r\n1'),
+        (
+            "multipart/form-data; boundary=x",
+            b"--x\r\nContent-Disposition: form-data\r\nContent-Transfer-Encoding: base64\r\n\r\n!",
+        ),
+        (f"{FORM}; charset=utf-16", b"a=b"),
+        (FORM, b"%ff=%00&customer=%ed%a0%80"),
+    ],
+)
+def test_no_body_is_an_error(alguna: Alguna, manager: User, link: PortalLink, kind: str, body: bytes) -> None:
+    """It is refused, or there is nothing in it; behind a mailed link, too, whose address nobody then logs."""
+    for client, address in ((signed_in(manager), BILLING), (Client(), path(link))):
+        assert client.generic("POST", address, body, kind).status_code in (200, 302, 400, 403)

@@ -1,0 +1,113 @@
+"""SQL wildcards, and what else means something to a database: they stand for themselves, and find nobody else."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from alguna_portal.customers import Provisioned, provision
+from alguna_portal.links import find
+from alguna_portal.models import Customer, PortalLink
+from alguna_portal.testing import FakeAlguna
+from tests.conftest import Alguna
+from tests.mailed import path
+
+from .attacker import BILLING, FORMS, signed_in
+
+WILD = [
+    "%",
+    "_",
+    "\\",
+    "%%",
+    "____",
+    "a%",
+    "a___-_",
+    "%acme%",
+    "acme-_",
+    "*",
+    "?",
+    "[a]cme-1",
+    ".*",
+    "acme.1",
+    "'",
+    "';--",
+]
+
+
+@pytest.mark.parametrize("wild", WILD)
+def test_a_choice_with_wildcards_chooses_nothing(alguna: Alguna, manager: User, acme: Customer, wild: str) -> None:
+    """In no form, by no name of a customer's."""
+    Customer.objects.filter(pk=acme.pk).update(alias="acme-1")
+    for asks in FORMS.values():
+        for response in (
+            signed_in(manager).get(BILLING, {"customer": wild}, headers=asks),
+            signed_in(manager).post(BILLING, {"customer": wild}, headers=asks),
+        ):
+            assert response.status_code == 403
+    assert alguna.requests == []
+
+
+@pytest.mark.parametrize("wild", WILD)
+def test_a_token_with_wildcards_is_no_link(alguna: Alguna, link: PortalLink, wild: str) -> None:
+    """Alone, or in the place of what it should match."""
+    key, _dot, signature = path(link).rstrip("/").rpartition("/")[2].partition(".")
+    for token in (
+        wild,
+        f"{wild}.{signature}",
+        f"{key}.{wild}",
+        f"{key[:-1]}{wild}.{signature}",
+        f"{key}{wild}.{signature}",
+    ):
+        assert find(token) is None
+        assert Client().post(f"/billing/link/{token}/").status_code == 404
+    assert alguna.requests == []
+
+
+@pytest.mark.parametrize("model", ["customer", "portallink", "portalaccess"])
+def test_a_search_takes_them_for_themselves(admin_client: Client, model: str) -> None:
+    """Support that looks for “100%” sees nobody else's rows."""
+    names = {"%": "100% Ltd", "_": "snake_case", "\\": "back\\slash", "a": "Plain"}
+    for name in names.values():
+        customer = Customer.objects.create(alias=f"alias of {name}", name=name)
+        customer.accesses.create(customer_alias=customer.alias, via="view", outcome="opened")
+        customer.links.create(
+            recipient="x@y.example", role="viewer", expires_at="2030-01-01T00:00Z", renewable_until="2030-01-01T00:00Z"
+        )
+    for wild in ("%", "_", "\\"):
+        listed = admin_client.get(f"/admin/alguna_portal/{model}/", {"q": wild})
+        found = listed.context["cl"].queryset
+        assert [str(getattr(each, "customer", each)) for each in found] == [names[wild]]
+    assert not admin_client.get(f"/admin/alguna_portal/{model}/", {"q": "%a%"}).context["cl"].queryset
+
+
+def test_a_recipient_is_found_by_the_whole_address_alone(admin_client: Client, link: PortalLink) -> None:
+    """Wildcards do not help to guess it letter by letter."""
+    for guess in ("b%@acme.example", "billing@acme.exampl_", "%", "billing@", "acme.example"):
+        assert not admin_client.get("/admin/alguna_portal/portallink/", {"q": guess}).context["cl"].queryset
+    whole = admin_client.get("/admin/alguna_portal/portallink/", {"q": link.recipient})
+    assert list(whole.context["cl"].queryset) == [link]
+
+
+@pytest.mark.parametrize(
+    "alias", ["acme%", "acme_1", "%", "_", "acme*", "acme-1&alias=acme-1", "acme-1#", "../customers", "a/b?c=d"]
+)
+def test_an_alias_with_wildcards_is_looked_up_as_it_is(fresh_alguna: FakeAlguna, acme: Customer, alias: str) -> None:
+    """It adopts no other customer, and asks for no other address."""
+    Customer.objects.update(currency="EUR")
+    acme.refresh_from_db()
+    assert provision(acme) is Provisioned.CREATED
+    wild = Customer.objects.create(alias=alias, name="Wild", currency="EUR")
+    assert provision(wild) is Provisioned.CREATED
+    assert wild.customer_id != acme.customer_id
+
+
+@pytest.mark.parametrize("nul", ["\x00", "1\x00", "\x001", "a\x00b"])
+def test_nul_characters_find_nobody(
+    alguna: Alguna, admin_client: Client, manager: User, link: PortalLink, nul: str
+) -> None:
+    """PostgreSQL refuses them; the same on PostgreSQL and MariaDB is in test_databases.py."""
+    assert signed_in(manager).get(BILLING, {"customer": nul}).status_code == 403
+    assert Client().post(f"/billing/link/{nul}/").status_code == 404
+    for model in ("customer", "portallink", "portalaccess"):
+        assert admin_client.get(f"/admin/alguna_portal/{model}/", {"q": nul}).status_code == 200
+        assert admin_client.get(f"/admin/alguna_portal/{model}/{nul}/change/", follow=True).status_code == 200
+        assert admin_client.get(f"/admin/alguna_portal/{model}/", {"customer": nul}, follow=True).status_code == 200

@@ -1,0 +1,60 @@
+"""Alguna tells: messages signed and delivered as Svix does it."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from django.test import Client
+from standardwebhooks import Webhook
+
+from alguna_portal.webhooks import Event, on
+from alguna_portal.webhooks.registry import _registered
+
+SECRET = "whsec_YSBzZWNyZXQgb2YgdGhlIHRlc3Rz"
+WEBHOOK = "/billing/webhook/"
+
+_numbers = count(1)
+
+
+def message(kind: str = "invoice.paid", **data: Any) -> bytes:
+    """Write a message."""
+    return json.dumps({"type": kind, "timestamp": "2026-11-22T04:00:00Z", "data": data}).encode()
+
+
+def signed(
+    body: bytes, *, ident: str = "", secret: str = SECRET, at: datetime | None = None, name: str = "svix"
+) -> dict[str, str]:
+    """Sign a message; one without an id gets a new one."""
+    ident, at = ident or f"msg_{next(_numbers)}", at or datetime.now(UTC)
+    signature = Webhook(secret).sign(ident, at.replace(tzinfo=None), body.decode("utf-8", "surrogateescape"))
+    return {f"{name}-id": ident, f"{name}-timestamp": str(int(at.timestamp())), f"{name}-signature": signature}
+
+
+def tell(body: bytes, headers: dict[str, str] | None = None, **how: Any) -> int:
+    """Deliver a message; return the answer's status."""
+    headers = signed(body, **how) if headers is None else headers
+    client = Client(enforce_csrf_checks=True)
+    return client.post(WEBHOOK, body, content_type="application/json", headers=headers).status_code
+
+
+@contextmanager
+def listening(*types: str, then: Callable[[Event], object] | None = None, atomic: bool = True) -> Iterator[list[Event]]:
+    """Listen to events for a while, and remember them."""
+    heard: list[Event] = []
+
+    def receiver(event: Event) -> None:
+        heard.append(event)
+        if then:
+            then(event)
+
+    receiver.__qualname__ = f"receiver_{next(_numbers)}"
+    before = dict(_registered)
+    on(*types, atomic=atomic)(receiver)
+    try:
+        yield heard
+    finally:
+        _registered.clear()
+        _registered.update(before)

@@ -1,0 +1,202 @@
+"""Async hosts: a session is awaited without holding up the loop, or others who wait for one of theirs."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Barrier, current_thread
+from time import sleep
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
+from django.core.cache import caches
+from django.utils import translation
+from pytest_django import Settings
+
+from alguna_portal import threads
+from alguna_portal.exceptions import AlgunaUnavailable, CustomerUnknown
+from alguna_portal.models import Customer, PortalAccess
+from alguna_portal.sessions import PortalSession, aopen_session, open_session
+from alguna_portal.testing import FakeAlguna
+
+from .conftest import Alguna
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_it_does_what_the_other_does(alguna: Alguna, acme: Customer, manager: User) -> None:
+    """A session is made, cached for the same user, and made anew when asked; each is recorded."""
+
+    async def clicks() -> list[str]:
+        sessions = [await aopen_session(acme, user=manager) for _ in range(2)]
+        sessions.append(await aopen_session(acme, user=manager, fresh=True, role="viewer"))
+        return [session.url for session in sessions]
+
+    assert async_to_sync(clicks)() == [alguna.url(1), alguna.url(1), alguna.url(2)]
+    assert open_session(acme, user=manager).url == alguna.url(1)
+    rows = PortalAccess.objects.order_by("pk").values_list("outcome", "via", "role", "user_id", "session_id")
+    assert list(rows) == [
+        ("opened", "api", "manager", manager.pk, "sess1"),
+        ("reused", "api", "manager", manager.pk, "sess1"),
+        ("opened", "api", "viewer", manager.pk, "sess2"),
+        ("reused", "api", "manager", manager.pk, "sess1"),
+    ]
+
+
+@pytest.mark.parametrize(("status", "failure"), [(503, AlgunaUnavailable), (404, CustomerUnknown)])
+def test_it_fails_as_the_other_does(alguna: Alguna, acme: Customer, status: int, failure: type[Exception]) -> None:
+    """With the same exceptions, recorded."""
+    alguna.fail(status, '{"detail": "no"}')
+    with pytest.raises(failure):
+        async_to_sync(aopen_session)(acme)
+    assert PortalAccess.objects.get().error == failure.__name__
+
+
+def test_many_wait_at_the_same_time(alguna: Alguna, settings: Settings) -> None:
+    """More than any executor has threads for: each call meets all others at Alguna before one is answered."""
+    count = 40
+    settings.ALGUNA_PORTAL_CACHE = "none"
+    settings.CACHES = {**settings.CACHES, "none": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
+    at_alguna = Barrier(count, timeout=20)
+    alguna.meanwhile = at_alguna.wait
+    customers = [Customer.objects.create(alias=f"company-{number}", name="Company") for number in range(count)]
+
+    async def all_at_once() -> list[PortalSession]:
+        return await asyncio.gather(*(aopen_session(customer) for customer in customers))
+
+    assert len(async_to_sync(all_at_once)()) == count
+    assert {body["customer_alias"] for body in alguna.bodies} == {customer.alias for customer in customers}
+
+
+def test_the_loop_goes_on_meanwhile(alguna: Alguna, acme: Customer) -> None:
+    """While Alguna takes its time, the loop does other things: here, it tells Alguna to answer."""
+    answer = threading.Event()
+    alguna.meanwhile = lambda: answer.wait(20)
+
+    async def host() -> bool:
+        opening = asyncio.ensure_future(aopen_session(acme))
+        while not alguna.requests:
+            await asyncio.sleep(0.01)
+        waits = not opening.done()
+        answer.set()
+        await opening
+        return waits
+
+    assert async_to_sync(host)() is True
+
+
+def test_who_no_longer_waits_leaves_a_session_behind(alguna: Alguna, acme: Customer, manager: User) -> None:
+    """A cancelled call runs on and its session is cached; the thread comes back, for others to use."""
+    answer = threading.Event()
+    alguna.meanwhile = lambda: answer.wait(20)
+
+    async def host() -> None:
+        opening = asyncio.ensure_future(aopen_session(acme, user=manager))
+        while not alguna.requests:
+            await asyncio.sleep(0.01)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    async_to_sync(host)()
+    answer.set()
+    for _ in range(200):
+        if open_session(acme, user=manager).url == alguna.url(1):
+            break
+        sleep(0.01)
+    assert len(alguna.requests) == 1
+
+
+def test_a_task_that_is_cancelled_before_its_thread_begins_does_not_run() -> None:
+    """Nobody would hear of it."""
+    ran: list[int] = []
+
+    async def host() -> None:
+        waiting = asyncio.ensure_future(threads.aside(lambda: ran.append(1))())
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    async_to_sync(host)()
+    assert threads.within(5, lambda: "still works") == "still works"
+    assert ran == []
+
+
+def test_a_task_that_is_cancelled_while_it_waits_for_a_thread_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes it up finds that nobody waits any more."""
+    ran: list[int] = []
+    queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
+    monkeypatch.setattr(threads, "_idle_worker", lambda: queue)
+
+    async def host() -> None:
+        waiting = asyncio.ensure_future(threads.aside(lambda: ran.append(1))())
+        while queue.empty():
+            await asyncio.sleep(0.01)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    async_to_sync(host)()
+    queue.get()()
+    assert ran == []
+
+
+def test_what_runs_aside_is_in_the_callers_context() -> None:
+    """Its language, and its connections to a cache, of which there would else be a new one for each session."""
+    seen: list[tuple[str, object]] = []
+    here = caches["default"]
+
+    async def host() -> None:
+        await threads.aside(lambda: seen.append((translation.get_language(), caches["default"])))()
+
+    with translation.override("de"):
+        async_to_sync(host)()
+    assert seen == [("de", here)]
+
+
+def _threads_of_calls(alguna: Alguna, monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """Note in which thread each session is obtained."""
+    seen: list[threading.Thread] = []
+    make = threads.within
+
+    def within(seconds: float, function: Callable[[], Any]) -> Any:
+        seen.append(current_thread())
+        return make(seconds, function)
+
+    monkeypatch.setattr(threads, "within", within)
+    return seen
+
+
+def test_a_customer_that_may_be_created_stays_with_the_database_connection(
+    fresh_alguna: FakeAlguna, acme: Customer, settings: Settings
+) -> None:
+    """So that a host's own tests, and its transactions, see the rows."""
+    settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = True
+    acme.currency = "EUR"
+    acme.save()
+    assert async_to_sync(aopen_session)(acme).url
+    acme.refresh_from_db()
+    assert acme.customer_id
+
+
+@pytest.mark.parametrize("kind", ["locmem", "database", "provisioning"])
+def test_only_what_may_use_the_database_stays_in_its_thread(
+    alguna: Alguna, acme: Customer, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A cache in the database, a customer to be created; nothing else."""
+    seen = _threads_of_calls(alguna, monkeypatch)
+    if kind == "database":
+        settings.ALGUNA_PORTAL_CACHE = "table"
+        table = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "no_such_table"}
+        settings.CACHES = {**settings.CACHES, "table": table}
+    settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = kind == "provisioning"
+    async_to_sync(aopen_session)(acme)
+    assert [thread is current_thread() for thread in seen] == [kind != "locmem"]
+    # One whose id is known will not be created.
+    seen.clear()
+    acme.customer_id = alguna.customer_id
+    async_to_sync(aopen_session)(acme, fresh=True)
+    assert [thread is current_thread() for thread in seen] == [kind == "database"]
+    caches.close_all()

@@ -1,0 +1,485 @@
+"""What the log says, by events that stay as they are; and the set-ups that docs/observability.md offers for copying."""
+
+import ast
+import importlib.util
+import logging
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.cache.backends.locmem import LocMemCache
+from django.test import Client
+from django.urls import reverse
+from pytest_django import Settings
+
+import alguna_portal
+from alguna_portal import events
+from alguna_portal.breaker import FAILURES, OPEN_SECONDS
+from alguna_portal.customers import provision
+from alguna_portal.links import send_link
+from alguna_portal.models import Customer, Membership
+from alguna_portal.testing import FakeAlguna
+
+from .conftest import Alguna
+from .mailed import press
+from .test_setups import lay_out, run
+from .test_signals import documented
+
+BILLING = reverse("alguna_portal:billing")
+PACKAGE = Path(alguna_portal.__file__).parent
+PAGE = (PACKAGE.parent / "docs" / "observability.md").read_text()
+OURS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}  # what a record has of its own
+LEVELS = {"debug", "info", "warning", "error", "critical"}
+
+# Name, level and fields.
+Said = tuple[str, str, frozenset[str]]
+
+
+def in_table() -> set[Said]:
+    """The events as the docstring has them: fields end at a colon, and what is said of one follows its name."""
+    rows = re.findall(r"^(\w+) {2,}(\w+) {2,}([^:\n]+)", events.__doc__ or "", re.MULTILINE)
+    return {(name, level, frozenset(each.split()[0] for each in fields.split(","))) for name, level, fields in rows}
+
+
+def on_page() -> set[Said]:
+    """The events as the page has them."""
+    rows = re.findall(r"^\| `(\w+)` \| (info|warning|error) \| (.+) \|$", PAGE, re.MULTILINE)
+    return {(name, level, frozenset(re.findall(r"`(\w+)`", fields))) for name, level, fields in rows}
+
+
+def log_calls() -> Iterator[tuple[str, str, ast.Call | None, bool]]:
+    """Each call of a logger: where it stands, its level, its `event(…)`, and whether fields come as `**`, too."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if "sandbox" in path.relative_to(PACKAGE).parts:
+            continue
+        for scope in ast.walk(ast.parse(path.read_text())):
+            if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
+                for call in filter(_is_log_call, ast.walk(scope)):
+                    assert isinstance(call, ast.Call)
+                    assert isinstance(call.func, ast.Attribute)
+                    made = _event_of(call, scope)
+                    starred = made is not None and any(each.arg is None for each in made.keywords)
+                    yield f"{path.relative_to(PACKAGE)}:{call.lineno}", call.func.attr, made, starred
+
+
+def _is_log_call(node: ast.AST) -> bool:
+    """Say whether a node calls a method of what is called `logger` everywhere here."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="logger" | "logging" | "log"), attr=attr)):
+            return attr not in ("getLogger", "isEnabledFor")
+    return False
+
+
+def _event_of(call: ast.Call, scope: ast.AST) -> ast.Call | None:
+    """Find the `event(…)` that is handed in as `extra`: on the spot, or made in the last line before that names it."""
+    extra = next((each.value for each in call.keywords if each.arg == "extra"), None)
+    if isinstance(extra, ast.Name):
+        made = [
+            node
+            for node in ast.walk(scope)
+            if isinstance(node, ast.Assign)
+            and node.lineno < call.lineno
+            and any(isinstance(to, ast.Name) and to.id == extra.id for to in node.targets)
+        ]
+        extra = max(made, key=lambda node: node.lineno).value if made else None
+    is_event = isinstance(extra, ast.Call) and isinstance(extra.func, ast.Name) and extra.func.id == "event"
+    return extra if is_event and isinstance(extra, ast.Call) else None
+
+
+def test_no_line_of_the_log_is_without_an_event_of_the_table() -> None:
+    """By that name, at that level, with those fields; and no event of the table has been given up."""
+    table = {name: (level, fields) for name, level, fields in in_table()}
+    found = set()
+    for where, level, made, starred in log_calls():
+        assert level in LEVELS, f"{where}: {level}"
+        assert made is not None, f"{where}: no event"
+        name = ast.literal_eval(made.args[0])
+        fields = {each.arg for each in made.keywords if each.arg}
+        assert name in table, f"{where}: {name}"
+        assert level == table[name][0], f"{where}: {name}"
+        assert fields <= table[name][1] if starred else fields == table[name][1], f"{where}: {name}"
+        # What a reader of the code cannot count, the tests below count as it is logged.
+        assert not starred or name in COUNTED, f"{where}: {name}"
+        found.add(name)
+    assert found == table.keys()
+
+
+def test_no_field_is_one_that_a_record_has_of_its_own() -> None:
+    """Python raises where one is, and with it the click would fail."""
+    for name, _, fields in in_table():
+        assert not fields & OURS, name
+
+
+def test_the_page_has_the_tables_of_the_code() -> None:
+    """Events with levels and fields, signals with arguments."""
+    assert on_page() == in_table()
+    signals = PAGE.partition("## Log")[0]
+    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (.+) \|$", signals, re.MULTILINE)
+    assert {name: set(re.findall(r"`(\w+)`", arguments)) for name, arguments in rows} == documented()
+
+
+COUNTED = {"portal_opened", "portal_denied", "portal_unavailable", "portal_failed"}
+SECRETS = ("@", "http", "hs/token", "secret-of-the-tests")
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The log, from information up."""
+    caplog.set_level(logging.INFO, "alguna_portal")
+    return caplog
+
+
+@pytest.fixture
+def telltale(db: None) -> Customer:
+    """A customer whose alias, name and address are addresses."""
+    return Customer.objects.create(
+        alias="ap@acme.example", name="boss@acme.example", email="billing@acme.example", currency="USD", plan="starter"
+    )
+
+
+@pytest.fixture
+def ann(telltale: Customer) -> User:
+    """A manager of theirs, whose name is an address, too."""
+    user = User.objects.create_user("ann@acme.example", "ann@acme.example")
+    Membership.objects.create(user=user, customer=telltale)
+    return user
+
+
+def click(user: User) -> Any:
+    """Click on Billing, for a new session."""
+    client = Client()
+    client.force_login(user)
+    return client.get(BILLING, {"fresh": "1"})
+
+
+def said(log: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
+    """What was logged since last asked: the fields of each record, all of the table, and nothing secret in them."""
+    table = {name: (level, fields) for name, level, fields in in_table()}
+    told = []
+    for record in log.records:
+        if record.name.startswith("alguna_portal"):
+            fields = {name: value for name, value in vars(record).items() if name not in OURS}
+            assert (record.levelname.lower(), frozenset(fields) - {"event"}) == table[fields["event"]]
+            assert not [each for each in SECRETS if each in f"{fields} {record.getMessage()}"]
+            told.append(fields)
+    log.clear()
+    return told
+
+
+def test_a_click_that_opens_a_portal_is_told(
+    alguna: Alguna, ann: User, telltale: Customer, log: pytest.LogCaptureFixture
+) -> None:
+    """By keys."""
+    click(ann)
+    (fields,) = said(log)
+    assert 0 <= fields.pop("seconds") < 60
+    assert fields == {
+        "event": "portal_opened",
+        "customer": telltale.pk,
+        "user": ann.pk,
+        "link": None,
+        "via": "view",
+        "role": "manager",
+        "reused": False,
+    }
+
+
+def test_a_click_of_who_may_not_is_told(alguna: Alguna, stranger: User, log: pytest.LogCaptureFixture) -> None:
+    """Without a customer."""
+    click(stranger)
+    keys = {"customer": None, "user": stranger.pk, "link": None, "via": "view", "role": ""}
+    assert said(log) == [{"event": "portal_denied", **keys}]
+
+
+@pytest.mark.parametrize("by_link", [False, True])
+def test_what_went_wrong_is_told(
+    alguna: Alguna, ann: User, telltale: Customer, log: pytest.LogCaptureFixture, by_link: bool
+) -> None:
+    """An outage with the time that Alguna named, and what is to be mended as an error."""
+    link = send_link(telltale)
+    assert said(log) == [{"event": "link_mailed", "link": link.pk, "customer": telltale.pk}]
+    whose = {"customer": telltale.pk, "link": link.pk if by_link else None}
+    for status, headers, failure in (
+        (503, {"Retry_After": "7"}, {"error": "AlgunaUnavailable", "status": 503, "retry_after": 7.0}),
+        (500, {}, {"error": "AlgunaUnavailable", "status": 500, "retry_after": None}),
+        (401, {}, {"error": "AuthenticationFailed", "status": 401}),
+    ):
+        alguna.fail(status, '{"detail": "Ask ap@acme.example at https://x.example"}', **headers)
+        press(link) if by_link else click(ann)
+        name = "portal_unavailable" if "retry_after" in failure else "portal_failed"
+        assert said(log) == [{"event": name, **whose, **failure}]
+
+
+def test_a_call_that_is_repeated_is_told(
+    settings: Settings, alguna: Alguna, ann: User, log: pytest.LogCaptureFixture
+) -> None:
+    """With the attempt that failed, and the wait after it."""
+    settings.ALGUNA_PORTAL_RETRIES = 1
+    alguna.fail(429, Retry_After="2")
+    with mock.patch("alguna_portal.client.pause"):
+        click(ann)
+    repeated, opened = said(log)
+    failure = {"error": "AlgunaUnavailable", "status": 429}
+    assert repeated == {"event": "call_repeated", "attempt": 1, **failure, "seconds": 2.0}
+    assert opened["event"] == "portal_opened"
+
+
+def test_an_outage_is_told_once_it_is_one(alguna: Alguna, ann: User, log: pytest.LogCaptureFixture) -> None:
+    """After failures in a row; the clicks after it are refused without a call."""
+    for _ in range(FAILURES):
+        alguna.fail(503)
+        click(ann)
+    told = said(log)
+    assert [each["event"] for each in told].count("portal_unavailable") == FAILURES
+    (opened,) = [each for each in told if each["event"] != "portal_unavailable"]
+    assert opened == {"event": "breaker_opened", "failures": FAILURES, "seconds": OPEN_SECONDS}
+    click(ann)
+    (refused,) = said(log)
+    assert (refused["error"], refused["status"]) == ("BreakerOpen", None)
+    assert 0 < refused["retry_after"] <= OPEN_SECONDS
+
+
+class FailingCache(LocMemCache):
+    """A cache that cannot be reached, and says so with its password."""
+
+    def get_many(self, keys: Any, version: int | None = None) -> Any:
+        """Fail."""
+        raise OSError("http://user:secret-of-the-tests@cache")
+
+
+def test_a_cache_that_fails_is_told(
+    settings: Settings, alguna: Alguna, ann: User, log: pytest.LogCaptureFixture
+) -> None:
+    """By its alias and the name of the exception, not by its text."""
+    settings.CACHES = {"default": {"BACKEND": f"{__name__}.FailingCache"}}
+    click(ann)
+    failed, opened = said(log)
+    assert failed == {"event": "cache_failed", "cache": "default", "error": "OSError"}
+    assert opened["event"] == "portal_opened"
+
+
+def test_a_plan_that_is_not_configured_is_told(
+    alguna: Alguna, ann: User, telltale: Customer, log: pytest.LogCaptureFixture
+) -> None:
+    """Since the portal opens, and can do nothing."""
+    telltale.plan = "gold"
+    telltale.save()
+    click(ann)
+    doubted, opened = said(log)
+    assert doubted == {"event": "settings_doubted", "customer": telltale.pk, "plan": "gold"}
+    assert opened["event"] == "portal_opened"
+
+
+def test_a_customer_that_is_created_is_told(
+    fresh_alguna: FakeAlguna, telltale: Customer, log: pytest.LogCaptureFixture
+) -> None:
+    """And nothing stumbles over the record of it."""
+    provision(telltale)
+    assert said(log) == [{"event": "customer_provisioned", "customer": telltale.pk, "how": "created"}]
+
+
+# What the set-ups of the page are tested with: the module that each needs, and a test in the project they are put into.
+HEAD = '''
+import logging
+
+import pytest
+from django.contrib.auth.models import User
+
+from alguna_portal.models import Customer, Membership
+
+
+@pytest.fixture
+def click(client, alguna, db):
+    """One click that opens a portal, one that opens it again, and one that fails."""
+    user = User.objects.create_user("ann")
+    Membership.objects.create(user=user, customer=Customer.objects.create(alias="77", name="Acme"))
+    client.force_login(user)
+
+    def click():
+        assert [client.get("/billing/").status_code for _ in range(2)] == [302, 302]
+        alguna.fail(401)
+        assert client.get("/billing/?fresh=1").status_code == 502
+
+    return click
+'''
+SETUPS = {
+    "Log": (
+        "pythonjsonlogger",
+        """
+import json
+from io import StringIO
+
+
+def test_lines_are_json(click):
+    (handler,) = logging.getLogger("alguna_portal").handlers
+    handler.setStream(lines := StringIO())
+    click()
+    told = [json.loads(line) for line in lines.getvalue().splitlines()]
+    assert [each["event"] for each in told] == ["portal_opened", "portal_opened", "portal_failed"]
+    assert [each["levelname"] for each in told] == ["INFO", "INFO", "ERROR"]
+    assert (told[1]["reused"], told[2]["status"], told[2]["error"]) == (True, 401, "AuthenticationFailed")
+""",
+    ),
+    "Prometheus": (
+        "prometheus_client",
+        """
+from prometheus_client import REGISTRY, generate_latest
+
+
+def test_clicks_are_counted_and_timed(click):
+    click()
+    for outcome in ("opened", "reused", "failed"):
+        labels = {"via": "view", "outcome": outcome}
+        assert REGISTRY.get_sample_value("billing_clicks_total", labels) == 1
+        assert REGISTRY.get_sample_value("billing_seconds_count", labels) == 1
+    assert "Acme" not in generate_latest().decode()
+
+
+def test_a_refusal_is_counted_and_not_timed(client, django_user_model, db):
+    client.force_login(django_user_model.objects.create_user("sue"))
+    assert client.get("/billing/").status_code == 403
+    labels = {"via": "view", "outcome": "denied"}
+    assert REGISTRY.get_sample_value("billing_clicks_total", labels) == 1
+    assert REGISTRY.get_sample_value("billing_seconds_count", labels) is None
+""",
+    ),
+    "OpenTelemetry": (
+        "opentelemetry.sdk",
+        """
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+
+def test_clicks_are_counted_timed_and_on_the_span(click):
+    reader, spans = InMemoryMetricReader(), InMemorySpanExporter()
+    metrics.set_meter_provider(MeterProvider([reader]))
+    tracing = TracerProvider()
+    tracing.add_span_processor(SimpleSpanProcessor(spans))
+    trace.set_tracer_provider(tracing)
+    with trace.get_tracer("test").start_as_current_span("request"):
+        click()
+    (span,) = spans.get_finished_spans()
+    outcomes = ["opened", "reused", "failed"]
+    assert [each.attributes["outcome"] for each in span.events] == outcomes
+    assert [each.attributes["error"] for each in span.events] == ["", "", "AuthenticationFailed"]
+    (resource,) = reader.get_metrics_data().resource_metrics
+    counts, times = resource.scope_metrics[0].metrics
+    assert (counts.name, times.name, times.unit) == ("billing.clicks", "billing.duration", "s")
+    assert {(each.attributes["outcome"], each.value) for each in counts.data.data_points} == {(o, 1) for o in outcomes}
+    assert {each.attributes["outcome"]: each.count for each in times.data.data_points} == dict.fromkeys(outcomes, 1)
+""",
+    ),
+    "Sentry": (
+        "sentry_sdk",
+        '''
+import json
+
+import sentry_sdk
+from django.core.wsgi import get_wsgi_application
+from django.test import RequestFactory, override_settings
+from sentry_sdk.transport import Transport
+
+from alguna_portal.links import address_of, send_link
+from alguna_portal.signals import portal_failed
+
+
+class Kept(Transport):
+    def __init__(self):
+        super().__init__()
+        self.events = []
+
+    def capture_envelope(self, envelope):
+        self.events += [item.payload.json for item in envelope.items if item.headers["type"] == "event"]
+
+
+@pytest.fixture
+def kept(monkeypatch):
+    monkeypatch.setattr(sentry_sdk.get_client(), "transport", transport := Kept())
+    return transport.events
+
+
+def test_an_error_becomes_an_issue_with_the_event_as_its_tag(click, kept, caplog):
+    caplog.set_level(logging.INFO, "alguna_portal")
+    click()
+    (issue,) = kept
+    assert (issue["tags"]["event"], issue["level"]) == ("portal_failed", "error")
+    assert (issue["extra"]["status"], issue["extra"]["error"]) == (401, "AuthenticationFailed")
+    assert "portal opened" in json.dumps(issue["breadcrumbs"])
+
+
+def raise_after_the_click(get_response):
+    def middleware(request):
+        response = get_response(request)
+        raise RuntimeError(response.status_code)
+
+    return middleware
+
+
+@override_settings(ALGUNA_PORTAL_SITE_URL="https://app.example.com")
+def test_no_issue_holds_a_link_a_portal_or_the_key(client, click, alguna, kept, settings):
+    """Neither one about a page behind a link, nor one about a crash after a click."""
+    link = address_of(send_link(Customer.objects.get(), to="ap@acme.example"))
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "my_app.tests.raise_after_the_click"]
+    cookie = f"sessionid={client.cookies['sessionid'].value}"
+    # Not by the test client, which leaves out what Sentry hangs into WSGI.
+    for request in (
+        RequestFactory().get(link.removeprefix("https://app.example.com")),
+        RequestFactory(HTTP_COOKIE=cookie).get("/billing/"),
+    ):
+        get_wsgi_application()(request.environ, lambda *_: None).close()
+    sent = json.dumps(kept)
+    assert [each["exception"]["values"][0]["type"] for each in kept] == ["RuntimeError"] * 2
+    assert "/billing/link/[link]/" in sent
+    for secret in (link.rsplit("/", 2)[1], alguna.sessions[-1].url, alguna.settings["ALGUNA_PORTAL_API_KEY"]):
+        assert secret not in sent
+
+
+def test_no_breadcrumb_holds_an_alias(kept):
+    """The query of a lookup has it."""
+    data = {"url": "https://api.alguna.io/customers/lookup", "http.query": "alias=ap%40acme.example"}
+    with sentry_sdk.isolation_scope():
+        sentry_sdk.add_breadcrumb(type="http", category="httplib", data=data)
+        sentry_sdk.capture_message("Whatever comes after it.")
+    (issue,) = kept
+    assert "customers/lookup" in json.dumps(issue)
+    assert "acme" not in json.dumps(issue)
+''',
+    ),
+}
+
+
+def blocks(title: str) -> dict[str, str]:
+    """The files of a section of the page; for receivers, with the app that connects them."""
+    (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, re.DOTALL | re.MULTILINE)
+    found = re.findall(r"```python\n# (\S+)\n(.*?)```", section, re.DOTALL)
+    assert len(found) == section.count("```python")
+    files = dict(found)
+    return blocks("Signals") | files if "my_app/receivers.py" in files else files
+
+
+@pytest.mark.parametrize("title", SETUPS)
+def test_a_documented_setup_works_in_a_project_of_its_own(tmp_path: Path, title: str) -> None:
+    """Clicks are told to the library as the page says; where that is not installed, the test is skipped, aloud."""
+    module, tests = SETUPS[title]
+    if not importlib.util.find_spec(module.partition(".")[0]):
+        missing = f"{module} IS NOT INSTALLED: nobody ran what docs/observability.md says of it."
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    lay_out(tmp_path, blocks(title) | {"my_app/tests.py": HEAD + tests})
+    ran = run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "my_app/tests.py")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"{tests.count('def test_')} passed" in ran.stdout
+
+
+def test_no_code_on_the_page_goes_untested() -> None:
+    """Each section that has some is one of those above."""
+    titles = [each.partition("\n")[0] for each in PAGE.split("\n## ")[1:] if "```python" in each]
+    assert titles == ["Signals", *SETUPS]

@@ -1,0 +1,161 @@
+"""Whatever happens to messages on the way, after quiet the plans here are those of Alguna."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+from django.test.utils import override_settings
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from alguna_portal.client import AlgunaClient
+from alguna_portal.models import Customer, WebhookDelivery
+from alguna_portal.plan_sync import Learned, keep, learn, sync_plan, take_number
+from alguna_portal.sandbox.customers import by_alias
+from alguna_portal.sandbox.subscriptions import all_running
+from alguna_portal.testing import FakeAlguna, ToldMessage
+
+PLAN_IDS = {"plan_e": "enterprise", "plan_g": "growth", "plan_s": "starter"}
+COMPANIES = ("acme", "umbrella")
+
+companies = st.sampled_from(COMPANIES)
+plans = st.sampled_from([*PLAN_IDS])
+
+
+class Subscriptions(RuleBasedStateMachine):
+    """Alguna changes plans; its messages are delivered late, twice, in any order, in an outage, or never."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.alguna = FakeAlguna(knows_everyone=False)
+        self.client = Client()
+        self.waiting: list[ToldMessage] = []
+        self.delivered: list[ToldMessage] = []
+        self.lost: set[str] = set()
+        self.syncs: list[tuple[Customer, Learned, int]] = []
+        self.meanwhile = ExitStack()
+        self.meanwhile.enter_context(override_settings(**self.alguna.settings, ALGUNA_PORTAL_PLAN_IDS=PLAN_IDS))
+        self.meanwhile.enter_context(self.alguna.under_requests())
+
+    def teardown(self) -> None:
+        """Leave nothing to the next run."""
+        try:
+            self.quiet()
+        finally:
+            self.meanwhile.close()
+            Customer.objects.all().delete()
+            WebhookDelivery.objects.all().delete()
+
+    @initialize()
+    def begin(self) -> None:
+        """Two companies are known to both sides, and on the starter plan; one by its alias alone."""
+        for alias in COMPANIES:
+            customer_id = self.alguna.add_customer(alias, name=alias)
+            known = {"customer_id": customer_id} if alias == "acme" else {}
+            Customer.objects.create(alias=alias, name=alias, plan="starter", **known)
+            self.change(alias, "plan_s")
+
+    @rule(alias=companies, plan_id=plans)
+    def change(self, alias: str, plan_id: str) -> None:
+        """Alguna moves a subscription to another plan."""
+        self.happens(lambda: self.alguna.change_plan(alias, plan_id))
+
+    @rule(alias=companies, plan_id=plans)
+    def subscribe(self, alias: str, plan_id: str) -> None:
+        """Alguna has one more subscription."""
+        self.happens(lambda: self.alguna.subscribe(alias, plan_id))
+
+    @rule(alias=companies)
+    def cancel(self, alias: str) -> None:
+        """Alguna ends one."""
+        self.happens(lambda: self.alguna.cancel(alias))
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data(), again=st.booleans(), in_outage=st.booleans())
+    def deliver(self, data: Any, *, again: bool, in_outage: bool) -> None:
+        """Any of the messages arrives, perhaps again later; in an outage Alguna cannot be asked."""
+        told = data.draw(st.sampled_from(self.waiting))
+        if in_outage:
+            self.alguna.fail(503)
+        status = told.post(self.client).status_code
+        self.alguna._failures.clear()
+        # Or else the breaker remembers.
+        caches["default"].clear()
+        assert status in (204, 503)
+        if status == 204 and not again:
+            self.waiting.remove(told)
+            self.delivered.append(told)
+
+    @precondition(lambda self: self.delivered)
+    @rule(data=st.data())
+    def replay(self, data: Any) -> None:
+        """One arrives once more, long after."""
+        assert data.draw(st.sampled_from(self.delivered)).post(self.client).status_code == 204
+
+    @precondition(lambda self: self.waiting)
+    @rule(data=st.data())
+    def lose(self, data: Any) -> None:
+        """One never arrives."""
+        told = data.draw(st.sampled_from(self.waiting))
+        self.waiting.remove(told)
+        self.lost.add(told.data["accountId"])
+
+    @rule(alias=companies)
+    def ask(self, alias: str) -> None:
+        """Some process asks, and takes its time to store what it has learned."""
+        customer = Customer.objects.get(alias=alias)
+        number = take_number(customer)
+        self.syncs.append((customer, learn(customer, AlgunaClient.from_settings()), number))
+
+    @precondition(lambda self: self.syncs)
+    @rule(data=st.data())
+    def store(self, data: Any) -> None:
+        """One of these processes stores it."""
+        self.store_one(data.draw(st.integers(0, len(self.syncs) - 1)))
+
+    @rule()
+    def quiet(self) -> None:
+        """All that waits is delivered and stored; who lost a message is asked about, as `alguna_sync_plans` does."""
+        while self.waiting:
+            told = self.waiting.pop()
+            assert told.post(self.client).status_code == 204
+            self.delivered.append(told)
+        while self.syncs:
+            self.store_one(0)
+        for customer in Customer.objects.all():
+            if self.lost:
+                sync_plan(customer)
+            customer.refresh_from_db()
+            assert customer.plan == self.expected(customer.alias), customer.alias
+        self.lost.clear()
+
+    def happens(self, change: Callable[[], None]) -> None:
+        """Let something happen in Alguna, if it can, and have what it tells of it wait."""
+        before = len(self.alguna.messages)
+        try:
+            change()
+        except LookupError:
+            return
+        self.waiting += self.alguna.messages[before:]
+
+    def store_one(self, number: int) -> None:
+        """Store what was learned."""
+        customer, learned, ticket = self.syncs.pop(number)
+        keep(customer, learned, number=ticket)
+
+    def expected(self, alias: str) -> str:
+        """Say which plan Alguna has now."""
+        state = self.alguna._state
+        running = {each["plan_id"] for each in all_running(state, by_alias(state, alias)["id"])}  # type: ignore[index]
+        return next((plan for plan_id, plan in PLAN_IDS.items() if plan_id in running), "")
+
+
+@pytest.mark.django_db
+def test_after_quiet_the_plans_are_algunas() -> None:
+    """In every run of a random machine."""
+    limits = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(Subscriptions, settings=limits)
