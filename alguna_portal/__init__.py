@@ -12,8 +12,10 @@ A request goes one way; read the modules in this order:
     intake, webhooks, plan_sync          what Alguna tells: taken in, handled once; plans asked for, not believed
     customers                            created in Alguna where it does not know them
     flight, breaker                      made once for all who ask; not asked for while Alguna is down
-    client, transport, threads           one call to Alguna, retried and bounded
-    bodies, legacy, answers, vetting     what is said to it, what it says, and where users may be sent
+    client                               what Alguna can be asked
+    calls, transport, threads            one call to it, retried and bounded
+    bodies, legacy                       what is said to it
+    decoding, answers, vetting           what it says, and where users may be sent
 
 Below them stand `models`, `conf` with its kinds of settings, `portal_settings`, `roles`, `cache`, `entries`,
 `encryption`, `hosts`, `quoting`, `transactions` and `exceptions`; beside them `admin`, the template tags, the commands,

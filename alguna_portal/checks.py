@@ -109,7 +109,8 @@ def _misspelt() -> Iterator[CheckMessage]:
         name = setting.removeprefix(PREFIX)
         if setting.startswith(PREFIX) and name not in IDS:
             nearest = get_close_matches(name, IDS, n=1)
-            hint = f"Did you mean {PREFIX}{nearest[0]}?" if nearest else "Remove it, or look its name up in the README."
+            unknown = "Remove it, or look its name up in the documentation."
+            hint = f"Did you mean {PREFIX}{nearest[0]}?" if nearest else unknown
             yield Warning(f"{setting} is not a setting of alguna_portal.", hint=hint, id="alguna_portal.W002")
 
 

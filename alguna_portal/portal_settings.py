@@ -154,5 +154,5 @@ def _shown(name: object) -> str:
 
 def _kind(value: object) -> str:
     """Say what a value is without showing it: it may be anything, a secret included."""
-    names = {"NoneType": "null", "str": "a string", "int": "a number", "float": "a number", "list": "a list"}
+    names = {"NoneType": "null", "str": "a string", "int": "a number", "float": "a number"}
     return names.get(type(value).__name__, f"a {type(value).__name__}")

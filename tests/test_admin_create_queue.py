@@ -13,21 +13,9 @@ from alguna_portal.testing import FakeAlguna
 
 from .test_admin import change
 from .test_admin_create import act, confirm, messages, page
+from .test_admin_create import fake as fake  # the fixtures
 from .test_tasks import backend
-
-
-@pytest.fixture(autouse=True)
-def fake(fresh_alguna: FakeAlguna) -> FakeAlguna:
-    """Alguna, which knows nobody yet."""
-    return fresh_alguna
-
-
-@pytest.fixture
-def queued(settings: Settings) -> Any:
-    """A queue whose worker has the day off."""
-    settings.ALGUNA_PORTAL_USE_TASKS = True
-    settings.TASKS = backend("dummy")
-    return provision_customer.get_backend()
+from .test_tasks import queued as queued
 
 
 @pytest.fixture

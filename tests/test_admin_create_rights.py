@@ -10,18 +10,8 @@ from alguna_portal.testing import FakeAlguna
 
 from .test_admin import LIST, change, text
 from .test_admin_create import act, confirm, messages, page
-
-
-@pytest.fixture(autouse=True)
-def fake(fresh_alguna: FakeAlguna) -> FakeAlguna:
-    """Alguna, which knows nobody yet."""
-    return fresh_alguna
-
-
-@pytest.fixture
-def shop(db: None) -> Customer:
-    """A customer that Alguna would take."""
-    return Customer.objects.create(alias="shop-9", name="Shop", currency="EUR", email="bills@shop.example")
+from .test_admin_create import fake as fake  # the fixtures
+from .test_admin_create import shop as shop
 
 
 @pytest.fixture

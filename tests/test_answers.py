@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alguna_portal import exceptions
-from alguna_portal.answers import LONGEST_WAIT, PortalSession, decode, portal_session
+from alguna_portal.answers import PortalSession, portal_session
+from alguna_portal.decoding import LONGEST_WAIT, decode
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaRefused,

@@ -228,7 +228,7 @@ def test_no_error_shows_a_secret(settings: Settings) -> None:
     ("name", "hint"),
     [
         ("ALGUNA_PORTAL_API_KEYS", "Did you mean ALGUNA_PORTAL_API_KEY?"),
-        ("ALGUNA_PORTAL_ZZZ", "Remove it, or look its name up in the README."),
+        ("ALGUNA_PORTAL_ZZZ", "Remove it, or look its name up in the documentation."),
     ],
 )
 def test_a_misspelt_setting_is_noticed(name: str, hint: str) -> None:
@@ -263,10 +263,12 @@ def test_a_wrong_plan_is_reported_once(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("backend", ["dummy.DummyCache", "filebased.FileBasedCache", "locmem.LocMemCache"])
-def test_a_cache_that_processes_cannot_share_is_warned_about_outside_debug(settings: Settings, backend: str) -> None:
+def test_a_cache_that_processes_cannot_share_is_warned_about_outside_debug(
+    settings: Settings, tmp_path: Path, backend: str
+) -> None:
     """There each process makes sessions of its own; during development that is fine."""
     shared = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
-    alone = {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": "/tmp/nowhere"}
+    alone = {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": str(tmp_path)}
     settings.CACHES = {"default": shared, "alone": alone}
     assert not [message for message in run_checks() if message.id == "alguna_portal.W005"]
     settings.ALGUNA_PORTAL_CACHE = "alone"

@@ -7,6 +7,8 @@ import pytest
 from .test_example import Manage
 from .test_example import manage as manage  # the fixture
 
+pytestmark = pytest.mark.slow
+
 SHOW = """
 from django.test import Client
 from django.urls import reverse

@@ -155,6 +155,7 @@ class Subscriptions(RuleBasedStateMachine):
 
 
 @pytest.mark.django_db
+@pytest.mark.slow
 def test_after_quiet_the_plans_are_algunas() -> None:
     """In every run of a random machine."""
     limits = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))

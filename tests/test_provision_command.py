@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 import requests
-from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError
 from django.dispatch import Signal
 from pytest_django import Settings
 
 from alguna_portal import customers
-from alguna_portal.bulk import pace
 from alguna_portal.bulk.tally import Tally
 from alguna_portal.exceptions import StrangerAnswered
 from alguna_portal.management.commands import alguna_provision
@@ -20,7 +18,9 @@ from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
 from alguna_portal.testing import FakeAlguna, fake_alguna
 
-pytestmark = pytest.mark.django_db
+from . import commands
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_pauses")]
 
 
 @pytest.fixture
@@ -28,12 +28,6 @@ def fake() -> Iterator[FakeAlguna]:
     """An Alguna that knows nobody."""
     with fake_alguna(knows_everyone=False) as fake:
         yield fake
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "FIRST_PAUSE", 0.002)
-    monkeypatch.setattr(pace, "LONGEST_PAUSE", 0.004)
 
 
 def add(number: int, **fields: Any) -> list[Customer]:
@@ -46,13 +40,7 @@ def add(number: int, **fields: Any) -> list[Customer]:
 
 def run(*args: str, **options: Any) -> tuple[str, int]:
     """Provision very fast; return what was said, last why it failed, and the exit status."""
-    said, error = StringIO(), StringIO()
-    options = {"stdout": said, "stderr": error, "skip_checks": True} | options
-    try:
-        call_command("alguna_provision", "--rate", "2000", *args, **options)
-    except CommandError as exc:
-        return f"{said.getvalue()}{exc}", exc.returncode
-    return said.getvalue(), 0
+    return commands.run("alguna_provision", *args, **options)
 
 
 def waiting() -> int:

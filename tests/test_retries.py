@@ -15,6 +15,7 @@ from alguna_portal.portal_settings import PortalSettings
 
 from . import wild
 from .conftest import Alguna
+from .logged import logged
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def _two_retries(settings: Settings) -> None:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client waited each time, without the waiting."""
     seconds: list[float] = []
-    monkeypatch.setattr("alguna_portal.client.pause", seconds.append)
+    monkeypatch.setattr("alguna_portal.calls.pause", seconds.append)
     return seconds
 
 
@@ -120,9 +121,11 @@ def test_every_retry_is_logged_and_no_log_has_a_secret(
     alguna.fail(503, leaky, Retry_After="1")
     alguna.fail(requests.ConnectionError("key_1.secret-of-the-tests"))
     create()
-    first, second = (record.getMessage() for record in caplog.records)
+    (level, first, fields), (_, second, of_second) = logged(caplog, "call_repeated")
     assert first.startswith("Attempt 1 failed and is repeated in 1.0 s. Alguna answered 503 (“[e-mail] [key] [URL]”).")
-    assert second.startswith("Attempt 2 failed and is repeated in ")
+    assert second.startswith(f"Attempt 2 failed and is repeated in {slept[1]:.1f} s. Alguna cannot be reached")
+    assert (level, fields) == ("WARNING", {"attempt": 1, "error": "AlgunaUnavailable", "status": 503, "seconds": 1.0})
+    assert of_second == {"attempt": 2, "error": "AlgunaUnavailable", "status": None, "seconds": slept[1]}
     assert not any(leak in caplog.text for leak in ("bob@", "secret-of-the-tests", "hs/t"))
 
 
@@ -153,9 +156,14 @@ def test_a_body_without_end_is_not_read_to_its_end(settings: Settings, behave: w
 @pytest.mark.parametrize("within", [0, -1])
 def test_without_time_left_nothing_is_sent(alguna: Alguna, within: float) -> None:
     """And it is not Alguna's failure."""
-    with pytest.raises(AlgunaUnavailable, match="no time left"):
+    with pytest.raises(AlgunaUnavailable, match=r"^There was no time left to ask Alguna\. Try again later\.$"):
         create(within=within)
     assert alguna.requests == []
+
+
+def test_with_half_a_second_left_it_is_tried(alguna: Alguna) -> None:
+    """Alguna may well be quick enough."""
+    assert create(within=0.5) == alguna.url(1)
 
 
 def test_a_caller_may_have_less_time_than_the_budget(alguna: Alguna, slept: list[float]) -> None:

@@ -8,14 +8,12 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.management import CommandError, call_command
 from django.db import DatabaseError, OperationalError
 from django.db.models import Q
 from django.utils import timezone
 from pytest_django import Settings
 
 from alguna_portal import plan_sync
-from alguna_portal.bulk import pace
 from alguna_portal.bulk.reading import read
 from alguna_portal.bulk.tally import Tally
 from alguna_portal.management.commands import alguna_sync_plans
@@ -23,7 +21,9 @@ from alguna_portal.models import Customer
 from alguna_portal.plan_sync import Learned, Synced
 from alguna_portal.testing import FakeAlguna, fake_alguna
 
-pytestmark = pytest.mark.django_db
+from . import commands
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_pauses")]
 
 PLAN_IDS = {"plan_starter": "starter", "plan_growth": "growth", "plan_enterprise": "enterprise"}
 QUIET = "0 with nothing to learn, 0 overtaken, 0 failed, 0 not tried"
@@ -35,12 +35,6 @@ def fake(settings: Settings) -> Iterator[FakeAlguna]:
     settings.ALGUNA_PORTAL_PLAN_IDS = PLAN_IDS
     with fake_alguna(knows_everyone=False) as fake:
         yield fake
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "FIRST_PAUSE", 0.002)
-    monkeypatch.setattr(pace, "LONGEST_PAUSE", 0.004)
 
 
 def add(fake: FakeAlguna, number: int = 1, *, plan_id: str = "plan_starter", **fields: Any) -> list[Customer]:
@@ -58,13 +52,7 @@ def add(fake: FakeAlguna, number: int = 1, *, plan_id: str = "plan_starter", **f
 
 def run(*args: str, **options: Any) -> tuple[str, int]:
     """Sync very fast; return what was said, last why it failed, and the exit status."""
-    said, error = StringIO(), StringIO()
-    options = {"stdout": said, "stderr": error, "skip_checks": True} | options
-    try:
-        call_command("alguna_sync_plans", "--rate", "2000", *args, **options)
-    except CommandError as exc:
-        return f"{said.getvalue()}{exc}", exc.returncode
-    return said.getvalue(), 0
+    return commands.run("alguna_sync_plans", *args, **options)
 
 
 def plans() -> list[str]:

@@ -10,7 +10,7 @@ from requests.exceptions import SSLError
 from urllib3.exceptions import HTTPError, NameResolutionError
 
 from alguna_portal import threads
-from alguna_portal.client import USER_AGENT
+from alguna_portal.calls import USER_AGENT
 
 NO_CERTIFICATE = "its certificate is not valid for it"
 NO_SUCH_NAME = "its name cannot be resolved"

@@ -67,7 +67,7 @@ class FakeAlguna(BaseAdapter):
         def adapter(session: requests.Session, url: str) -> BaseAdapter:
             return self if url.startswith(self._api_url) else get_adapter(session, url)
 
-        with mock.patch.object(requests.Session, "get_adapter", adapter), mock.patch("alguna_portal.client.pause"):
+        with mock.patch.object(requests.Session, "get_adapter", adapter), mock.patch("alguna_portal.calls.pause"):
             yield
 
     def fail(

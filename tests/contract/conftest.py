@@ -25,6 +25,11 @@ KEY = "sandbox.secret"
 VERSION = "2026-04-01"
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out what is not asked for: to collect the cases of schemathesis takes each worker seconds."""
+    return True if collection_path.name == "test_schemathesis.py" and "not slow" in config.option.markexpr else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Door:
     """An address where Alguna answers, and the key for it."""

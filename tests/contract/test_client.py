@@ -216,4 +216,4 @@ def meet(monkeypatch: pytest.MonkeyPatch, fault: str, *, times: int = 1) -> None
         met = {"Alguna-Sandbox-Fault": left.pop()} if left else {}
         return send(*args, headers={**headers, **met}, **named)
 
-    monkeypatch.setattr("alguna_portal.client.send", send_in_bad_weather)
+    monkeypatch.setattr("alguna_portal.calls.send", send_in_bad_weather)

@@ -9,6 +9,7 @@ operations, and the other tests here walk them by hand.
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import Case, GenerationMode
@@ -30,6 +31,7 @@ CONFIG = {
     },
 }
 
+pytestmark = pytest.mark.slow
 
 schema = schemathesis.openapi.from_path(PATH, config=SchemathesisConfig.from_dict(CONFIG))
 

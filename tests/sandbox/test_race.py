@@ -1,7 +1,6 @@
 """Requests at the same time, on the databases that a sandbox stands on."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,9 @@ import environ
 import psycopg
 import pytest
 
-POSTGRES_URL = os.environ.get("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
+from tests.servers import may_be_missing, url
+
+POSTGRES_URL = url("postgres")
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def postgres() -> Iterator[dict[str, Any]]:
         server = psycopg.connect(POSTGRES_URL, autocommit=True, connect_timeout=5)
     except psycopg.OperationalError as error:
         missing = f"POSTGRES_URL ({error}) IS NOT HERE: nothing was tried on it."
-        if os.environ.get("CI"):
+        if not may_be_missing("postgres"):
             pytest.fail(missing)
         pytest.skip(missing)
     with server:
@@ -61,6 +62,7 @@ RIGHT = {
 }
 
 
+@pytest.mark.slow
 def test_equal_requests_at_once_run_once(tmp_path: Path) -> None:
     """On one SQLite file."""
     file = str(tmp_path / "race.sqlite3")
