@@ -8,10 +8,11 @@ MANAGE = $(BIN)/python manage.py
 FOR_DEMO = $(VENV)/.installed-example
 FOR_DEV = $(VENV)/.installed-dev
 FOR_BENCH = $(VENV)/.installed-bench
+FOR_DOCS = $(VENV)/.installed-docs
 AUDIT = $(VENV)/audit
 LANGUAGES = de fr es pt_BR ja ar
 
-.PHONY: help demo seed test test-fast check audit messages bench format clean
+.PHONY: help demo seed test test-fast mutants matrix check audit messages bench docs screenshots format clean
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,8 +27,17 @@ seed: $(FOR_DEMO) ## Migrate, and add the demo's companies and people
 test: $(FOR_DEV) ## Run all tests, with coverage
 	$(BIN)/pytest -n auto --cov --cov-report=term-missing
 
-test-fast: $(FOR_DEV) ## Run the tests that need no browser and no services
-	$(BIN)/pytest -n auto -m "not browser and not services"
+test-fast: $(FOR_DEV) ## Run the tests that need no browser, no services and no patience
+	$(BIN)/pytest -n auto -m "not browser and not services and not slow"
+
+mutants: $(FOR_DEV) ## Break the code on purpose, line by line, and print how much of it the tests notice; takes half an hour
+	@rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/python -m tests.mutants
+
+# pyenv has python3.12 and its like on the path, which work as soon as they are chosen. NOX: options, such as --list.
+matrix: $(FOR_DEV) ## Run the suite on each Python with its Django, and on each database
+	PYENV_VERSION="$$(pyenv versions --bare 2>/dev/null | paste -sd : -)" $(BIN)/python -m nox $(NOX)
 
 check: $(FOR_DEV) ## Lint, types, imports, migrations
 	$(BIN)/ruff check .
@@ -64,12 +74,20 @@ messages: $(FOR_DEV) ## Find the texts to translate, and compile the translation
 bench: $(FOR_BENCH) ## Measure what the app costs, and write docs/benchmarks.md; takes a quarter of an hour, and a quiet machine
 	$(BIN)/python -m benchmarks
 
+docs: $(FOR_DOCS) ## Build the documentation into .docs, with warnings as errors
+	$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet --builder html docs .docs
+	@echo "Open .docs/index.html"
+
+screenshots: $(FOR_DEV) ## Make the pictures of the documentation anew, from those that the browser tests take
+	$(BIN)/pytest -m browser -n auto --quiet
+	$(BIN)/python docs/pictures.py
+
 format: $(FOR_DEV) ## Format the code, and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean: ## Remove the demo's data and the caches; .venv stays
-	rm -rf .demo .screenshots .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .demo .docs .screenshots mutants .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
 	find . -name __pycache__ -type d -not -path "./$(VENV)/*" -prune -exec rm -rf {} +
 
 # pip, not python: where venv fails half-way, as without Debian's python3-venv, it leaves no pip.
@@ -92,4 +110,9 @@ $(FOR_DEV): pyproject.toml | $(BIN)/pip
 $(FOR_BENCH): pyproject.toml | $(BIN)/pip
 	@echo "Installing what the benchmarks need into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[bench]"
+	@touch $@
+
+$(FOR_DOCS): pyproject.toml | $(BIN)/pip
+	@echo "Installing what the documentation needs into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
 	@touch $@

@@ -13,6 +13,7 @@ from django.core.cache import caches
 from django.utils import translation
 from pytest_django import Settings
 
+from alguna_portal.bulk import pace
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.roles import Role
@@ -140,6 +141,13 @@ def customer(acme: Customer) -> Customer:
 def link(customer: Customer) -> PortalLink:
     """A link that has been mailed."""
     return send_link(customer)
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No patience: runs over all customers that have to wait hardly do."""
+    monkeypatch.setattr(pace, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(pace, "LONGEST_PAUSE", 0.004)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Our pages under the policies of docs/csp.md, which are taken from that page and run."""
+"""Our pages under the policies of docs/howto/csp.md, which are taken from that page and run."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -21,7 +21,9 @@ from .conftest import Alguna
 from .mailed import path
 
 ROOT = Path(__file__).resolve().parent.parent
-DOCUMENTED = dict(re.findall(r"## ([^\n]*)\n\n```python\n(.*?)```", (ROOT / "docs" / "csp.md").read_text(), re.DOTALL))
+DOCUMENTED = dict(
+    re.findall(r"## ([^\n]*)\n\n```python\n(.*?)```", (ROOT / "docs" / "howto" / "csp.md").read_text(), re.DOTALL)
+)
 TEMPLATES = [
     file
     for app in ("alguna_portal", "example_project")

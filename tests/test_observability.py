@@ -1,4 +1,4 @@
-"""What the log says, by events that stay as they are; and the set-ups that docs/observability.md offers for copying."""
+"""What the log says, by events that stay as they are; and the set-ups of docs/howto/observability.md, for copying."""
 
 import ast
 import importlib.util
@@ -28,11 +28,10 @@ from alguna_portal.testing import FakeAlguna
 from .conftest import Alguna
 from .mailed import press
 from .test_setups import lay_out, run
-from .test_signals import documented
 
 BILLING = reverse("alguna_portal:billing")
 PACKAGE = Path(alguna_portal.__file__).parent
-PAGE = (PACKAGE.parent / "docs" / "observability.md").read_text()
+PAGE = (PACKAGE.parent / "docs" / "howto" / "observability.md").read_text()
 OURS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}  # what a record has of its own
 LEVELS = {"debug", "info", "warning", "error", "critical"}
 
@@ -44,12 +43,6 @@ def in_table() -> set[Said]:
     """The events as the docstring has them: fields end at a colon, and what is said of one follows its name."""
     rows = re.findall(r"^(\w+) {2,}(\w+) {2,}([^:\n]+)", events.__doc__ or "", re.MULTILINE)
     return {(name, level, frozenset(each.split()[0] for each in fields.split(","))) for name, level, fields in rows}
-
-
-def on_page() -> set[Said]:
-    """The events as the page has them."""
-    rows = re.findall(r"^\| `(\w+)` \| (info|warning|error) \| (.+) \|$", PAGE, re.MULTILINE)
-    return {(name, level, frozenset(re.findall(r"`(\w+)`", fields))) for name, level, fields in rows}
 
 
 def log_calls() -> Iterator[tuple[str, str, ast.Call | None, bool]]:
@@ -113,14 +106,6 @@ def test_no_field_is_one_that_a_record_has_of_its_own() -> None:
     """Python raises where one is, and with it the click would fail."""
     for name, _, fields in in_table():
         assert not fields & OURS, name
-
-
-def test_the_page_has_the_tables_of_the_code() -> None:
-    """Events with levels and fields, signals with arguments."""
-    assert on_page() == in_table()
-    signals = PAGE.partition("## Log")[0]
-    rows = re.findall(r"^\| `(\w+)` \| [^|]+ \| (.+) \|$", signals, re.MULTILINE)
-    assert {name: set(re.findall(r"`(\w+)`", arguments)) for name, arguments in rows} == documented()
 
 
 COUNTED = {"portal_opened", "portal_denied", "portal_unavailable", "portal_failed"}
@@ -221,7 +206,7 @@ def test_a_call_that_is_repeated_is_told(
     """With the attempt that failed, and the wait after it."""
     settings.ALGUNA_PORTAL_RETRIES = 1
     alguna.fail(429, Retry_After="2")
-    with mock.patch("alguna_portal.client.pause"):
+    with mock.patch("alguna_portal.calls.pause"):
         click(ann)
     repeated, opened = said(log)
     failure = {"error": "AlgunaUnavailable", "status": 429}
@@ -467,11 +452,12 @@ def blocks(title: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("title", SETUPS)
+@pytest.mark.slow
 def test_a_documented_setup_works_in_a_project_of_its_own(tmp_path: Path, title: str) -> None:
     """Clicks are told to the library as the page says; where that is not installed, the test is skipped, aloud."""
     module, tests = SETUPS[title]
     if not importlib.util.find_spec(module.partition(".")[0]):
-        missing = f"{module} IS NOT INSTALLED: nobody ran what docs/observability.md says of it."
+        missing = f"{module} IS NOT INSTALLED: nobody ran what docs/howto/observability.md says of it."
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
     lay_out(tmp_path, blocks(title) | {"my_app/tests.py": HEAD + tests})
     ran = run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "my_app/tests.py")

@@ -1,4 +1,4 @@
-"""The set-ups that docs/access.md offers for copying: each runs as it stands there, in a project of its own."""
+"""The set-ups that three pages of the docs offer for copying: each runs as it stands there, in a project of its own."""
 
 import os
 import re
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-PAGE = (Path(__file__).parent.parent / "docs" / "access.md").read_text()
+PAGES = Path(__file__).parent.parent / "docs" / "howto"
+SETUPS = ("one-user.md", "companies.md", "organizations.md")
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_", "COV_"))}
 PROJECT = {
     "settings.py": """
@@ -54,14 +55,13 @@ urlpatterns = [path("billing/", include("alguna_portal.urls"))]
 
 
 def setups() -> dict[str, dict[str, str]]:
-    """Find the set-ups: the files of each section of the page whose code blocks name their files."""
+    """Find the set-ups: the files of each page, whose code blocks name their files."""
     found = {}
-    for section in PAGE.split("\n## ")[1:]:
-        blocks = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    for name in SETUPS:
+        blocks = re.findall(r"```python\n(.*?)```", (PAGES / name).read_text(), re.DOTALL)
         files = {block.partition("\n")[0].removeprefix("# "): block for block in blocks}
         assert len(files) == len(blocks), "Two blocks of one set-up name the same file."
-        if files:
-            found[section.partition("\n")[0]] = files
+        found[name] = files
     return found
 
 
@@ -80,6 +80,7 @@ def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("title", setups())
+@pytest.mark.slow
 def test_a_documented_setup_works_in_a_project_of_its_own(tmp_path: Path, title: str) -> None:
     """Its own tests pass, which click on Billing as those who may and those who may not."""
     files = setups()[title]
@@ -90,6 +91,7 @@ def test_a_documented_setup_works_in_a_project_of_its_own(tmp_path: Path, title:
 
 
 @pytest.mark.parametrize("title", setups())
+@pytest.mark.slow
 def test_a_documented_setup_passes_the_checks(tmp_path: Path, title: str) -> None:
     """Also those of the hooks: nothing is said but that LocMem is no cache for production."""
     lay_out(tmp_path, setups()[title])
@@ -100,5 +102,5 @@ def test_a_documented_setup_passes_the_checks(tmp_path: Path, title: str) -> Non
 
 def test_there_are_three_setups() -> None:
     """The count is the documentation's promise, and keeps the tests above from testing nothing."""
-    assert list(setups()) == ["One user, one customer", "Companies with members", "Organizations of your own"]
+    assert len(setups()) == 3
     assert all("my_app/tests.py" in files for files in setups().values())

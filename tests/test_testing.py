@@ -16,7 +16,7 @@ from alguna_portal.sessions import open_session
 from alguna_portal.testing import fake_alguna
 
 EXAMPLES = re.findall(
-    r"```python\n(.*?)```", (Path(__file__).parent.parent / "docs" / "testing.md").read_text(), re.DOTALL
+    r"```python\n(.*?)```", (Path(__file__).parent.parent / "docs" / "howto" / "testing.md").read_text(), re.DOTALL
 )
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_", "COV_"))}
 ACME = Customer(alias="42")
@@ -48,6 +48,7 @@ urlpatterns = [path("billing/", include("alguna_portal.urls"))]
 
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
+@pytest.mark.slow
 def test_the_documented_examples_pass_in_a_project_of_their_own(tmp_path: Path, number: int) -> None:
     """Each example stands alone, in a project that has neither a key nor the sandbox; the plugin finds itself."""
     for name, content in PROJECT.items():
@@ -63,6 +64,7 @@ def test_there_are_four_examples() -> None:
     assert len(EXAMPLES) == 4
 
 
+@pytest.mark.slow
 def test_unittest_needs_no_pytest(tmp_path: Path) -> None:
     """The second example runs under Django's own test runner, where pytest cannot be imported."""
     for name, content in PROJECT.items():

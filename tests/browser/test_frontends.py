@@ -1,4 +1,4 @@
-"""Billing pressed in pages that scripts make: by `fetch` as docs/frontends.md has it, and by htmx itself."""
+"""Billing pressed in pages that scripts make: by `fetch` as docs/howto/frontends.md has it, and by htmx itself."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from .test_walk import sign_in, stands_in_portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-DOCS = (ROOT / "docs" / "frontends.md").read_text()
+DOCS = (ROOT / "docs" / "howto" / "frontends.md").read_text()
 (SCRIPT,) = re.findall(r"```js\n(.*?)```", DOCS, re.DOTALL)
 (BUTTON,) = re.findall(r"```html\n(.*?)```", DOCS, re.DOTALL)
 HTMX = Path(django_htmx.__file__).parent / "static" / "django_htmx"

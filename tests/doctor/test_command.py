@@ -21,7 +21,7 @@ from tests.wild import hang, served
 from .conftest import Account, examined, run
 from .mailing import Postbox
 
-DOCS = Path(__file__).parents[2] / "docs" / "doctor.md"
+DOCS = Path(__file__).parents[2] / "docs" / "howto" / "doctor.md"
 
 
 def test_a_deployment_in_good_health_has_nothing_wrong(well: Settings) -> None:

@@ -1,0 +1,64 @@
+# ruff: noqa: INP001  (Sphinx reads this file; it is no part of a package)
+"""How the site is built: `make docs`. Nothing in it comes from elsewhere, and nothing is asked of the network."""
+
+import sys
+from pathlib import Path
+
+import django
+from django.conf import settings
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
+
+if not settings.configured:
+    settings.configure(
+        DEBUG=True,  # for the sandbox, whose models and commands are described, too
+        SECRET_KEY="reads-docstrings-only",  # noqa: S106  (it says so itself)
+        INSTALLED_APPS=[
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "alguna_portal",
+            "alguna_portal.sandbox",
+        ],
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    )
+    django.setup()
+
+from alguna_portal import __version__  # noqa: E402
+
+project = "alguna_portal"
+author = "The alguna_portal contributors"
+version = release = __version__
+language = "en_GB"
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "alguna_docs"]
+exclude_patterns = ["_build", "_ext"]
+templates_path: list[str] = []
+
+myst_heading_anchors = 3
+myst_links_external_new_tab = False
+# Docstrings write names between single backticks.
+default_role = "code"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+python_maximum_signature_line_length = 100
+
+nitpicky = True
+# What belongs to others, or is described in words and not by autodoc.
+nitpick_ignore_regex = [
+    ("py:.*", r"(django|requests|collections|datetime|pathlib|typing|contextlib|types)\..*"),
+    ("py:.*", r"(AbstractBaseUser|AnonymousUser|Customer|PortalLink)"),
+    ("py:.*", r"(list\[tuple\[~)?alguna_portal\.(answers|models|sandbox|testing\.seen|webhooks\.(event|registry))\..*"),
+]
+
+html_theme = "furo"
+html_title = f"alguna_portal {release}"
+html_static_path: list[str] = []
+html_show_sphinx = False
+html_show_copyright = False
+html_copy_source = False
+html_theme_options = {
+    "light_css_variables": {"color-brand-primary": "#4338ca", "color-brand-content": "#4338ca"},
+    "dark_css_variables": {"color-brand-primary": "#a5b4fc", "color-brand-content": "#a5b4fc"},
+}
