@@ -1,8 +1,12 @@
 """A small host project: what the tests run in."""
 
+import os
 from pathlib import Path
 
 import django
+import environ
+
+from tests.servers import url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -48,7 +52,7 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+DATABASES = {"default": environ.Env.db_url_config(url(os.environ.get("TESTS_DATABASE", "sqlite")))}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if django.VERSION >= (6, 1):

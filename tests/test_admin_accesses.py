@@ -211,10 +211,10 @@ def test_accesses_are_filtered(auditor: Client, db: None, name: str, value: Any)
 
 
 def test_accesses_are_found_by_date(auditor: Client, db: None) -> None:
-    """One goes down from years to days."""
+    """One goes down from years to days, where the database knows time zones: MariaDB has to be taught them."""
     access(at=datetime(2025, 1, 1, tzinfo=UTC))
     wanted = access()
-    assert "?at__year=2026" in text(auditor.get(LIST))
+    assert ("?at__year=2026" in text(auditor.get(LIST))) == connection.features.has_zoneinfo_database
     assert found(auditor.get(LIST, {"at__year": 2026})) == [wanted]
 
 

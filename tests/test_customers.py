@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -13,13 +14,15 @@ from django.db import OperationalError, connection
 from django.db.models import QuerySet
 from pytest_django import Settings
 
+from alguna_portal.breaker import FAILURES
 from alguna_portal.client import AlgunaClient
-from alguna_portal.customers import Provisioned, provision
+from alguna_portal.customers import Provisioned, establish, provision, store
 from alguna_portal.exceptions import (
     AlgunaRefused,
     AlgunaUnavailable,
     AuthenticationFailed,
     BadAnswer,
+    BreakerOpen,
     StrangerAnswered,
 )
 from alguna_portal.models import Customer
@@ -27,6 +30,7 @@ from alguna_portal.signals import customer_provisioned
 from alguna_portal.testing import FakeAlguna
 
 from .conftest import API
+from .logged import logged
 
 LOOKUP = f"{API}/customers/lookup"
 CUSTOMERS = f"{API}/customers"
@@ -59,9 +63,9 @@ def told() -> Iterator[list[tuple[Customer, bool]]]:
     def listen(sender: Any, customer: Customer, created: bool, **_: Any) -> None:
         heard.append((customer, created))
 
-    customer_provisioned.connect(listen)
+    customer_provisioned.connect(listen, sender=Customer)
     yield heard
-    customer_provisioned.disconnect(listen)
+    customer_provisioned.disconnect(listen, sender=Customer)
 
 
 def asked(alguna: FakeAlguna) -> list[tuple[str, str]]:
@@ -90,7 +94,9 @@ def test_a_customer_is_looked_up_then_created_and_its_id_stored(
     assert stored_id(customer) == customer.customer_id
     assert str(customer.customer_id).startswith("cust_")
     assert told == [(customer, True)]
-    assert f"Customer {customer.pk}: created in Alguna." in caplog.text
+    assert logged(caplog, "customer_provisioned") == [
+        ("INFO", f"Customer {customer.pk}: created in Alguna.", {"customer": customer.pk, "how": "created"})
+    ]
     assert "acme" not in caplog.text.lower()
 
 
@@ -139,7 +145,9 @@ def test_a_customer_without_a_row_is_provided_for_too(
     assert customer.customer_id
     assert alguna.requests[1].body["aliases"] == ["7"]
     assert told == [(customer, True)]
-    assert "Customer (unsaved): created in Alguna." in caplog.text
+    assert logged(caplog, "customer_provisioned") == [
+        ("INFO", "Customer (unsaved): created in Alguna.", {"customer": None, "how": "created"})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +183,25 @@ def test_data_that_alguna_would_refuse_are_refused_field_by_field_before_any_cal
     assert stored_id(customer) is None
 
 
+def test_what_alguna_insists_on_is_said_in_its_own_words() -> None:
+    """The model lets it be empty."""
+    with pytest.raises(ValidationError) as caught:
+        provision(Customer(alias="7"))
+    said = ["Alguna has no customers without one."]
+    assert caught.value.message_dict == {"name": said, "currency": said}
+
+
+def test_an_alguna_that_fails_is_left_alone(alguna: FakeAlguna, customer: Customer) -> None:
+    """As by clicks, which share the breaker."""
+    alguna.fail(503, times=FAILURES)
+    for _ in range(FAILURES):
+        with pytest.raises(AlgunaUnavailable):
+            provision(customer)
+    with pytest.raises(BreakerOpen):
+        provision(customer)
+    assert len(alguna.requests) == FAILURES
+
+
 def test_the_same_data_go_under_the_same_key_and_others_under_another(alguna: FakeAlguna, customer: Customer) -> None:
     """A second attempt cannot create a second customer; a corrected one is not answered with the old refusal."""
     keys = []
@@ -194,9 +221,10 @@ def test_a_refusal_is_answered_by_looking_the_alias_up(
     http: responses.RequestsMock, customer: Customer, status: int
 ) -> None:
     """It is not documented which of the two a taken alias gets."""
-    http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
+    by_alias = responses.matchers.query_param_matcher({"alias": "acme-1"})
+    http.get(LOOKUP, status=404, json={"detail": "none", "status": 404}, match=[by_alias])
     http.post(CUSTOMERS, status=status, json={"detail": "taken", "status": status})
-    http.get(LOOKUP, json={"customer_id": "cust_9"})
+    http.get(LOOKUP, json={"customer_id": "cust_9"}, match=[by_alias])
     assert provision(customer) is Provisioned.ADOPTED
     assert stored_id(customer) == "cust_9"
 
@@ -205,7 +233,7 @@ def test_a_creation_that_still_runs_elsewhere_is_waited_for(
     settings: Settings, http: responses.RequestsMock, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alguna says 409 with `Retry-After` to the second of two; then the alias is there."""
-    monkeypatch.setattr("alguna_portal.client.pause", lambda seconds: None)
+    monkeypatch.setattr("alguna_portal.calls.pause", lambda seconds: None)
     settings.ALGUNA_PORTAL_RETRIES = 1
     http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
     for _ in range(2):
@@ -334,9 +362,39 @@ def test_an_alias_that_is_changed_meanwhile_gets_no_id(
         return find_customer(*args, **kwargs)
 
     monkeypatch.setattr(AlgunaClient, "find_customer", meanwhile_found)
-    with pytest.raises(StrangerAnswered, match=f"Customer {customer.pk} got another alias"):
+    with pytest.raises(StrangerAnswered) as caught:
         provision(customer)
+    assert str(caught.value) == (
+        f"Customer {customer.pk} got another alias while Alguna was asked about the old one. Try again, and look "
+        "whether Alguna now has a customer with the old one that nobody needs."
+    )
     assert stored_id(customer) is None
+
+
+def test_an_alias_that_is_changed_in_the_last_moment_gets_no_id(
+    customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the look at the row and the writing: what writes looks as well."""
+    update = QuerySet.update
+
+    def change_first(self: Any, **values: Any) -> int:
+        update(Customer.objects.all(), alias="acme-one")
+        return update(self, **values)
+
+    monkeypatch.setattr(QuerySet, "update", change_first)
+    with pytest.raises(StrangerAnswered, match="got another alias"):
+        store(customer, "cust_1", Provisioned.CREATED)
+    assert stored_id(customer) is None
+
+
+def test_a_row_that_was_replaced_meanwhile_gets_no_id(customer: Customer) -> None:
+    """It has the alias, and is another customer for all that is known."""
+    old = Customer.objects.get()
+    customer.delete()
+    new = Customer.objects.create(alias=old.alias, name="Acme again")
+    with pytest.raises(Customer.DoesNotExist):
+        store(old, "cust_1", Provisioned.CREATED)
+    assert stored_id(new) is None
 
 
 def test_a_lock_that_is_held_is_waited_for(
@@ -410,8 +468,12 @@ def test_an_id_that_is_another_rows_is_refused(alguna: FakeAlguna, customer: Cus
     """Two customers here must not share one in Alguna; the message says what to do, and the transaction goes on."""
     there = alguna.add_customer("acme-1")
     Customer.objects.create(alias="acme-old", customer_id=there)
-    with pytest.raises(StrangerAnswered, match=f"has the alias of customer {customer.pk}, but is known here"):
+    with pytest.raises(StrangerAnswered) as caught:
         provision(customer)
+    assert str(caught.value) == (
+        f"Alguna's customer “{there}” has the alias of customer {customer.pk}, but is known here as another one's. "
+        "Remove the alias in Alguna from the customer that should not have it, or the customer here that stands twice."
+    )
     assert stored_id(customer) is None
 
 
@@ -425,6 +487,8 @@ def test_what_another_process_stored_meanwhile_stands(
     outcome: Any,
 ) -> None:
     """Where no row can be locked, the id is written only over none; a different one is an error."""
+    if connection.features.has_select_for_update:
+        pytest.skip("this database locks rows")
     there = alguna.add_customer("acme-1")
     stored = there if meanwhile == "same" else "cust_other"
     find_customer = AlgunaClient.find_customer
@@ -436,9 +500,14 @@ def test_what_another_process_stored_meanwhile_stands(
     monkeypatch.setattr(AlgunaClient, "find_customer", meanwhile_found)
     if outcome:
         assert provision(customer) is outcome
+        assert customer.customer_id == there
     else:
-        with pytest.raises(StrangerAnswered, match=f"got the id “cust_other” while Alguna said “{there}”"):
+        with pytest.raises(StrangerAnswered) as caught:
             provision(customer)
+        assert str(caught.value) == (
+            f"Customer {customer.pk} got the id “cust_other” while Alguna said “{there}” of its alias. Look in Alguna "
+            "which of the two is right."
+        )
     assert stored_id(customer) == stored
     assert told == []
 
@@ -457,6 +526,46 @@ def test_all_calls_together_keep_to_the_budget(http: responses.RequestsMock, cus
     with pytest.raises(AlgunaUnavailable, match="no time left"):
         provision(customer, within=0)
     assert len(http.calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("answers", "calls"),
+    [
+        ([(404, NOBODY, {}), (422, {"detail": "taken", "status": 422}, {}), (404, NOBODY, {})], 3),
+        ([(404, NOBODY, {}), (200, {"id": "cust_1"}, REPLAYED), (404, NOBODY, {}), (200, {"id": "cust_2"}, {})], 4),
+    ],
+)
+def test_each_call_has_what_is_left_of_the_time(
+    http: responses.RequestsMock, customer: Customer, answers: list[Any], calls: int
+) -> None:
+    """Which is less here than the time for a part of an answer; the last is not given more than the first."""
+    urls = [LOOKUP, CUSTOMERS, LOOKUP] if calls == 3 else [LOOKUP, CUSTOMERS, f"{CUSTOMERS}/cust_1", CUSTOMERS]
+    for url, (status, body, headers) in zip(urls, answers, strict=True):
+        method = "POST" if url == CUSTOMERS else "GET"
+        http.add(method, url, status=status, json=body, headers=headers)
+    with suppress(AlgunaRefused):
+        provision(customer, within=2)
+    given = [call.request.req_kwargs["timeout"][1] for call in http.calls]  # type: ignore[attr-defined]
+    assert len(given) == calls
+    assert given == sorted(given, reverse=True)
+    assert 0 < given[0] <= 2
+
+
+def test_code_without_a_deadline_has_the_budget_for_each_call(alguna: FakeAlguna) -> None:
+    """As the long commands have; and nothing is stored."""
+    customer = Customer(alias="acme-1", name="Acme", currency="EUR")
+    found, how = establish(customer, AlgunaClient.from_settings())
+    assert (found.startswith("cust_"), how, customer.customer_id) == (True, Provisioned.CREATED, None)
+
+
+def test_the_row_is_read_where_it_is_written(settings: Settings, alguna: FakeAlguna, customer: Customer) -> None:
+    """A replica may not have it yet."""
+    stale = Customer.objects.get()
+    settings.DATABASE_ROUTERS = ["tests.routing.Elsewhere"]
+    assert provision(customer) is Provisioned.CREATED
+    assert store(stale, str(customer.customer_id), Provisioned.ADOPTED) is Provisioned.KNOWN
+    settings.DATABASE_ROUTERS = []
+    assert stored_id(customer) == customer.customer_id
 
 
 @pytest.mark.parametrize("version", ["2026-04-01", "legacy"])

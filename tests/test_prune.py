@@ -9,6 +9,7 @@ import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import connection
+from django.db.models import Model
 from pytest_django import DjangoAssertNumQueries
 
 from alguna_portal.management.commands import alguna_prune
@@ -21,6 +22,11 @@ NOW = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)
 def _now() -> Any:
     with time_machine.travel(NOW, tick=False):
         yield
+
+
+def quoted(model: type[Model], *column: str) -> str:
+    """Name a table, or a column of it, as the database quotes it."""
+    return ".".join(map(connection.ops.quote_name, (model._meta.db_table, *column)))
 
 
 def access(age: timedelta) -> PortalAccess:
@@ -123,15 +129,15 @@ def test_many_are_deleted_some_at_a_time(
     with django_assert_num_queries(9) as queries:
         assert prune("--days", "1").startswith("5 portal accesses")
     first_read = queries.captured_queries[0]["sql"]
-    assert 'ORDER BY "alguna_portal_portalaccess"."at" ASC' in first_read
+    assert f"ORDER BY {quoted(PortalAccess, 'at')} ASC" in first_read
     assert "LIMIT 2" in first_read
     assert [query["sql"].partition(" ")[0] for query in queries.captured_queries] == ["SELECT", "DELETE"] * 3 + [
         "SELECT",
         "SELECT",
         "SELECT",
     ]
-    assert 'ORDER BY "alguna_portal_portallink"."renewable_until" ASC' in queries.captured_queries[7]["sql"]
-    assert 'ORDER BY "alguna_portal_webhookdelivery"."received_at" ASC' in queries.captured_queries[8]["sql"]
+    assert f"ORDER BY {quoted(PortalLink, 'renewable_until')} ASC" in queries.captured_queries[7]["sql"]
+    assert f"ORDER BY {quoted(WebhookDelivery, 'received_at')} ASC" in queries.captured_queries[8]["sql"]
     assert not PortalAccess.objects.exists()
 
 
@@ -144,15 +150,11 @@ def test_rows_that_are_read_and_cannot_be_deleted_end_it(db: None) -> None:
     def count(execute: Any, sql: str, *rest: Any) -> Any:
         statements.append(sql)
         assert len(statements) < 20
-        return execute(sql, *rest)
+        return execute(f"{sql} AND 1 = 0" if sql.startswith("DELETE") else sql, *rest)
 
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TRIGGER gone BEFORE DELETE ON alguna_portal_portalaccess BEGIN SELECT RAISE(IGNORE); END"
-        )
     with connection.execute_wrapper(count):
         assert prune("--days", "1").startswith("0 portal accesses")
-    assert len([sql for sql in statements if 'FROM "alguna_portal_portalaccess"' in sql]) == 2
+    assert len([sql for sql in statements if f"FROM {quoted(PortalAccess)}" in sql]) == 2
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from django.core.cache import caches
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
-from django.db import connection
 from pytest_django import Settings
 
 from alguna_portal.doctor import cache as examination
@@ -214,8 +213,7 @@ def test_a_table_that_is_full_is_not_written_to(well: Settings) -> None:
 
 def test_a_table_that_is_not_there_is_an_error(well: Settings) -> None:
     """The remedy makes it."""
-    with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE portal_cache")
+    well.CACHES = {"default": {**well.CACHES["default"], "LOCATION": "not_there"}}
     said = examined("--offline")["cache.size"]
     assert said["level"] == "error"
     assert said["remedy"] == "Run createcachetable."

@@ -81,7 +81,7 @@ def test_no_page_behind_a_mailed_link_is_framed(lax: None, alguna: Alguna, link:
 @pytest.mark.parametrize("model", ["customer", "portallink", "portalaccess"])
 def test_nothing_of_ours_in_the_admin_asks_to_be_framed(admin_client: Client, link: PortalLink, model: str) -> None:
     """Its pages have what the site has: here Django's DENY."""
-    pages = ["", f"{link.pk}/change/"] if model != "portalaccess" else [""]
+    pages = {"customer": ["", f"{link.customer_id}/change/"], "portallink": ["", f"{link.pk}/change/"]}.get(model, [""])
     for page in pages:
         response = admin_client.get(f"/admin/alguna_portal/{model}/{page}")
         assert response.status_code == 200

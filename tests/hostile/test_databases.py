@@ -10,21 +10,18 @@ from typing import Any
 
 import pytest
 
+from tests.servers import SERVERS
 from tests.services.conftest import own_database, run_python
 
 pytestmark = pytest.mark.services
 
-SERVERS = {
-    "postgres": ("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres"),
-    "mariadb": ("MARIADB_URL", "mysql://root@127.0.0.1:3306/test"),
-}
 ATTACK = Path(__file__).with_name("on_database.py")
 
 
 @pytest.fixture(scope="module", params=SERVERS)
 def said(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
     """What a site said on a database of its own, to all that is tried in `on_database.py`."""
-    with own_database(*SERVERS[request.param]) as own:
+    with own_database(request.param) as own:
         yield json.loads(run_python(own, "import tests.hostile.on_database as attack; attack.main()"))
 
 

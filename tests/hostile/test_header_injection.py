@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
@@ -19,7 +20,9 @@ from tests.mailed import sent
 
 from .attacker import BILLING, FORMS, signed_in
 
-BREAKS = ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\x00", "\t\n "]
+BREAKS = ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\t\n "]
+if connection.vendor != "postgresql":  # which stores no NUL
+    BREAKS.append("\x00")
 INJECTED = "Bcc: eve@evil.example"
 
 

@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.servers import SERVERS
+
 from .conftest import JSONHandler, Shared, environment, own_database, run_python, serving, session_of
 
 pytestmark = pytest.mark.services
@@ -87,16 +89,10 @@ def alguna() -> Iterator[Alguna]:
         yield server
 
 
-@pytest.fixture(
-    params=[
-        ("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres"),
-        ("MARIADB_URL", "mysql://root@127.0.0.1:3306/test"),
-    ],
-    ids=["postgres", "mariadb"],
-)
+@pytest.fixture(params=SERVERS)
 def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
     """A database of the test's own, with our tables and one customer."""
-    with own_database(*request.param) as own:
+    with own_database(request.param) as own:
         run_python(own, "from django.core.management import call_command; call_command('migrate', verbosity=0)")
         create = "Customer.objects.create(alias='acme-1', name='Acme', currency='EUR')"
         run_python(own, f"from alguna_portal.models import Customer; {create}")

@@ -1,6 +1,5 @@
 """`alguna_provision` in processes of their own, interrupted, killed and run twice: each customer is created once."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -18,14 +17,14 @@ from pytest_django import DjangoDbBlocker
 
 from alguna_portal.models import Customer
 from tests.provisioning import AlgunaServer, alguna_server
+from tests.servers import url
 
-from .conftest import Shared, environment, missing
+from .conftest import LOCMEM, Shared, environment, missing
 
 pytestmark = pytest.mark.services
 
 ROWS = 60
 USING = "provisioned"
-LOCMEM = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 
 
 @dataclass(kw_only=True)
@@ -63,8 +62,8 @@ def sqlite(folder: Path) -> dict[str, Any]:
 
 def postgres(_: Path) -> dict[str, Any]:
     """Use a schema of the test's own."""
-    url = os.environ.get("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-    return {**environ.Env.db_url_config(url), "OPTIONS": {"options": f"-c search_path=provision_{uuid4().hex}"}}
+    schema = f"provision_{uuid4().hex}"
+    return {**environ.Env.db_url_config(url("postgres")), "OPTIONS": {"options": f"-c search_path={schema}"}}
 
 
 @pytest.fixture(params=[sqlite, postgres])
@@ -80,7 +79,7 @@ def host(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Djan
         try:
             connection.ensure_connection()
         except OperationalError as exc:
-            missing(f"POSTGRES_URL ({exc})")
+            missing("postgres", f"POSTGRES_URL ({exc})")
         try:
             if schema:
                 connection.cursor().execute(f"CREATE SCHEMA {schema}")
