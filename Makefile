@@ -12,10 +12,10 @@ FOR_DOCS = $(VENV)/.installed-docs
 AUDIT = $(VENV)/audit
 LANGUAGES = de fr es pt_BR ja ar
 
-.PHONY: help demo seed test test-fast mutants matrix check audit messages bench docs screenshots format clean
+.PHONY: help demo seed test test-fast mutants matrix check audit messages bench docs reference screenshots format clean
 
 help: ## Show what there is to make
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 demo: seed ## Set up and serve the example; PORT=8000 unless told otherwise
 	@$(MANAGE) runserver
@@ -78,8 +78,11 @@ docs: $(FOR_DOCS) ## Build the documentation into .docs, with warnings as errors
 	$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet --builder html docs .docs
 	@echo "Open .docs/index.html"
 
+reference: $(FOR_DEV) ## Write the parts of docs/reference that are made from the code
+	PYTHONPATH=docs/_ext $(BIN)/python -m alguna_reference
+
 screenshots: $(FOR_DEV) ## Make the pictures of the documentation anew, from those that the browser tests take
-	$(BIN)/pytest -m browser -n auto --quiet
+	$(BIN)/pytest -m browser -n auto --quiet -p no:randomly
 	$(BIN)/python docs/pictures.py
 
 format: $(FOR_DEV) ## Format the code, and mend what ruff can
@@ -105,7 +108,7 @@ $(FOR_DEMO): pyproject.toml | $(BIN)/pip
 $(FOR_DEV): pyproject.toml | $(BIN)/pip
 	@echo "Installing what the tests and checks need into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
-	@touch $@ $(FOR_DEMO)  # which it includes
+	@touch $@ $(FOR_DEMO) $(FOR_DOCS)  # which it includes
 
 $(FOR_BENCH): pyproject.toml | $(BIN)/pip
 	@echo "Installing what the benchmarks need into $(VENV) …"

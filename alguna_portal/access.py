@@ -28,7 +28,6 @@ from .models import Customer, Membership
 from .roles import Role, role_named
 
 _MEMO = "_alguna_portal_accesses"
-_REFUSED = "_alguna_portal_refused"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +52,18 @@ def accesses(request: HttpRequest) -> list[Access]:
 
     An anonymous or inactive user may open none.
     """
+    permitted, _ = _decided(request)
+    return permitted
+
+
+def _decided(request: HttpRequest) -> tuple[list[Access], list[Access]]:
+    """Return what the user may open, and what the policy keeps shut."""
     user = getattr(request, "user", None)
     # By user, since a request may change hands: a sign-in, an impersonation.
-    memo: dict[Any, list[Access]] = request.__dict__.setdefault(_MEMO, {})
+    memo: dict[Any, tuple[list[Access], list[Access]]] = request.__dict__.setdefault(_MEMO, {})
     key = getattr(user, "pk", None)
     if key not in memo:
-        memo[key] = _permitted(request, user)
+        memo[key] = _decide(request, user)
     return memo[key]
 
 
@@ -69,10 +74,10 @@ def find(request: HttpRequest, choice: str) -> Access | None:
 
 def refused(request: HttpRequest, choice: str | None) -> Access | None:
     """Tell which portal the policy has kept shut: the one that was asked for, or the only one there is."""
-    found: list[Access] = request.__dict__.get(_REFUSED, [])
+    _, shut = _decided(request)
     if choice:
-        return next((each for each in found if each.choice == choice), None)
-    return found[0] if len(found) == 1 else None
+        return next((each for each in shut if each.choice == choice), None)
+    return shut[0] if len(shut) == 1 else None
 
 
 def choice_of(customer: Customer) -> str:
@@ -98,9 +103,9 @@ def every_member(*, request: HttpRequest, user: AbstractBaseUser, customer: Cust
     return not getattr(user, "is_hijacked", False)
 
 
-def _permitted(request: HttpRequest, user: Any) -> list[Access]:
+def _decide(request: HttpRequest, user: Any) -> tuple[list[Access], list[Access]]:
     if user is None or not user.is_authenticated or not user.is_active:
-        return []
+        return [], []
     allows = conf.ACCESS_POLICY
     permitted: list[Access] = []
     shut: list[Access] = []
@@ -108,29 +113,26 @@ def _permitted(request: HttpRequest, user: Any) -> list[Access]:
         # `is True`, since a policy that answers with anything else has not said yes.
         yes = allows(request=request, user=user, customer=each.customer, role=each.role) is True
         (permitted if yes else shut).append(each)
-    request.__dict__[_REFUSED] = shut
-    return permitted
+    return permitted, shut
 
 
 def _resolved(request: HttpRequest, answer: Any) -> Iterator[Access]:
     """Bring the answers that a resolver may give into one form."""
     answers = answer if isinstance(answer, list | tuple | QuerySet) else [] if answer is None else [answer]
+    own: list[Access] | None = None  # the user's memberships, asked for once
     for each in answers:
         if isinstance(each, Access):
             yield each
+        elif isinstance(each, Customer) and each._state.adding:
+            yield Access(customer=each)
         elif isinstance(each, Customer):
-            yield from _of_customer(request, each)
+            own = by_membership(request) if own is None else own
+            yield from (mine for mine in own if mine.customer == each)
         else:
             raise TypeError(
                 f"ALGUNA_PORTAL_CUSTOMER_RESOLVER returned {_in_list(answer)}a {type(each).__name__}; return an "
                 "Access, a Customer, a list of them, or None."
             )
-
-
-def _of_customer(request: HttpRequest, customer: Customer) -> list[Access]:
-    if customer._state.adding:
-        return [Access(customer=customer)]
-    return [each for each in by_membership(request) if each.customer == customer]
 
 
 def _in_list(answer: Any) -> str:

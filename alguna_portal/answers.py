@@ -94,6 +94,7 @@ def aliases(data: JSON, *, customer_id: str) -> list[str]:
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
+@sensitive_variables("data", "listed", "each")
 def subscriptions(data: JSON, *, customer_id: str) -> list[Subscription]:
     """Read one page of a customer's subscriptions; raise `StrangerAnswered` where one is somebody else's."""
     listed = data.get("data")

@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 
 import requests
 from django.conf import settings
+from django.views.decorators.debug import sensitive_variables
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
@@ -82,6 +83,7 @@ class Caller:
             watcher=watcher,
         )
 
+    @sensitive_variables()  # and so in all that is called from here: what is asked may be personal, and so may answers
     def _call(
         self,
         method: str,

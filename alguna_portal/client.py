@@ -6,6 +6,8 @@ from time import monotonic
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+from django.views.decorators.debug import sensitive_variables
+
 from . import legacy
 from .answers import (
     JSON,
@@ -53,6 +55,7 @@ class AlgunaClient(Caller):
             session = portal_session(self._call("POST", "/customer-portal-sessions", body, within=within, key=key).data)
         return vet(session, customer_id=customer_id, url_hosts=self.url_hosts, loopback_http=self.loopback_http)
 
+    @sensitive_variables()
     def find_customer(self, alias: str, *, within: float | None = None) -> str | None:
         """Look up the id of the customer that has an alias; return None where Alguna has none."""
         try:
@@ -63,6 +66,7 @@ class AlgunaClient(Caller):
         # The lookup takes ids as well. A customer that is found by its id was not found by an alias.
         return None if found == alias else found
 
+    @sensitive_variables()
     def create_customer(
         self,
         *,
@@ -82,30 +86,37 @@ class AlgunaClient(Caller):
         said = self._call("POST", "/customers", body, within=within, key=str(uuid4()) if again else same)
         return created(said.data, alias=alias), said.replayed
 
+    @sensitive_variables()
     def has_alias(self, customer_id: str, alias: str, *, within: float | None = None) -> bool:
         """Say whether the customer of an id is still there, and has an alias."""
         data = self._customer(customer_id, within=within)
         return data is not None and has_alias(data, alias)
 
+    @sensitive_variables()
     def aliases(self, customer_id: str, *, within: float | None = None) -> list[str]:
         """Look up the aliases of the customer of an id; none where Alguna has no such customer."""
         data = self._customer(customer_id, within=within)
         return [] if data is None else aliases(data, customer_id=customer_id)
 
+    @sensitive_variables()
     def subscriptions(self, customer_id: str, *, within: float | None = None) -> list[Subscription]:
-        """List a customer's subscriptions, whatever their state; raise `BadAnswer` where there is no end to them."""
-        budget = self.time_budget if within is None else within
-        until = monotonic() + budget
+        """List a customer's subscriptions, whatever their state; raise `BadAnswer` where there is no end to them.
+
+        `within` is for all pages together; without it each has the time budget.
+        """
+        until = None if within is None else monotonic() + within
         found: list[Subscription] = []
         for number in range(MOST_PAGES):
             query = urlencode({"customer_id": customer_id, "limit": PAGE, "offset": number * PAGE})
-            data = self._call("GET", f"/subscriptions?{query}", None, within=until - monotonic()).data
+            left = None if until is None else until - monotonic()
+            data = self._call("GET", f"/subscriptions?{query}", None, within=left).data
             page = subscriptions(data, customer_id=customer_id)
             found += page
             if len(page) < PAGE:
                 return found
         raise BadAnswer(f"Alguna has more than {MOST_PAGES * PAGE} subscriptions of one customer.")
 
+    @sensitive_variables()
     def _customer(self, customer_id: str, *, within: float | None) -> JSON | None:
         """Get the customer of an id; None where Alguna has no such customer."""
         try:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.utils.functional import empty
+from django.views.decorators.debug import sensitive_variables
 
 from . import legacy
 from . import setting_addresses as addresses
@@ -35,6 +36,7 @@ def _read(name: str, default: object, read: Callable[[str, object], T]) -> T:
     return read(PREFIX + name, _raw(name, default))
 
 
+@sensitive_variables("raw")  # the key
 def _required(name: str, remedy: str, read: Callable[[str, object], T]) -> T:
     raw = _raw(name, None)
     if raw in (None, ""):

@@ -1,12 +1,12 @@
 """What can go wrong between a click and the portal.
 
     AlgunaError                     every failure of a call to Alguna; the base to catch
-    ├── AlgunaUnavailable           try again later: no connection, a timeout, 408, 429, 5xx
+    ├── AlgunaUnavailable           try again later: no connection, a timeout, 408, 429, 5xx, 409 with Retry-After
     │   └── BreakerOpen             not even asked: it failed too often just now, or hangs
     ├── AlgunaRefused               Alguna understood and said no (other 4xx)
     │   ├── AuthenticationFailed    401 or 403: the key is wrong, or may not do this
     │   └── CustomerUnknown         404: no customer has this alias
-    └── BadAnswer                   a success whose content is not what the API promises
+    └── BadAnswer                   not how the API answers: other content, a redirect, an empty 404
         ├── UnsafePortalURL         a portal URL that users must not be sent to
         └── StrangerAnswered        another customer than the one asked for, or a session for one
 
@@ -48,7 +48,7 @@ class CustomerUnknown(AlgunaRefused):
 
 
 class BadAnswer(AlgunaError):
-    """The answer says success, but is not what the API promises."""
+    """The answer is not one that the API gives: other content than it promises, a redirect, a 404 that says nothing."""
 
 
 class UnsafePortalURL(BadAnswer):

@@ -47,8 +47,17 @@ def single_flight(lock: str, make: Callable[[float], PortalSession], *, budget: 
 
 
 def _acquire(lock: str, token: str, life: int) -> bool:
+    def add(cache: BaseCache) -> bool:
+        for _ in range(2):
+            if cache.add(lock, token, timeout=life + 1):
+                return True
+            if cache.get(lock) is not None:
+                return False
+        # Twice nothing could be added, and nothing was there: a cache that fails without a word.
+        return True
+
     # Without a working cache everybody leads.
-    return attempt(lambda cache: cache.add(lock, token, timeout=life + 1), True)
+    return attempt(add, True)
 
 
 def _lead(lock: str, token: str, make: Callable[[float], PortalSession], seconds: float) -> PortalSession:

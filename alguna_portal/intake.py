@@ -4,7 +4,7 @@ import json
 import logging
 
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import Error
 from django.utils import timezone
 
 from .conf import conf
@@ -22,7 +22,7 @@ def take_in(message: Message) -> bool:
     try:
         return have_handled(_keep(message))
     # A lock, a row that is gone, a database that is away. Its own report would show what the message says.
-    except (DatabaseError, WebhookDelivery.DoesNotExist) as exc:
+    except (Error, WebhookDelivery.DoesNotExist) as exc:
         extra = event("webhook_not_kept", type=message.type, error=type(exc).__name__)
         logger.error("A webhook could not be kept, or handled (%s).", extra["error"], extra=extra)  # noqa: TRY400
         return False

@@ -100,39 +100,41 @@ def deliver(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
     """
     connection: Any = None
     unreachable = ""
-    for link in links:
-        failure = unreachable
-        try:
-            if not unreachable:
-                connection = connection or _connect()
-                connection.send_messages([compose(link)])
-        except Exception as exc:  # noqa: BLE001  (mail backends raise what they like)
-            failure = type(exc).__name__
-            if connection is None or isinstance(exc, TimeoutError):
-                unreachable = failure
-            # Whatever state it is in: the next one begins anew.
-            _close(connection)
-            connection = None
-        if failure:
-            logger.error(
-                "Link %s could not be mailed (%s).",
-                link.pk,
-                failure,
-                extra=event("link_not_mailed", link=link.pk, error=failure),
-            )
-        else:
-            link.sent_at, link.failure = timezone.now(), ""
-            # Not `save`, which fails where the link was deleted meanwhile. The mail is out.
-            PortalLink.objects.filter(pk=link.pk).update(sent_at=link.sent_at, failure="")
-            logger.info(
-                "Link %s: mailed for customer %s.",
-                link.pk,
-                link.customer_id,
-                extra=event("link_mailed", link=link.pk, customer=link.customer_id),
-            )
-            link_sent.send_robust(PortalLink, link=link)
-        yield link, failure
-    _close(connection)
+    try:
+        for link in links:
+            failure = unreachable
+            try:
+                if not unreachable:
+                    connection = connection or _connect()
+                    connection.send_messages([compose(link)])
+            except Exception as exc:  # noqa: BLE001  (mail backends raise what they like)
+                failure = type(exc).__name__
+                if connection is None or isinstance(exc, TimeoutError):
+                    unreachable = failure
+                # Whatever state it is in: the next one begins anew.
+                _close(connection)
+                connection = None
+            if failure:
+                logger.error(
+                    "Link %s could not be mailed (%s).",
+                    link.pk,
+                    failure,
+                    extra=event("link_not_mailed", link=link.pk, error=failure),
+                )
+            else:
+                link.sent_at, link.failure = timezone.now(), ""
+                # Not `save`, which fails where the link was deleted meanwhile. The mail is out.
+                PortalLink.objects.filter(pk=link.pk).update(sent_at=link.sent_at, failure="")
+                logger.info(
+                    "Link %s: mailed for customer %s.",
+                    link.pk,
+                    link.customer_id,
+                    extra=event("link_mailed", link=link.pk, customer=link.customer_id),
+                )
+                link_sent.send_robust(PortalLink, link=link)
+            yield link, failure
+    finally:
+        _close(connection)
 
 
 def _connect() -> Any:

@@ -161,7 +161,9 @@ def _longest(field: str) -> int:
 def post(links: Sequence[PortalLink], posted: Posted, *, within: float | None) -> None:
     """Save links and mail them, or have them mailed; one whose mail failed is deleted, since nobody has it."""
     if links:
-        address_of(links[0])  # a missing SITE_URL is said before anything is saved
+        # What is wrong with the settings of a mail is said before anything is saved.
+        address_of(links[0])
+        _ = conf.SUPPORT_CONTACT
     deadline = None if within is None else monotonic() + within
     if conf.USE_TASKS:
         for link in links:

@@ -9,6 +9,7 @@ and can be limited to a role and to a number of uses. No account is needed, and 
 
 from datetime import timedelta
 
+from django.db import router
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -44,7 +45,9 @@ class LinkUnusable(Exception):
 def find(token: str) -> PortalLink | None:
     """Find the link that a URL names, whatever it is worth; None where it is none of ours."""
     key = key_of(token)
-    return PortalLink.objects.select_related("customer").filter(key=key).first() if key else None
+    # Where it is written: a replica may not know yet that it was revoked.
+    links = PortalLink.objects.using(router.db_for_write(PortalLink)).select_related("customer")
+    return links.filter(key=key).first() if key else None
 
 
 def open_link(link: PortalLink) -> PortalSession:
@@ -56,13 +59,15 @@ def open_link(link: PortalLink) -> PortalSession:
     now = timezone.now()
     rows = PortalLink.objects.filter(pk=link.pk)
     # One statement that checks and counts: of two presses at once, only one can be the last.
-    if not rows.filter(usable(now)).update(uses=F("uses") + 1, last_used_at=now):
+    if not rows.filter(usable(now)).update(uses=F("uses") + 1):
         raise LinkUnusable("The link is expired, used up or revoked.")
     try:
-        return open_session(link.customer, role=link.role, via=audit.Via.LINK.value, link=link)
+        session = open_session(link.customer, role=link.role, via=audit.Via.LINK.value, link=link)
     except Exception:
         rows.update(uses=F("uses") - 1)
         raise
+    rows.update(last_used_at=now)
+    return session
 
 
 def renew(link: PortalLink) -> bool:

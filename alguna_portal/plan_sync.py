@@ -66,8 +66,9 @@ def sync_plan(customer: Customer, *, within: float | None = None) -> Synced:
     # Not above: the admin is loaded as a site starts, and `requests` takes longer than the rest of it.
     from .client import AlgunaClient
 
+    until = monotonic() + (conf.TIME_BUDGET if within is None else within)
     number = take_number(customer)
-    learned = learn(customer, AlgunaClient.from_settings(watcher=Breaker()), within=within)
+    learned = learn(customer, AlgunaClient.from_settings(watcher=Breaker()), until=until)
     return keep(customer, learned, number=number)
 
 
@@ -80,13 +81,20 @@ def take_number(customer: Customer) -> int:
         return row.values_list("plan_asked", flat=True).get()
 
 
-def learn(customer: Customer, client: "AlgunaClient", *, within: float | None = None) -> Learned:
-    """Ask Alguna, and store nothing."""
-    until = monotonic() + (conf.TIME_BUDGET if within is None else within)
+def learn(customer: Customer, client: "AlgunaClient", *, until: float | None = None) -> Learned:
+    """Ask Alguna, and store nothing.
+
+    `until`, by the monotonic clock, bounds all calls together. Without it each has its own time, which begins, for a
+    client that waits for its turn, when that has come.
+    """
+
+    def left() -> float | None:
+        return None if until is None else until - monotonic()
+
     try:
-        customer_id = customer.customer_id or client.find_customer(str(customer.alias), within=until - monotonic())
+        customer_id = customer.customer_id or client.find_customer(str(customer.alias), within=left())
         if customer_id:
-            return of_subscriptions(client.subscriptions(customer_id, within=until - monotonic()))
+            return of_subscriptions(client.subscriptions(customer_id, within=left()))
     except CustomerUnknown:
         # Deleted there: what the plan should be is for nobody there to say.
         pass
@@ -145,9 +153,6 @@ def find(customer_id: str, *, within: float | None = None) -> Customer | None:
 
     Raise an `AlgunaError` where Alguna cannot be asked for these.
     """
-    # It goes into a path.
-    if not re.fullmatch(r"[\w-]+", customer_id, re.ASCII):
-        return None
     from .client import AlgunaClient
 
     using = router.db_for_write(Customer)
@@ -156,6 +161,9 @@ def find(customer_id: str, *, within: float | None = None) -> Customer | None:
     known = everybody.filter(customer_id=customer_id).first()
     if known and known.customer_id == customer_id:
         return known
+    # It goes into a path.
+    if not re.fullmatch(r"[\w-]+", customer_id, re.ASCII):
+        return None
     aliases = AlgunaClient.from_settings(watcher=Breaker()).aliases(customer_id, within=within)
     found = [each for each in everybody.filter(alias__in=aliases, customer_id=None) if each.alias in aliases]
     if len(found) != 1:

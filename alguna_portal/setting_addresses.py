@@ -60,7 +60,7 @@ def _web_address(name: str, raw: object) -> str:
         raise wrong(name, "is not a web address.") from exc
     if parts.scheme not in {"https", "http"} or not host:
         raise wrong(name, "must be a whole address, with https:// and a host, such as https://api.example.com.")
-    if parts.username is not None or parts.query or parts.fragment:
+    if parts.username is not None or "?" in raw or "#" in raw:
         raise wrong(name, "has a user name, a query or a fragment; write the bare address.")
     if parts.scheme == "http" and not (is_loopback(host) or settings.DEBUG):
         raise wrong(name, "must be https outside DEBUG, not http: secrets travel there.")

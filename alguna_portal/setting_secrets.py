@@ -1,11 +1,14 @@
-"""Kinds of settings that are secrets: read, and never shown."""
+"""Kinds of settings that are secrets: read, and never shown, not in Django's error reports either."""
 
 import binascii
 from base64 import b64decode
 
+from django.views.decorators.debug import sensitive_variables
+
 from .setting_types import visible_ascii, wrong
 
 
+@sensitive_variables()
 def secret(name: str, raw: object) -> str:
     """Read a secret that goes into an HTTP header: visible ASCII only."""
     if not isinstance(raw, str) or not visible_ascii(raw):
@@ -13,6 +16,7 @@ def secret(name: str, raw: object) -> str:
     return raw
 
 
+@sensitive_variables()
 def signing_secrets(name: str, raw: object) -> list[str]:
     """Read a list of secrets as Svix and Standard Webhooks write them: `whsec_` and base64."""
     if not isinstance(raw, list | tuple):
@@ -20,6 +24,7 @@ def signing_secrets(name: str, raw: object) -> list[str]:
     return [_signing_secret(name, each) for each in raw]
 
 
+@sensitive_variables()
 def _signing_secret(name: str, raw: object) -> str:
     text = secret(name, raw)
     encoded = text.removeprefix("whsec_")

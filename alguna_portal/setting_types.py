@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from .portal_settings import InvalidPortalSettings, PortalSettings
 
 LONGEST = timedelta(days=3650).total_seconds()
+MOST = 1_000_000
 
 
 def wrong(name: str, problem: str) -> ImproperlyConfigured:
@@ -33,8 +34,10 @@ def boolean(name: str, raw: object) -> bool:
 
 def whole_number(name: str, raw: object) -> int:
     """Read a whole number from zero up."""
-    if not isinstance(raw, int) or isinstance(raw, bool) or not 0 <= raw <= LONGEST:
+    if not isinstance(raw, int) or isinstance(raw, bool) or raw < 0:
         raise wrong(name, f"must be a whole number, zero or more, not {_kind(raw)}.")
+    if raw > MOST:
+        raise wrong(name, f"must be {MOST} at most, not {raw}.")
     return raw
 
 
@@ -161,6 +164,8 @@ def plan_ids(known: Mapping[str, object]) -> Callable[[str, object], dict[str, s
 
     def read(name: str, raw: object) -> dict[str, str]:
         mapping = mapping_to("a plan in ALGUNA_PORTAL_PLANS")(name, raw)
+        if mapping and not known:
+            raise wrong(name, "names plans, but there are none in ALGUNA_PORTAL_PLANS.")
         return {plan_id: one_of(*known)(f"{name}[{plan_id!r}]", plan) for plan_id, plan in mapping.items()}
 
     return read

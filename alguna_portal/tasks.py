@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from django.db import DatabaseError
+from django.db import Error, router
 from django.utils import timezone
 from django.utils.translation import override
 
@@ -35,7 +35,9 @@ def mail_link(link_pk: Any, language: str | None) -> None:
     Nothing where it has been mailed, revoked or deleted since, or is over. Arguments hold no credential: queues are
     stored.
     """
-    waiting = PortalLink.objects.filter(pk=link_pk, sent_at=None, revoked_at=None, expires_at__gt=timezone.now())
+    # Where it is written: a replica may not have it yet, and a mail would be lost.
+    links = PortalLink.objects.using(router.db_for_write(PortalLink))
+    waiting = links.filter(pk=link_pk, sent_at=None, revoked_at=None, expires_at__gt=timezone.now())
     with override(language):
         for link, failure in deliver(waiting.select_related("customer")):
             if failure:
@@ -46,7 +48,7 @@ def mail_link(link_pk: Any, language: str | None) -> None:
 @task
 def provision_customer(customer_pk: Any) -> str:
     """Create a customer in Alguna, or find it there; return which of the two."""
-    return provision(Customer.objects.get(pk=customer_pk)).value
+    return provision(Customer.objects.using(router.db_for_write(Customer)).get(pk=customer_pk)).value
 
 
 @task
@@ -57,7 +59,7 @@ def handle_delivery(delivery_pk: Any, tries: int = 1) -> None:
         delivery = found.first()
         if delivery is None or handle(delivery):
             return
-    except DatabaseError as exc:
+    except Error as exc:
         extra = event("webhook_failed", delivery=delivery_pk, type="", receiver="", error=type(exc).__name__, at="")
         logger.error("Webhook %s failed (%s).", delivery_pk, extra["error"], extra=extra)  # noqa: TRY400
     if tries > len(PAUSES):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from time import monotonic
 from typing import Any
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -99,13 +100,14 @@ def _body(response: requests.Response, deadline: float) -> bytes:
 
 def _environment(url: str) -> Any:
     """Return what the environment says of the way to an address: proxies and certificates."""
-    return _environment_read(url, *map(os.environ.get, PROXIES))
+    # By the origin, which decides: what comes after it is another one each time, and may be somebody's alias.
+    return _environment_read(urljoin(url, "/"), *map(os.environ.get, PROXIES))
 
 
 @lru_cache(maxsize=64)
-def _environment_read(url: str, *_: str | None) -> dict[str, Any]:
+def _environment_read(origin: str, *_: str | None) -> dict[str, Any]:
     """Read the environment, which is costly; again when one of the variables has changed."""
-    found: dict[str, Any] = {**_connections().merge_environment_settings(url, {}, None, None, None)}
+    found: dict[str, Any] = {**_connections().merge_environment_settings(origin, {}, None, None, None)}
     return {name: found[name] for name in ("proxies", "verify", "cert")}
 
 

@@ -25,7 +25,7 @@ def main() -> None:
         print(f"\n{name}, {monotonic() - started:.0f} s\n\n{table(figures)}", flush=True)
         results.append((str(part.__doc__), figures))
     if not named:
-        print(f"\nWritten to {write(results)}")
+        print(f"\nWritten to {write(results, PARTS)}")
 
 
 if __name__ == "__main__":

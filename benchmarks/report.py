@@ -14,7 +14,7 @@ INTRO = """\
 
 What alguna_portal costs a site, weighed against what one would otherwise use: a view written by hand, and Alguna's
 official SDK. Written by `make bench` on {day}; do not edit. `.venv/bin/python -m benchmarks clicks` runs one part
-(clicks, cold_call, startup, flight, outage, memory, provision) and prints.
+({parts}) and prints.
 
 Both sides of a ratio are measured in the same run and take turns, so that whatever else the machine does hits both;
 a ratio is the median of the ratios of neighbours, and times are medians. Lines without a limit are there for
@@ -29,9 +29,11 @@ Everything happens on one machine: {machine}.
 """
 
 
-def write(results: list[tuple[str, list[Figure]]]) -> Path:
+def write(results: list[tuple[str, list[Figure]]], parts: list[str]) -> Path:
     """Write the page from the parts' docstrings and figures; return where it is."""
     figures = table(chain.from_iterable(figures for _, figures in results))
-    intro = INTRO.format(day=datetime.now(UTC).date(), machine=machine(), versions=versions(), table=figures)
+    intro = INTRO.format(
+        parts=", ".join(parts), day=datetime.now(UTC).date(), machine=machine(), versions=versions(), table=figures
+    )
     PAGE.write_text("\n".join([intro, *(f"{method.strip()}\n" for method, _ in results)]).rstrip() + "\n")
     return PAGE

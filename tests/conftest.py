@@ -10,6 +10,7 @@ import requests
 import responses
 from django.contrib.auth.models import User
 from django.core.cache import caches
+from django.db import connections
 from django.utils import translation
 from pytest_django import Settings
 
@@ -59,6 +60,8 @@ class Alguna:
     def _answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         self.requests.append(request)
         self.meanwhile()
+        # This thread stays, and what `meanwhile` opened in it would keep a test's database from being dropped.
+        connections.close_all()
         if self._failures:
             failure = self._failures.pop(0)
             self.failed.append(failure if isinstance(failure, Exception) else failure[0])

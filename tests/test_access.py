@@ -1,5 +1,7 @@
 """Access: who may open whose portal, in which role; decided afresh, and closed where nobody decided."""
 
+import hmac
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -9,8 +11,9 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from alguna_portal.access import Access, accesses, choice_of, find
+from alguna_portal.access import Access, accesses, choice_of, find, refused
 from alguna_portal.models import Customer, Membership
+from alguna_portal.roles import Role
 
 
 def a_request(user: Any) -> HttpRequest:
@@ -82,6 +85,15 @@ def test_members_open_the_portals_of_their_companies_in_their_roles(
     assert opened(manager) == [("acme-1", "manager"), ("umbrella-2", "viewer")]
     assert opened(viewer) == [("acme-1", "viewer")]
     assert opened(stranger) == []
+
+
+def test_who_has_several_finds_them_by_name(stranger: User) -> None:
+    """And, where two are called the same, by alias; whichever membership was there first."""
+    for alias, name in (("c", "Umbrella"), ("b", "Acme"), ("a", "Acme")):
+        Membership.objects.create(user=stranger, customer=Customer.objects.create(alias=alias, name=name))
+    assert [alias for alias, _ in opened(stranger)] == ["a", "b", "c"]
+    Membership.objects.filter(customer__alias="a").delete()
+    assert [alias for alias, _ in opened(stranger)] == ["b", "c"]
 
 
 def test_a_changed_membership_counts_from_the_next_request(manager: User) -> None:
@@ -176,6 +188,14 @@ def test_a_role_that_does_not_exist_is_refused() -> None:
         Access(customer=Customer(alias="org-7"), role="owner")
 
 
+def test_a_role_is_told_as_plain_text() -> None:
+    """Whichever way the host writes it: it goes into logs and JSON."""
+    assert [type(Access(customer=Customer(alias="org-7"), role=role).role) for role in ("viewer", Role.VIEWER)] == [
+        str,
+        str,
+    ]
+
+
 @pytest.mark.parametrize(("policy", "manages", "views"), [(nobody, 0, 0), (managers_only, 1, 0)])
 def test_a_policy_may_refuse(
     settings: Settings, manager: User, viewer: User, policy: Any, manages: int, views: int
@@ -183,6 +203,15 @@ def test_a_policy_may_refuse(
     """The host's policy has the last word."""
     settings.ALGUNA_PORTAL_ACCESS_POLICY = policy
     assert (len(opened(manager)), len(opened(viewer))) == (manages, views)
+
+
+def test_a_policy_is_told_what_it_is_asked_about(settings: Settings, viewer: User, acme: Customer) -> None:
+    """By keyword: the request, who asks, for which customer and in which role."""
+    asked: list[dict[str, Any]] = []
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **about: asked.append(about)
+    request = a_request(viewer)
+    assert accesses(request) == []
+    assert asked == [{"request": request, "user": viewer, "customer": acme, "role": "viewer"}]
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
@@ -211,6 +240,33 @@ def test_customers_without_rows_are_told_apart(settings: Settings, stranger: Use
     assert find(request, "None") is None
 
 
+def test_a_choice_stays_as_it_is(settings: Settings) -> None:
+    """People keep it as a bookmark: it is the alias under the site's secret, whatever the release."""
+    key = sha256(f"alguna_portal.access{settings.SECRET_KEY}".encode()).digest()
+    assert choice_of(Customer(alias="org-7")) == hmac.new(key, b"org-7", sha256).hexdigest()[:32]
+
+
+def test_what_the_policy_kept_shut_is_told(settings: Settings, stranger: User) -> None:
+    """The one that was asked for, or the only one there is; nobody guesses which of two was meant."""
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = nobody
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_list
+    request = a_request(stranger)
+    assert refused(request, None) is None
+    assert accesses(request) == []
+    assert refused(request, None) is None
+    for alias in ("org-7", "org-8"):
+        shut = refused(request, choice_of(Customer(alias=alias)))
+        assert shut is not None
+        assert shut.customer.alias == alias
+    assert refused(request, choice_of(Customer(alias="org-9"))) is None
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_access
+    request = a_request(stranger)
+    accesses(request)
+    shut = refused(request, "")
+    assert shut is not None
+    assert (shut.customer.alias, shut.role) == ("org-7", "viewer")
+
+
 def test_a_customer_is_found_among_the_users_own_only(manager: User, acme: Customer, umbrella: Customer) -> None:
     """Another organization's id in the request leads nowhere."""
     request = a_request(manager)
@@ -219,3 +275,27 @@ def test_a_customer_is_found_among_the_users_own_only(manager: User, acme: Custo
     assert mine.customer == acme
     for other in (str(umbrella.pk), "0", "", "1 OR 1=1", "None"):
         assert find(request, other) is None
+
+
+def test_a_resolver_that_names_many_customers_costs_one_query(
+    settings: Settings, manager: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """The user's memberships are read once, and not for each."""
+    found = [Customer.objects.create(alias=f"more-{number}") for number in range(5)]
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = lambda request: [*found, *Customer.objects.filter(alias="acme-1")]
+    request = a_request(manager)
+    with django_assert_num_queries(2):
+        assert [each.customer.alias for each in accesses(request)] == ["acme-1"]
+
+
+def test_what_was_kept_shut_is_told_of_whoever_is_asking(settings: Settings, manager: User, stranger: User) -> None:
+    """A request that changes hands, and comes back, is about the first again."""
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = nobody
+    umbrella = Customer.objects.create(alias="umbrella-2")
+    Membership.objects.create(user=stranger, customer=umbrella)
+    request = a_request(manager)
+    for user, alias in ((manager, "acme-1"), (stranger, "umbrella-2"), (manager, "acme-1")):
+        request.user = user
+        shut = refused(request, None)
+        assert shut is not None
+        assert shut.customer.alias == alias

@@ -4,11 +4,12 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
-from threading import Event, Lock, Thread, current_thread, main_thread
+from threading import Event, Lock, Semaphore, Thread, current_thread, main_thread
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from pytest_django import Settings
 
 from alguna_portal.bulk.progress import Silence
@@ -295,3 +296,29 @@ def test_all_leave_alguna_alone_together(server: AlgunaServer) -> None:
     assert not early
     assert min(later) < refused + 1.5
     assert len(later) > 30
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_rows_that_are_done_are_stored_where_no_more_can_be_read() -> None:
+    """The database that goes away for the reader is there again, perhaps, for the writer."""
+
+    asked = Semaphore(0)
+
+    def rows() -> Iterator[int]:
+        yield from range(3)
+        assert all(asked.acquire(timeout=10) for _ in range(3))
+        raise OperationalError("gone")
+
+    def ask(row: int, _client: PacedClient) -> int:
+        asked.release()
+        return row
+
+    stored: list[int] = []
+
+    def store(row: int, _found: object) -> str:
+        stored.append(row)
+        return "stored"
+
+    with pytest.raises(OperationalError):
+        run(rows(), ask, store=store).over(rows(), Tally(total=4))
+    assert sorted(stored) == [0, 1, 2]

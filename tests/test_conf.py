@@ -101,6 +101,7 @@ WRONG = [
     ("TIME_BUDGET", float("inf"), "must be a number of seconds"),
     ("RETRIES", -1, "must be a whole number, zero or more, not -1"),
     ("RETRIES", 1.5, "must be a whole number"),
+    ("RETRIES", 10**9, "must be 1000000 at most, not 1000000000."),
     ("EXPIRY_MARGIN", True, "must be a number of seconds"),
     ("EXPIRY_MARGIN", False, "must be a number of seconds"),
     ("EXPIRY_MARGIN", [], "must be a number of seconds, more than zero, not a value of type list"),
@@ -138,6 +139,8 @@ WRONG = [
     ("LINK_ROLE", "owner", "must be one of “manager”, “viewer”, not “owner”"),
     ("SITE_URL", "https://app.example.com/app", "must be the site's origin alone"),
     ("SITE_URL", "http://app.example.com", "must be https"),
+    ("SITE_URL", "https://app.example.com?", "has a user name, a query or a fragment"),
+    ("SITE_URL", "https://app.example.com#", "has a user name, a query or a fragment"),
     ("SUPPORT_CONTACT", "the help desk", "must be an e-mail address, a web address or a path"),
     ("SUPPORT_CONTACT", "//evil.example/", "must be an e-mail address, a web address or a path"),
     ("SUPPORT_CONTACT", None, "must be an e-mail address, a web address or a path"),
@@ -260,6 +263,14 @@ def test_a_wrong_plan_is_reported_once(settings: Settings) -> None:
     settings.ALGUNA_PORTAL_PLANS = {"pro": {"oops": {}}}
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_1": "pro"}
     assert [message.id for message in ours()] == ["alguna_portal.E009"]
+
+
+def test_plan_ids_need_plans(settings: Settings) -> None:
+    """Where there are none, that is what is wrong, and not the name."""
+    settings.ALGUNA_PORTAL_PLANS = {}
+    settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_1": "pro"}
+    (found,) = ours()
+    assert found.msg == "ALGUNA_PORTAL_PLAN_IDS names plans, but there are none in ALGUNA_PORTAL_PLANS."
 
 
 @pytest.mark.parametrize("backend", ["dummy.DummyCache", "filebased.FileBasedCache", "locmem.LocMemCache"])

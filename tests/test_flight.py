@@ -11,6 +11,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import User
 from django.core.cache import caches
+from django.core.cache.backends.locmem import LocMemCache
 from pytest_django import Settings
 
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, StrangerAnswered
@@ -19,6 +20,7 @@ from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, open_session
 
 from .conftest import Alguna
+from .logged import logged
 
 MANY = 12
 EPOCH = datetime(2026, 11, 21, tzinfo=UTC)
@@ -234,9 +236,15 @@ def test_within_its_margin_a_session_is_better_than_an_outage(
     with time_machine.travel(NOW, tick=False) as now:
         first = open_session(customer, user=user)
         now.shift(timedelta(minutes=59, seconds=30))
-        alguna.fail(503)
-        assert open_session(customer, user=user) == first
-        assert "a session is used to its end" in caplog.text
+        for pk in (None, 7):
+            customer.pk = pk
+            alguna.fail(503, '{"detail": "down"}')
+            assert open_session(customer, user=user) == first
+            ((level, text, fields),) = logged(caplog, "session_used_to_end")
+            assert level == "WARNING"
+            assert text.startswith(f"Customer {pk or '(unsaved)'}: a session is used to its end. Alguna answered 503")
+            assert fields == {"customer": pk, "error": "AlgunaUnavailable"}
+            caplog.clear()
         alguna.fail(401)
         with pytest.raises(AuthenticationFailed):
             open_session(customer, user=user)
@@ -264,3 +272,26 @@ def test_a_budget_too_small_for_any_wait_still_asks(
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     monkeypatch.setattr("alguna_portal.flight.ALONE_SHARE", 1)
     assert open_session(customer).url == alguna.url(1)
+
+
+class Mute(LocMemCache):
+    """Neither keeps anything nor says so: a table that cannot be written to, a client told to ignore errors."""
+
+    asked = 0
+
+    def add(self, *args: Any, **kwargs: Any) -> bool:
+        type(self).asked += 1
+        return False
+
+    def set(self, *args: Any, **kwargs: Any) -> None:
+        type(self).asked += 1
+
+
+def test_a_cache_that_fails_without_a_word_keeps_nobody_waiting(
+    alguna: Alguna, settings: Settings, customer: Customer
+) -> None:
+    """Everybody leads, after a handful of questions, and not after the budget."""
+    settings.CACHES = {"default": {"BACKEND": "tests.test_flight.Mute"}}
+    Mute.asked = 0
+    assert open_session(customer, user=User(pk=7)).url == alguna.url(1)
+    assert Mute.asked < 20

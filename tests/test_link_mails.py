@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from pytest_django import Settings
 
-from alguna_portal.links import LinkNotSent, address_of, send_again, send_link, send_links
+from alguna_portal.links import LinkNotSent, Posted, address_of, send_again, send_link, send_links
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.signals import link_sent
 
@@ -124,32 +124,37 @@ def test_another_recipient_and_the_sender_are_kept(customer: Customer, stranger:
 @pytest.mark.parametrize(
     ("change", "arguments", "wrong"),
     [
-        ({"email": ""}, {}, "to"),
-        ({}, {"to": ""}, "to"),
-        ({}, {"to": "nobody"}, "to"),
-        ({}, {"to": "a@b.example, c@d.example"}, "to"),
-        ({}, {"to": f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.example"}, "to"),
-        ({}, {"to": "a@b.example\nBcc: c@d.example"}, "to"),
-        ({}, {"role": "owner"}, "role"),
-        ({}, {"note": "n" * 1001}, "note"),
+        ({"email": ""}, {}, ("to", "The customer has no e-mail address.")),
+        ({}, {"to": ""}, ("to", "The customer has no e-mail address.")),
+        ({}, {"to": "nobody"}, ("to", "Enter a valid email address.")),
+        ({}, {"to": "a@b.example, c@d.example"}, ("to", "Enter a valid email address.")),
+        (
+            {},
+            {"to": f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.example"},
+            ("to", "Ensure this value has at most 254 characters (it has 312)."),
+        ),
+        ({}, {"to": "a@b.example\nBcc: c@d.example"}, ("to", "Enter a valid email address.")),
+        ({}, {"role": "owner"}, ("role", "There is no role “owner”; the roles are manager, viewer.")),
+        ({}, {"note": "n" * 1001}, ("note", "Ensure this value has at most 1000 characters (it has 1001).")),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(
-    customer: Customer, change: dict[str, str], arguments: dict[str, Any], wrong: str
+    customer: Customer, change: dict[str, str], arguments: dict[str, Any], wrong: tuple[str, str]
 ) -> None:
     """By name, and no mail is sent."""
     for name, value in change.items():
         setattr(customer, name, value)
     with pytest.raises(ValidationError) as caught:
         send_link(customer, **arguments)
-    assert set(caught.value.message_dict) == {wrong}
+    assert caught.value.message_dict == {wrong[0]: [wrong[1]]}
     assert (PortalLink.objects.count(), mail.outbox) == (0, [])
 
 
 def test_a_customer_without_a_row_has_no_links() -> None:
     """The row is what the link names."""
-    with pytest.raises(ValidationError, match="Save the customer first"):
+    with pytest.raises(ValidationError) as caught:
         send_link(Customer(alias="org-7", email=BILLING))
+    assert caught.value.message_dict == {"customer": ["Save the customer first: a link names its row."]}
 
 
 def test_without_a_site_url_nothing_is_made(settings: Settings, customer: Customer) -> None:
@@ -252,15 +257,39 @@ def test_a_link_that_is_deleted_while_it_is_mailed_stops_nobody(settings: Settin
     assert (len(posted.sent), len(mail.outbox), PortalLink.objects.count()) == (2, 2, 0)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_customer_that_is_deleted_meanwhile_stops_nobody(customer: Customer, umbrella: Customer) -> None:
+    """Its link cannot be saved, and is not mailed."""
+    umbrella.email = "billing@umbrella.example"
+    Customer.objects.filter(pk=customer.pk).delete()
+    posted = send_links([customer, umbrella])
+    assert [link.customer for link in posted.sent] == [umbrella]
+    assert posted.failed == [(customer, "IntegrityError")]
+    assert len(mail.outbox) == 1
+
+
 def test_when_time_is_up_no_other_mail_is_begun(settings: Settings, customer: Customer, umbrella: Customer) -> None:
     """Who was not tried is named, and has no link."""
-    clock = iter([0.0, 1.0, 20.0])
+    clock = iter([0.0, 14.9, 15.0])
     with patch("alguna_portal.link_sending.monotonic", lambda: next(clock)):
         umbrella.email = "billing@umbrella.example"
         posted = send_links([customer, umbrella], within=15)
     assert [link.customer for link in posted.sent] == [customer]
     assert posted.untried == [umbrella]
     assert PortalLink.objects.count() == 1
+    assert send_again(posted.sent, within=0).untried == [customer]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_whoever_hands_in_an_account_has_it_filled(customer: Customer, stranger: User, *, again: bool) -> None:
+    """Whatever ends the run; and it names the sender, and no note that nobody wrote."""
+    link = send_link(customer)
+    mine = Posted()
+    if again:
+        assert send_again([link], sent_by=stranger, posted=mine) is mine
+    else:
+        assert send_links([customer], sent_by=stranger, posted=mine) is mine
+    assert [(each.customer, each.sent_by, each.note) for each in mine.sent] == [(customer, stranger, "")]
 
 
 def test_links_are_sent_again_over_one_connection(settings: Settings, customer: Customer, stranger: User) -> None:
@@ -301,3 +330,31 @@ def test_nobody_to_write_to_is_no_error(settings: Settings) -> None:
     """Not even without a site's address."""
     settings.ALGUNA_PORTAL_SITE_URL = ""
     assert send_links([]).sent == []
+
+
+def test_the_connection_is_closed_where_the_run_breaks_off(
+    settings: Settings, customer: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away between two mails."""
+    mailers.mail_by(settings, "tests.mailers.Picky")
+    closed: list[bool] = []
+    monkeypatch.setattr(mailers.Picky, "close", lambda self: closed.append(self.connected))
+    saves = iter([PortalLink.save])
+
+    def save(self: PortalLink, **options: Any) -> None:
+        next(saves)(self, **options)
+
+    monkeypatch.setattr(PortalLink, "save", save)
+    with pytest.raises((RuntimeError, StopIteration)):
+        send_links([customer, customer])
+    assert closed == [True]
+
+
+def test_a_support_contact_that_cannot_be_used_is_said_before_anything_is_made(
+    settings: Settings, customer: Customer
+) -> None:
+    """And not as a mail that failed."""
+    settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "the help desk"
+    with pytest.raises(ImproperlyConfigured, match="SUPPORT_CONTACT"):
+        send_link(customer)
+    assert PortalLink.objects.count() == 0

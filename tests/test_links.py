@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import time_machine
 from django.test import Client
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from alguna_portal.exceptions import AlgunaUnavailable
-from alguna_portal.links import LinkUnusable, open_link, send_link, until
+from alguna_portal.links import LinkUnusable, find, open_link, send_link, until
 from alguna_portal.models import Customer, PortalAccess, PortalLink
 
 from .conftest import Alguna
@@ -93,6 +93,12 @@ def test_a_link_works_until_it_expires_and_not_a_second_longer(alguna: Alguna, c
     assert len(alguna.requests) == 1
 
 
+def test_a_links_times_are_of_one_moment(link: PortalLink) -> None:
+    """It lives exactly as long as the setting says, and can be replaced for ninety days, from when it was made."""
+    assert link.expires_at - link.created_at == timedelta(days=7)
+    assert link.renewable_until - link.created_at == timedelta(days=90)
+
+
 def test_a_setting_decides_how_long_and_how_often(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     """Of links that are sent from then on."""
     settings.ALGUNA_PORTAL_LINK_MAX_AGE = timedelta(hours=1)
@@ -114,7 +120,7 @@ def test_the_last_use_is_had_once(settings: Settings, alguna: Alguna, customer: 
     link = send_link(customer)
     found = [PortalLink.objects.get(pk=link.pk) for _ in range(2)]
     open_link(found[0])
-    with pytest.raises(LinkUnusable):
+    with pytest.raises(LinkUnusable, match=r"^The link is expired, used up or revoked\.$"):
         open_link(found[1])
     assert len(alguna.requests) == 1
 
@@ -232,8 +238,55 @@ def test_what_a_link_is_worth_changes_with_time(customer: Customer) -> None:
     assert seen == ["active", "not_sent", "used_up", "expired", "revoked"]
 
 
+def test_a_link_is_found_with_its_customer_and_a_made_up_one_costs_no_query(
+    link: PortalLink, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """Whoever tries out addresses does not reach the database."""
+    token = path(link).rstrip("/").rpartition("/")[2]
+    with django_assert_num_queries(1):
+        found = find(token)
+        assert found == link
+        assert found.customer.name == "Acme"
+    with django_assert_num_queries(0):
+        assert find(token[:-1]) is None
+
+
 def test_code_that_opens_a_link_gets_the_failure(alguna: Alguna, link: PortalLink) -> None:
     """As from `open_session`."""
     alguna.fail(503)
     with pytest.raises(AlgunaUnavailable):
         open_link(link)
+
+
+def test_a_press_that_came_to_nothing_is_no_use(alguna: Alguna, link: PortalLink) -> None:
+    """Neither counted nor dated."""
+    alguna.fail(503)
+    assert press(link).status_code == 503
+    link.refresh_from_db()
+    assert (link.uses, link.last_used_at) == (0, None)
+
+
+@pytest.mark.parametrize("state", ["revoked", "over", "as it was"])
+def test_a_link_that_ends_between_the_page_and_the_press(
+    alguna: Alguna, link: PortalLink, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    """It is answered once, whatever is read of it the next time."""
+
+    def ends(found: PortalLink) -> None:
+        if state == "revoked":
+            found.revoke()
+        if state == "over":
+            PortalLink.objects.update(expires_at=NOW - timedelta(days=900))
+        raise LinkUnusable
+
+    monkeypatch.setattr("alguna_portal.views.links.open_link", ends)
+    response = press(link)
+    assert response.status_code == (404 if state == "revoked" else 410)
+    assert PortalAccess.objects.get().outcome == "denied"
+    assert alguna.requests == []
+
+
+def test_a_link_is_looked_up_where_it_is_written(settings: Settings, link: PortalLink) -> None:
+    """A replica may not know yet that it was revoked."""
+    settings.DATABASE_ROUTERS = ["tests.routing.Replica"]
+    assert find(path(link).rstrip("/").rpartition("/")[2]) == link

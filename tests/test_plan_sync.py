@@ -343,3 +343,11 @@ def test_an_outage_while_all_subscriptions_are_asked_for_is_one(books: Books, ac
     books.status = 503
     with pytest.raises(AlgunaUnavailable):
         sync_plan(acme)
+
+
+def test_a_customer_with_an_unusual_id_is_found_where_it_is_known(acme: Customer) -> None:
+    """Only what Alguna is asked about has to fit into a path."""
+    Customer.objects.filter(pk=acme.pk).update(customer_id="cust 1/é")
+    found = plan_sync.find("cust 1/é")
+    assert found == acme
+    assert plan_sync.find("cust 2/é") is None

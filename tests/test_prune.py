@@ -182,3 +182,10 @@ def test_it_runs_from_code(db: None) -> None:
         access(timedelta(days=2))
         call_command("alguna_prune", days=days, stdout=StringIO())
         assert not PortalAccess.objects.exists()
+
+
+def test_a_link_that_still_works_stays(db: None) -> None:
+    """One that replaced another at the last moment works for longer than it may be replaced itself."""
+    link(timedelta(days=2), expires_at=NOW + timedelta(days=4))
+    call_command("alguna_prune", "--days", "1", stdout=StringIO())
+    assert PortalLink.objects.count() == 1

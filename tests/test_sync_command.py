@@ -436,3 +436,17 @@ def test_a_log_says_how_far_it_is_and_nobody_s_data(fake: FakeAlguna) -> None:
     assert log.getvalue().startswith("2 of 2 customers, 0 failed, ")
     for secret in ("Acme", "acme.example", "alias-", "fake."):
         assert secret not in said + log.getvalue()
+
+
+def test_time_spent_waiting_for_a_turn_is_nobodys(
+    fake: FakeAlguna, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a pause longer than the budget of a row's calls, they have all their time; it was no second outage."""
+    settings.ALGUNA_PORTAL_TIME_BUDGET = 0.5
+    monkeypatch.setattr("alguna_portal.bulk.pace.FIRST_PAUSE", 0.8)
+    monkeypatch.setattr("alguna_portal.bulk.pace.LONGEST_PAUSE", 0.8)
+    add(fake, 2, plan_id="plan_growth", customer_id=None)
+    fake.fail(503)
+    asked_so_far = len(fake.requests)
+    assert told(run("--workers", "1")) == f"Of 2 customers: 2 changed, 0 unchanged, 0 not mapped, {QUIET}."
+    assert len(fake.requests) - asked_so_far == 5

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.template import Context, Template, TemplateSyntaxError
+from django.template import Context, Engine, Template, TemplateSyntaxError
 from django.test import RequestFactory
 from pytest_django import DjangoAssertNumQueries
 
@@ -102,3 +102,16 @@ def test_a_second_label_is_a_syntax_error(source: str, manager: User) -> None:
     """The error shows what is not understood."""
     with pytest.raises(TemplateSyntaxError, match='takes a label, then name=value; “"b"” is neither'):
         render(source, manager)
+
+
+def test_blocks_in_its_content_are_extended_as_elsewhere(manager: User) -> None:
+    """Django finds them by looking into it."""
+    base = "{% load alguna_portal %}{% billing_button %}{% block label %}Base{% endblock %}{% endbilling_button %}"
+    engine = Engine(
+        loaders=[("django.template.loaders.locmem.Loader", {"base.html": base})],
+        libraries={"alguna_portal": "alguna_portal.templatetags.alguna_portal"},
+    )
+    request = RequestFactory().get("/")
+    request.user = manager
+    child = engine.from_string('{% extends "base.html" %}{% block label %}{{ block.super }} plus{% endblock %}')
+    assert ">Base plus</a>" in child.render(Context({"request": request}))

@@ -18,6 +18,7 @@ from alguna_portal.models import Customer, PortalLink
 from alguna_portal.tasks import mail_link, provision_customer
 from alguna_portal.testing import FakeAlguna
 
+from .logged import logged
 from .mailers import mail_by
 
 PACKAGE = "django.tasks" if "django.tasks" in sys.modules else "django_tasks"
@@ -64,6 +65,16 @@ def test_mails_are_enqueued_and_not_sent(queued: Any, customer: Customer, umbrel
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_link_is_saved_where_its_customer_is(settings: Settings, queued: Any, customer: Customer) -> None:
+    """By a host's router, which is told what is written."""
+    settings.DATABASE_ROUTERS = ["tests.routing.Elsewhere"]
+    (link,) = send_links([customer]).sent
+    settings.DATABASE_ROUTERS = []
+    assert PortalLink.objects.get() == link
+    assert len(queued.results) == 1
+
+
+@pytest.mark.django_db(transaction=True)
 def test_in_a_transaction_a_mail_is_enqueued_when_it_is_committed(queued: Any, customer: Customer) -> None:
     """A worker that is quick would find no link before; and of what is rolled back nobody hears."""
     with transaction.atomic():
@@ -90,8 +101,12 @@ def test_a_queue_that_is_down_is_reported(
     with pytest.raises(LinkNotSent):
         send_link(customer)
     assert PortalLink.objects.count() == 0
-    assert "could not be enqueued (ConnectionRefusedError)" in caplog.text
     assert "secret" not in caplog.text
+    for level, text, fields in logged(caplog, "link_not_queued"):
+        assert fields == {"link": fields["link"], "error": "ConnectionRefusedError"}
+        assert isinstance(fields["link"], int)
+        assert (level, text) == ("ERROR", f"Link {fields['link']} could not be enqueued (ConnectionRefusedError).")
+    assert len(logged(caplog, "link_not_queued")) == 2
 
 
 @pytest.mark.django_db(transaction=True)
@@ -195,3 +210,17 @@ def test_a_customer_that_is_deleted_meanwhile_stops_nobody_else(
     posted = send_links([customer, umbrella])
     assert [link.customer for link in posted.sent] == [umbrella]
     assert posted.failed == [(customer, "IntegrityError")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_read_where_it_is_written(settings: Settings, alguna: FakeAlguna, customer: Customer) -> None:
+    """A replica may not have it yet, and a mail that finds no link is lost."""
+    settings.ALGUNA_PORTAL_USE_TASKS = True
+    settings.TASKS = backend("immediate")
+    settings.DATABASE_ROUTERS = ["tests.routing.Replica"]
+    link = send_link(customer)
+    assert provision_customer.call(customer.pk) == "created"
+    settings.DATABASE_ROUTERS = []
+    assert len(mail.outbox) == 1
+    link.refresh_from_db()
+    assert link.state == "active"

@@ -426,3 +426,17 @@ def test_a_host_puts_all_pages_into_its_own_by_overriding_one_template(
     settings.TEMPLATES = [{**templates, "APP_DIRS": False, "OPTIONS": options}]
     for page in every_page(alguna, manager, stranger, umbrella):
         assert page.content.decode().startswith("HOST ")
+
+
+@pytest.mark.parametrize("referer", ["http://[?next=/billing/", "http://testserver/?next=" + "&a=1" * 2000])
+def test_a_referer_that_cannot_be_read_stops_nobody(alguna: Alguna, manager: User, referer: str) -> None:
+    """It comes from whoever asks, and is looked at after the session was made."""
+    response = signed_in(manager).get(BILLING, headers={"Referer": referer})
+    assert (response.status_code, response["Location"]) == (302, alguna.url(1))
+
+
+def test_a_redirect_to_the_portal_does_not_show_where(alguna: Alguna, manager: User) -> None:
+    """Its `repr` stands in error reports, and in what middleware logs."""
+    response = signed_in(manager).get(BILLING)
+    assert response["Location"] == alguna.url(1)
+    assert alguna.url(1) not in repr(response)

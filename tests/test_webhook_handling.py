@@ -1,7 +1,7 @@
 """Each message handled once by everybody: twice delivered, half failed, crashed in the middle, or left to a worker."""
 
 import logging
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from importlib import import_module
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 import django
 import pytest
 import time_machine
+from asgiref.sync import markcoroutinefunction
 from django.contrib.auth.models import Group
 from django.db import DatabaseError, OperationalError, connection
 from django.utils import timezone
@@ -16,9 +17,10 @@ from pytest_django import Settings
 
 from alguna_portal.models import WebhookDelivery
 from alguna_portal.signals import webhook_received
-from alguna_portal.webhooks import Event, PayloadError, handling, on
+from alguna_portal.webhooks import Event, PayloadError, handling, on, registry
 from alguna_portal.webhooks.registry import registered
 
+from .logged import logged
 from .telling import SECRET, listening, message, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -80,6 +82,85 @@ def test_one_that_fails_does_not_stop_the_others_and_is_tried_again_alone() -> N
         assert tell(message(), ident="m") == 204
     assert (len(first), len(second), len(third)) == (1, 3, 1)
     assert state() == ("handled", 3, "")
+
+
+def test_who_failed_is_named_with_the_place_and_without_a_text(caplog: pytest.LogCaptureFixture) -> None:
+    """In the row as far as there is room, and in the log each with a line of its own."""
+
+    def fail(_event: Event) -> None:
+        raise LookupError("ann@example.com")
+
+    with listening("*", then=fail), listening("*", then=fail):
+        names = [each.name for each in registered()]
+        assert tell(message("a.b"), ident="m") == 503
+    delivery = WebhookDelivery.objects.get()
+    assert delivery.error == f"{names[0]}: LookupError, {names[1]}: LookupError"
+    at = f"{__file__}:{fail.__code__.co_firstlineno + 1}"
+    assert logged(caplog, "webhook_failed") == [
+        (
+            "ERROR",
+            f"Webhook {delivery.pk}: {name} failed (LookupError, {at}).",
+            {"delivery": delivery.pk, "type": "a.b", "receiver": name, "error": "LookupError", "at": at},
+        )
+        for name in names
+    ]
+    with ExitStack() as many:
+        for _ in range(10):
+            many.enter_context(listening("*", then=fail))
+        assert tell(message(), ident="n") == 503
+    assert len(WebhookDelivery.objects.get(message_id="n").error) == 255
+
+
+def test_whoever_handles_a_message_learns_what_came_of_it() -> None:
+    """On the object at hand, as it is in the row: nobody is at it any more."""
+    with listening("*", then=crash), pytest.raises(Crash):
+        tell(message(), ident="m")
+    WebhookDelivery.objects.update(claimed_until=None)
+    delivery = WebhookDelivery.objects.get()
+    assert handling.handle(delivery) is True
+    assert (delivery.state, delivery.error, delivery.tries, delivery.claimed_until) == ("handled", "", 2, None)
+
+
+def test_who_begins_to_listen_later_hears_of_no_message_that_is_handled() -> None:
+    """What it said is gone by then."""
+    tell(message(), ident="m")
+    delivery = WebhookDelivery.objects.get()
+    with listening("*") as late:
+        assert handling.handle(delivery) is True
+    assert (late, delivery.tries) == ([], 1)
+
+
+def test_a_message_is_read_where_it_is_written(settings: Settings) -> None:
+    """A replica may not have it yet."""
+    with listening("*", then=crash), pytest.raises(Crash):
+        tell(message(), ident="m")
+    WebhookDelivery.objects.update(claimed_until=None)
+    delivery = WebhookDelivery.objects.get()
+    settings.DATABASE_ROUTERS = ["tests.routing.Replica"]
+    with listening("*") as heard:
+        assert handling.handle(delivery) is True
+    assert len(heard) == 1
+
+
+def test_who_listens_from_the_start_is_noted_by_a_name_that_stays() -> None:
+    """A release that called them otherwise would call them again for what is half done."""
+    tell(message("subscription.updated"))
+    assert WebhookDelivery.objects.get().done == ["plans", "webhook_received"]
+
+
+def test_receivers_of_the_signal_are_in_no_transaction() -> None:
+    """They may take their time."""
+    inside: list[bool] = []
+
+    def look(**_: Any) -> None:
+        inside.append(connection.in_atomic_block)
+
+    webhook_received.connect(look)
+    try:
+        tell(message())
+    finally:
+        webhook_received.disconnect(look)
+    assert inside == [False]
 
 
 def test_what_a_failed_receiver_did_in_the_database_is_undone() -> None:
@@ -229,12 +310,16 @@ def test_whoever_holds_the_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
             return self
 
         def select_for_update(self, *, nowait: bool) -> Any:
+            assert nowait
+            assert connection.in_atomic_block
             raise OperationalError("could not obtain lock")
 
     monkeypatch.setattr(type(connection.features), "has_select_for_update_nowait", True)
     monkeypatch.setattr(handling, "rows", lambda _delivery: Locked())
     assert handling.handle(delivery) is False
     monkeypatch.setattr(handling, "rows", rows)
+    assert handling.handle(delivery) is True
+    WebhookDelivery.objects.update(state="waiting", payload=message().decode(), done=[])
     WebhookDelivery.objects.update(claimed_until=timezone.now() + handling.CLAIM)
     assert handling.handle(delivery) is False
 
@@ -331,9 +416,11 @@ def test_a_receiver_is_registered_by_its_name() -> None:
         on("a.c")(receiver)
         assert len(registered()) == before + 1
         assert registered()[-1].name == f"{__name__}.{receiver.__qualname__}"
-    with pytest.raises(TypeError, match="types of events"):
+        assert registered()[-1].atomic is True
+    said = r'^@on takes the types of events: @on\("invoice\.paid"\)\.$'
+    with pytest.raises(TypeError, match=said):
         on()
-    with pytest.raises(TypeError, match="types of events"):
+    with pytest.raises(TypeError, match=said):
         on(receiver)  # type: ignore[arg-type]
 
 
@@ -517,3 +604,21 @@ class TestWithWorkers:
         assert len(backend.results) == 1
         (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_not_queued"]
         assert (record.levelno, "secret" in record.getMessage()) == (logging.ERROR, False)
+
+
+def test_an_async_receiver_of_asgirefs_kind_is_awaited() -> None:
+    """Marked as such, and no coroutine function for Python itself."""
+    heard: list[Event] = []
+
+    def receiver(event: Event) -> Any:
+        async def later() -> None:
+            heard.append(event)
+
+        return later()
+
+    on("*")(markcoroutinefunction(receiver))
+    try:
+        tell(message())
+    finally:
+        registry._registered.popitem()
+    assert len(heard) == 1

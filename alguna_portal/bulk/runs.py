@@ -99,9 +99,9 @@ class Run(Generic[Row, Found]):
         with interruptible() as interrupted, crew(self.workers, self._work, todo, done):
             while True:
                 while under_way < AHEAD * self.workers and not pace.closed and not interrupted.is_set():
-                    if (row := next(source, None)) is None:
-                        break
                     try:
+                        if (row := next(source, None)) is None:
+                            break
                         if self._passes(row, tally):
                             todo.put(row)
                             under_way += 1

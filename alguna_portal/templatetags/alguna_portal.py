@@ -72,6 +72,8 @@ def billing_button(parser: Parser, token: Token) -> "BillingButton":
 class BillingButton(template.Node):
     """The link, with a label or with its own content."""
 
+    child_nodelists = ("content",)  # where Django looks for blocks
+
     def __init__(self, arguments: dict[str, FilterExpression], content: NodeList | None) -> None:
         self.arguments = arguments
         self.content = content

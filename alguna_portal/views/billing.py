@@ -21,8 +21,8 @@ from alguna_portal.exceptions import AlgunaError
 from alguna_portal.sessions import open_session
 from alguna_portal.transactions import committing
 
-from .pages import note, private
-from .replies import METHODS, VARY, Reply, reply_to
+from .pages import METHODS, note, private
+from .replies import VARY, Reply, reply_to
 
 logger = logging.getLogger(__name__)
 

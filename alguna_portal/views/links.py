@@ -29,11 +29,10 @@ from alguna_portal.links import LinkUnusable, find, open_link, renew, until
 from alguna_portal.models import PortalLink
 from alguna_portal.transactions import committing
 
-from .pages import failure_page, going_on, note, page, private, unlogged
+from .pages import METHODS, failure_page, going_on, note, page, private, unlogged
 
 logger = logging.getLogger(__name__)
 
-METHODS = ("GET", "HEAD", "POST")
 REVOKED = PortalLink.State.REVOKED
 OVER = (PortalLink.State.EXPIRED, PortalLink.State.USED_UP)
 
@@ -84,10 +83,7 @@ def _answer(request: HttpRequest, token: str) -> HttpResponse:
     wants_new = request.method == "POST" and "renew" in request.POST
     presses = request.method == "POST" and not wants_new
     if found is None or found.state == REVOKED:
-        if found and presses:
-            _record_denied(found)
-        # Unknown, tampered with, revoked: who asks is not to learn which.
-        return unlogged(page(request, "link_unknown", 404))
+        return _unknown(request, found, presses=presses)
     if found.state in OVER:
         return _renewed(request, found) if wants_new else _over(request, found, presses=presses)
     if presses:
@@ -100,11 +96,20 @@ def _open(request: HttpRequest, found: PortalLink, token: str) -> HttpResponse:
         session = open_link(found)
     except LinkUnusable:
         # Between the page and the press.
-        return _answer(request, token)
+        now = find(token)
+        is_over = now is not None and now.state != REVOKED
+        return _over(request, now, presses=True) if now and is_over else _unknown(request, now, presses=True)
     except AlgunaError as exc:
         note(exc, logger=logger, whose=f"Link {found.pk}", customer=found.customer_id, link=found.pk)
         return unlogged(failure_page(request, exc, again=request.path))
     return going_on(request, session.url)
+
+
+def _unknown(request: HttpRequest, found: PortalLink | None, *, presses: bool) -> HttpResponse:
+    """Answer where a link is unknown, tampered with or revoked: who asks is not to learn which."""
+    if found and presses:
+        _record_denied(found)
+    return unlogged(page(request, "link_unknown", 404))
 
 
 def _over(request: HttpRequest, found: PortalLink, *, presses: bool) -> HttpResponse:

@@ -11,12 +11,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.conf import conf
 from alguna_portal.events import event
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
 from alguna_portal.setting_addresses import is_mail_address
 
+METHODS = ("GET", "HEAD", "POST")
 RETRY_AFTER = 30  # seconds, where Alguna names none
 
 View = Callable[..., HttpResponseBase]
@@ -57,6 +59,7 @@ def page(request: HttpRequest, name: str, status: int, **context: Any) -> HttpRe
     return render(request, f"alguna_portal/{name}.html", context, status=status)
 
 
+@sensitive_variables()  # whose effect reaches into the template: the URL is a credential
 def going_on(request: HttpRequest, url: str) -> HttpResponse:
     """Answer a form with a page that goes on by itself: `form-action 'self'` stops a redirect to elsewhere."""
     response = page(request, "link_opened", 200, url=url)

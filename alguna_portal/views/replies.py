@@ -24,10 +24,9 @@ from alguna_portal.access import Access
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
 from alguna_portal.sessions import PortalSession
 
-from .pages import failure_page, going_on, page, retry_after
+from .pages import METHODS, failure_page, going_on, page, retry_after
 from .problems import problem
 
-METHODS = ("GET", "HEAD", "POST")
 JSON_TYPES = ("application/json", "application/problem+json")
 VARY = "Accept, HX-Request"
 
@@ -57,6 +56,12 @@ class Reply(Protocol):
         """Say what went wrong; `again` is where to try once more."""
 
 
+class PortalRedirect(HttpResponseRedirect):
+    """A redirect to a portal. Its `repr` does not show the URL, as that of other redirects does."""
+
+    __repr__ = HttpResponse.__repr__
+
+
 class PageReply:
     """Redirects, and pages that help."""
 
@@ -67,7 +72,7 @@ class PageReply:
         """Redirect; after a form to sign in, go on by a page."""
         if _comes_from_sign_in(self.request):
             return going_on(self.request, session.url)
-        return HttpResponseRedirect(session.url)
+        return PortalRedirect(session.url)
 
     def sign_in(self, login_url: str) -> HttpResponse:
         """Redirect."""
@@ -191,11 +196,13 @@ def reply_to(request: HttpRequest) -> Reply:
 def _comes_from_sign_in(request: HttpRequest) -> bool:
     """Say whether a sign-in page of the host's was to lead here: its form's POST is where this navigation began."""
     page, _, query = request.META.get("HTTP_REFERER", "").partition("?")
-    if f"{REDIRECT_FIELD_NAME}=" not in query or urlsplit(page).netloc != request.get_host():
+    if f"{REDIRECT_FIELD_NAME}=" not in query:
         return False
     try:
-        return QueryDict(query).get(REDIRECT_FIELD_NAME) == request.get_full_path()
-    except SuspiciousOperation:
+        is_ours = urlsplit(page).netloc == request.get_host()
+        return is_ours and QueryDict(query).get(REDIRECT_FIELD_NAME) == request.get_full_path()
+    except (SuspiciousOperation, ValueError):
+        # No address, or more parameters than Django reads.
         return False
 
 

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseNotFound, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.conf import conf
 from alguna_portal.events import event
@@ -28,6 +29,7 @@ RETRY_AFTER = 30  # seconds; Svix has a schedule of its own, other senders may n
 @committing
 @private
 @login_not_required
+@sensitive_variables("secrets", "message")
 def webhook(request: HttpRequest) -> HttpResponse:
     """Take a message from Alguna; without a secret in `WEBHOOK_SECRETS` there is nothing here."""
     secrets = conf.WEBHOOK_SECRETS

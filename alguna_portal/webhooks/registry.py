@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from inspect import iscoroutinefunction
 from typing import TypeVar
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, iscoroutinefunction
 
 from .event import Event
 

@@ -9,13 +9,14 @@ from django.utils import timezone
 
 from alguna_portal.models import PortalAccess, PortalLink, WebhookDelivery
 
-# What is kept by date, and the field that says since when.
-KINDS: tuple[tuple[models.Manager[Any], str], ...] = (
-    (PortalAccess.objects, "at"),
-    # Not since it expired: as long as an older link may be renewed, it has to be known who was locked out.
-    (PortalLink.objects, "renewable_until"),
+# What is kept by date, and the fields that all have to say a date before.
+KINDS: tuple[tuple[models.Manager[Any], tuple[str, ...]], ...] = (
+    (PortalAccess.objects, ("at",)),
+    # Not since it expired: as long as an older link may be renewed, it has to be known who was locked out. But one that
+    # replaced it in the end works for longer.
+    (PortalLink.objects, ("renewable_until", "expires_at")),
     # Also what nobody could handle: what it says may be personal.
-    (WebhookDelivery.objects, "received_at"),
+    (WebhookDelivery.objects, ("received_at",)),
 )
 BATCH = 500
 
@@ -25,8 +26,8 @@ class Command(BaseCommand):
 
     help = (
         "Deletes records of portal accesses that are older than a number of days, mailed links, with their "
-        "recipients' addresses, that could last be renewed longer ago, and webhook deliveries that came before, "
-        "handled or not."
+        "recipients' addresses, that ended, and could last be renewed, longer ago, and webhook deliveries that came "
+        "before, handled or not."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -43,10 +44,10 @@ class Command(BaseCommand):
             limit = timezone.now() - timedelta(days=days)
         except OverflowError:
             raise CommandError(f"--days {days} leads to before the beginning of the calendar.") from None
-        for records, moment in KINDS:
+        for records, moments in KINDS:
             model = records.model
-            old = records.using(router.db_for_write(model)).filter(**{f"{moment}__lt": limit})
-            count = old.count() if options["dry_run"] else _delete(old, moment)
+            old = records.using(router.db_for_write(model)).filter(**{f"{each}__lt": limit for each in moments})
+            count = old.count() if options["dry_run"] else _delete(old, moments[0])
             what = model._meta.verbose_name if count == 1 else model._meta.verbose_name_plural
             done = "would be deleted" if options["dry_run"] else "deleted"
             self.stdout.write(f"{count} {what} older than {days} day{'' if days == 1 else 's'}: {done}.")
