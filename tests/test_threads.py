@@ -1,14 +1,31 @@
 """Threads to leave work to: used again when they come back, left behind when they do not."""
 
+import os
+from collections.abc import Callable
 from contextvars import ContextVar
 from threading import Event, current_thread, main_thread
-from time import sleep
+from time import monotonic, sleep
+from typing import Any
 
 import pytest
 
 from alguna_portal import threads
 
 COLOUR = ContextVar("COLOUR", default="none")
+
+
+@pytest.fixture
+def come_back(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Have no threads but those of this test; wait until one of them came back."""
+    monkeypatch.setattr(threads, "_idle", pool := dict[int, list[Any]]())
+
+    def wait() -> None:
+        until = monotonic() + 5
+        while not pool[os.getpid()]:
+            assert monotonic() < until, "The thread does not come back."
+            sleep(0.005)
+
+    return wait
 
 
 def test_what_comes_back_in_time_is_returned_or_raised() -> None:
@@ -20,12 +37,12 @@ def test_what_comes_back_in_time_is_returned_or_raised() -> None:
         threads.within(5, lambda: int("lost"))
 
 
-def test_a_thread_that_came_back_is_used_again_and_a_lost_one_is_not() -> None:
+def test_a_thread_that_came_back_is_used_again_and_a_lost_one_is_not(come_back: Callable[[], None]) -> None:
     """Whoever hangs keeps a thread to itself; the next caller has another."""
     first = threads.within(5, current_thread)
-    sleep(0.05)
+    come_back()
     assert threads.within(5, current_thread) is first
-    sleep(0.05)
+    come_back()
     never = Event()
     with pytest.raises(TimeoutError):
         threads.within(0.01, never.wait)

@@ -13,6 +13,7 @@ from .findings import Finding, Findings, error, ok, skipped, warning
 from .visit import Visit
 
 PRODUCTION, SANDBOX = "api.alguna.io", "api.sandbox.alguna.io"
+NO_PROXY = f"If that is no proxy of yours, ALGUNA_PORTAL_API_URL should be https://{PRODUCTION}."
 # In seconds. From five minutes on all webhooks are refused. Sessions need no clock to agree with another.
 APART, FAR_APART = 60, 240
 
@@ -38,7 +39,7 @@ def _environment(visit: Visit) -> Finding:
     if is_loopback(host):
         if visit.debug:
             return ok(name, f"Asks {conf.API_URL}, on this very machine: the app's sandbox, or one like it.")
-        return error(name, f"Asks {conf.API_URL}, on this very machine.", "Remove ALGUNA_PORTAL_API_URL.")
+        return warning(name, f"Asks {conf.API_URL}, on this very machine; the key goes there.", NO_PROXY)
     if host == PRODUCTION:
         found = "Asks Alguna's production API: customers and their bills are real"
         if visit.debug:
@@ -51,8 +52,7 @@ def _environment(visit: Visit) -> Finding:
             return ok(name, f"{found}, which has keys and customers of its own.")
         remedy = "Right for staging. In production, remove ALGUNA_PORTAL_API_URL, and set a key of production."
         return warning(name, f"{found}, and DEBUG is off: customers would see test data.", remedy)
-    remedy = f"If that is no proxy of yours, ALGUNA_PORTAL_API_URL should be https://{PRODUCTION}."
-    return warning(name, f"Asks {host}, which is none of Alguna's hosts; the key goes there.", remedy)
+    return warning(name, f"Asks {host}, which is none of Alguna's hosts; the key goes there.", NO_PROXY)
 
 
 def _answers(visit: Visit) -> Findings:

@@ -12,20 +12,22 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.memcached import BaseMemcachedCache
 from django.core.cache.backends.redis import RedisCache
 from django.db import DatabaseError, connections, router
+from django.utils import timezone
 
 from alguna_portal import threads
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
 
 from .findings import Finding, Findings, Level, counted, error, note, ok, skipped, warning
-from .visit import PROBE_SECONDS, Visit
+from .visit import Visit
 
 PREFIX = "alguna_portal:doctor:"
 LIFE = 30  # seconds; for the case that the doctor dies between writing and deleting
 SLOW = 0.05  # seconds; a click asks about five times
 FEW_ENTRIES = 1000  # Django's own default is 300
 EACH = 2  # entries of a customer whose portal was opened: a session, or one for each user, and a generation
-ROUND_TRIPS = 7
+ROUND_TRIPS = 6  # of a trial, as Redis is asked
+WRITTEN = 2  # entries, by a trial
 
 
 def look(visit: Visit) -> Findings:
@@ -40,7 +42,7 @@ def look(visit: Visit) -> Findings:
     works = _works(cache, visit)
     yield works
     if isinstance(cache, RedisCache) and works.level is not Level.ERROR:
-        yield _eviction(cache)
+        yield _eviction(cache, visit)
 
 
 def _shared(cache: BaseCache, visit: Visit) -> Finding:
@@ -66,16 +68,12 @@ def _shared(cache: BaseCache, visit: Visit) -> Finding:
 def _room(cache: BaseDatabaseCache, visit: Visit) -> tuple[bool, Finding]:
     """Compare what the table may hold with what it should; say first whether writing to it would throw things out."""
     name, most = "cache.size", int(getattr(cache, "_max_entries", 300))
-    table = cache.cache_model_class._meta.db_table
-    using = connections[router.db_for_read(cache.cache_model_class)]
     try:
-        with using.cursor() as cursor:
-            cursor.execute(f"SELECT COUNT(*) FROM {using.ops.quote_name(table)}")  # noqa: S608  (a quoted name)
-            entries = cursor.fetchone()[0]
+        entries = _entries(cache)
     except DatabaseError as exc:
         return True, error(name, f"The cache's table cannot be read ({type(exc).__name__}).", "Run createcachetable.")
     remedy = "Set MAX_ENTRIES in the OPTIONS of the cache: a portal that is open takes two entries or more."
-    if entries >= most:
+    if entries + WRITTEN > most:
         found = f"The table holds {entries:,} entries of {most:,}: it throws out what is needed. It was not written to."
         return True, warning(name, found, remedy)
     customers = Customer.objects.using(visit.using).count() if visit.has_tables else 0
@@ -86,17 +84,32 @@ def _room(cache: BaseDatabaseCache, visit: Visit) -> tuple[bool, Finding]:
     return False, ok(name, f"The table holds {entries:,} entries of {most:,}.")
 
 
+def _entries(cache: BaseDatabaseCache) -> int:
+    """Count the entries among which Django chooses when it throws some out: it deletes those that are over first."""
+    using = connections[router.db_for_read(cache.cache_model_class)]
+    table, expires = map(using.ops.quote_name, (cache.cache_model_class._meta.db_table, "expires"))
+    query, values = f"SELECT COUNT(*) FROM {table}", []  # noqa: S608  (a quoted name)
+    if getattr(cache, "_cull_frequency", 3):
+        query += f" WHERE {expires} >= %s"
+        values = [using.ops.adapt_datetimefield_value(timezone.now().replace(microsecond=0))]
+    # Else it empties the whole table, as soon as there are too many, over or not.
+    with using.cursor() as cursor:
+        cursor.execute(query, values)
+        return int(cursor.fetchone()[0])
+
+
 def _works(cache: BaseCache, visit: Visit) -> Finding:
     name, alias = "cache.works", conf.CACHE
     if isinstance(cache, DummyCache):
         return skipped(name, "A DummyCache keeps nothing.")
+    within = visit.seconds()
     try:
         if isinstance(cache, BaseDatabaseCache):
             fault, seconds = _tried(cache)  # in this thread, which has the connection
         else:
-            fault, seconds = threads.within(visit.seconds(), lambda: _tried(cache))
+            fault, seconds = threads.within(within, lambda: _tried(cache))
     except TimeoutError:
-        return error(name, f"The cache “{alias}” did not answer within {PROBE_SECONDS:.0f} s.", "Check CACHES.")
+        return error(name, f"The cache “{alias}” did not answer within {within:.2g} s.", "Check CACHES.")
     except Exception as exc:  # noqa: BLE001  (backends raise what they like, with anything in the text)
         found = f"The cache “{alias}” fails ({type(exc).__name__}): sessions are not kept, and each click makes one."
         return error(name, found, "Check CACHES, and that the server is there.")
@@ -111,6 +124,7 @@ def _works(cache: BaseCache, visit: Visit) -> Finding:
 def _tried(cache: BaseCache) -> tuple[str, float]:
     """Write, read, lock and delete under keys that nobody else has; return the fault, and the seconds of each."""
     key, lock = f"{PREFIX}{uuid4().hex}", f"{PREFIX}{uuid4().hex}"
+    cache.get(key)  # the first use imports a library and connects, for which no click waits again
     began = perf_counter()
     try:
         cache.set(key, {"a": 1}, timeout=LIFE)
@@ -127,11 +141,11 @@ def _tried(cache: BaseCache) -> tuple[str, float]:
     return "" if forgotten else "does not forget what was deleted", seconds
 
 
-def _eviction(cache: RedisCache) -> Finding:
+def _eviction(cache: RedisCache, visit: Visit) -> Finding:
     """Say what Redis does when its memory is full, where it tells."""
-    name = "cache.eviction"
+    name, within = "cache.eviction", visit.seconds()
     try:
-        memory = threads.within(PROBE_SECONDS, lambda: cache._cache.get_client(None).info("memory"))  # noqa: SLF001
+        memory = threads.within(within, lambda: cache._cache.get_client(None).info("memory"))  # noqa: SLF001
         policy, limited = str(memory["maxmemory_policy"]), int(memory["maxmemory"]) > 0
     except Exception as exc:  # noqa: BLE001  (as above; many hosts forbid it)
         return skipped(name, f"Redis does not say what it does when its memory is full ({type(exc).__name__}).")

@@ -25,6 +25,8 @@ class Tally:
     keys: dict[Whereabouts, list[str]] = field(default_factory=lambda: defaultdict(list))
     without_id: list[str] = field(default_factory=list)  # of those nowhere, who never had one stored
     gone: list[str] = field(default_factory=list)  # and who had
+    unanswered: list[str] = field(default_factory=list)  # for whom Alguna failed
+    wanted: int
     looked_at: int = 0
     stopped: str = ""
 
@@ -62,7 +64,7 @@ def _go_through(visit: Visit, total: int) -> Tally:
         # Of everybody, each call has its time, and all of them together have none.
         return CALL_SECONDS if visit.everyone else visit.seconds(CALL_SECONDS)
 
-    directory, tally, failures = Directory(account=visit.account, seconds=seconds), Tally(), 0
+    directory, tally, failures = Directory(account=visit.account, seconds=seconds), Tally(wanted=wanted), 0
     try:
         directory.read(wanted)
         for customer in rows[:wanted].iterator():
@@ -70,6 +72,7 @@ def _go_through(visit: Visit, total: int) -> Tally:
                 where = directory.whereabouts(customer)
             except AlgunaUnavailable as exc:
                 failures += 1
+                tally.unanswered.append(str(customer.pk))
                 if failures == FAILURES:
                     raise
                 sleep(min(exc.retry_after or 0.0, LONGEST_WAIT, seconds()))
@@ -90,16 +93,19 @@ def _go_through(visit: Visit, total: int) -> Tally:
 
 def _looked_up(tally: Tally, total: int) -> Findings:
     """Say who is not where a click would look, and how many were looked at."""
-    created_on_open = tally.without_id if conf.PROVISION_ON_OPEN else []
-    nowhere = tally.gone + ([] if conf.PROVISION_ON_OPEN else tally.without_id)
-    if nowhere:
-        once = (
-            f" {len(tally.gone):,} of them had an id: is this the account they were created in?" if tally.gone else ""
-        )
-        found = f"{_who(nowhere)} unknown to Alguna: their portals do not open.{once}"
+    if (without_id := tally.without_id) and conf.PROVISION_ON_OPEN:
+        yield note("customers.unopened", f"{_who(without_id)} not in Alguna yet: the first click creates them.")
+    elif without_id:
+        found = f"{_who(without_id)} unknown to Alguna: their portals do not open."
         yield warning("customers.unknown", found, "Run manage.py alguna_provision, or correct the aliases.")
-    if created_on_open:
-        yield note("customers.unopened", f"{_who(created_on_open)} not in Alguna yet: the first click creates them.")
+    if gone := tally.gone:
+        found = f"{_who(gone)} unknown to Alguna, though with an id of Alguna's here: their portals do not open."
+        # Nothing creates these: whoever has an id is taken for created.
+        remedy = (
+            "Check that this is the account they were created in. Only where a customer is gone there, empty its id "
+            "here, then run manage.py alguna_provision."
+        )
+        yield warning("customers.gone", found, remedy)
     if nameless := tally.keys[Whereabouts.NAMELESS]:
         found = f"{_who(nameless)} in Alguna by id, but not by alias: their portals do not open."
         yield warning("customers.aliases", found, "Give them their aliases in Alguna, or correct those here.")
@@ -116,8 +122,13 @@ def _how_many(tally: Tally, total: int) -> Findings:
         found = f"{tally.looked_at:,} of {counted(total, 'customer')} looked up; then {tally.stopped}."
         yield skipped("customers.known", found)
         return
-    which = "all" if tally.looked_at == total else f"the newest {tally.looked_at:,} of {total:,}; --all looks at all"
-    yield ok("customers.known", f"{counted(there, 'customer')} as Alguna has them; looked up: {which}.")
+    which, more = "all", ""
+    if tally.wanted < total:
+        which, more = f"the newest {tally.wanted:,} of {total:,}", "; --all looks at all"
+    if tally.unanswered:
+        which += f" but {_who(tally.unanswered)}, since Alguna failed"
+    level = skipped if tally.unanswered else ok
+    yield level("customers.known", f"{counted(there, 'customer')} as Alguna has them; looked up: {which}{more}.")
 
 
 def _who(keys: list[str]) -> str:

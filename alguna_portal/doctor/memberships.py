@@ -27,7 +27,8 @@ def look(visit: Visit) -> Findings:
 
 def _whole(visit: Visit) -> Finding:
     everyone = Membership.objects.using(visit.using).order_by("pk")
-    users = get_user_model()._default_manager.using(visit.using)  # noqa: SLF001  (Django documents it)
+    # Not the default manager, which may hide some: who is deleted softly is not lost.
+    users = get_user_model()._base_manager.using(visit.using)  # noqa: SLF001  (Django documents it)
     lost = everyone.exclude(
         Exists(Customer.objects.using(visit.using).filter(pk=OuterRef("customer_id")))
         & Exists(users.filter(pk=OuterRef("user_id")))

@@ -9,7 +9,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from django.conf import settings
 
-SECRET = re.compile(r"KEY|SECRET|PASS|TOKEN|SIGNATURE|CREDENTIAL|DSN", re.IGNORECASE)
+# Django's KEY_PREFIX, of caches and of their middleware, is an ordinary word.
+SECRET = re.compile(r"KEY(?!_PREFIX$)|SECRET|PASS|TOKEN|SIGNATURE|CREDENTIAL|DSN", re.IGNORECASE)
 SHORTEST = 4
 # Shorter ones that are plain words, such as “secret” or “portal”, are words of ours, too.
 SHORTEST_WORD = 8

@@ -29,7 +29,7 @@ from .visit import OutOfTime, Visit
 
 @dataclass(frozen=True, kw_only=True)
 class Examination:
-    """One of them: its findings' names begin with its own."""
+    """One of them: its findings' names begin with its own, but for `account`, of the key, the API and the clock."""
 
     title: str
     look: Callable[[Visit], Findings]

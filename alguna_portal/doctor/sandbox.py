@@ -17,13 +17,16 @@ DEFAULT_KEY = "sandbox.secret"
 
 def look(visit: Visit) -> Findings:
     """Look for the sandbox in the apps, the API's address and the key."""
-    traces = []
+    traces, url = [], urlsplit(conf.API_URL)
     if apps.is_installed("alguna_portal.sandbox"):
         traces.append("alguna_portal.sandbox is in INSTALLED_APPS")
-    if _is_mounted_here():
-        traces.append("ALGUNA_PORTAL_API_URL leads to a sandbox")
     if _has_its_key():
         traces.append("ALGUNA_PORTAL_API_KEY is the sandbox's")
+    if url.path.endswith("/sandbox"):
+        traces.append("ALGUNA_PORTAL_API_URL leads to a sandbox")
+    elif traces and is_loopback(url.hostname or ""):
+        # By itself that may be a proxy, through which alone the machine reaches others.
+        traces.append("ALGUNA_PORTAL_API_URL leads to this very machine")
     said = "; ".join(traces)
     if not traces:
         yield ok("sandbox.off", "No trace of the sandbox.")
@@ -32,11 +35,6 @@ def look(visit: Visit) -> Findings:
     else:
         remedy = "Take it out of INSTALLED_APPS and of the URLs, and set the key and the API URL of your account."
         yield error("sandbox.off", f"The sandbox is left on: {said}.", remedy)
-
-
-def _is_mounted_here() -> bool:
-    parts = urlsplit(conf.API_URL)
-    return is_loopback(parts.hostname or "") or parts.path.endswith("/sandbox")
 
 
 def _has_its_key() -> bool:

@@ -29,11 +29,11 @@ def look(visit: Visit) -> Findings:
 
 
 def _without_secrets() -> Finding:
-    found = "No webhooks: ALGUNA_PORTAL_WEBHOOK_SECRETS is empty, and what changes in Alguna is not noticed"
+    found = "No webhooks: ALGUNA_PORTAL_WEBHOOK_SECRETS is empty, and what changes in Alguna is not noticed."
     remedy = "Add an endpoint in Alguna's dashboard, and its signing secret, whsec_…, to the setting."
     if conf.PLAN_IDS:
-        return warning("webhooks.secrets", f"{found}. ALGUNA_PORTAL_PLAN_IDS has no effect.", remedy)
-    return note("webhooks.secrets", f"{found}.", remedy)
+        found += " Plans follow only when alguna_sync_plans is run."
+    return note("webhooks.secrets", found, remedy)
 
 
 def _secrets(secrets: list[str]) -> Finding:

@@ -1,7 +1,7 @@
 """What is kept: who is billed and who may open their portal, who did, and what Alguna has told."""
 
 from .accesses import PortalAccess
-from .customers import Customer, Membership, validate_alias, validate_currency, validate_portal_settings
+from .customers import Customer, Membership
 from .deliveries import WebhookDelivery
 from .links import PortalLink
 
@@ -11,7 +11,4 @@ __all__ = [
     "PortalAccess",
     "PortalLink",
     "WebhookDelivery",
-    "validate_alias",
-    "validate_currency",
-    "validate_portal_settings",
 ]

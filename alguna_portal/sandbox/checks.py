@@ -34,14 +34,15 @@ def check_settings(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> li
         errors.append(
             Error(
                 f"ALGUNA_SANDBOX_SINGLE_USE is {conf.single_use_as_set!r}.",
-                hint='It may be "", "anywhere" or "browser".',
+                hint='It may be "off", "browser" or "anywhere".',
                 id="alguna_sandbox.E003",
             )
         )
     if conf.webhook_url and not _is_secret(conf.webhook_secret):
         errors.append(
             Error(
-                "ALGUNA_SANDBOX_WEBHOOK_SECRET is none, so that nothing can be sent to ALGUNA_SANDBOX_WEBHOOK_URL.",
+                "ALGUNA_SANDBOX_WEBHOOK_SECRET is not a signing secret, so nothing can be sent to "
+                "ALGUNA_SANDBOX_WEBHOOK_URL.",
                 hint="Write whsec_ and base64, the same as the receiver has: whsec_c2FuZGJveC1zZWNyZXQ=, for example.",
                 id="alguna_sandbox.E004",
             )

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
+from .faults import SINGLE_USE
 from .plans import PLANS, Plan
 
 DEFAULT_COLOR = "#4f46e5"
@@ -26,16 +27,17 @@ class Conf:
 
     @property
     def single_use(self) -> str:
-        """Return how single-use portal links are: "" (not at all), "anywhere" or "browser"; see visits.py."""
-        return self.single_use_as_set if self.has_valid_single_use else ""
+        """Return how single-use portal links are: "off", "browser" or "anywhere"; see visits.py."""
+        return self.single_use_as_set if self.has_valid_single_use else "off"
 
     @property
     def single_use_as_set(self) -> str:
-        return str(getattr(settings, "ALGUNA_SANDBOX_SINGLE_USE", ""))
+        # None and "" are as good as `off`.
+        return str(getattr(settings, "ALGUNA_SANDBOX_SINGLE_USE", None) or "off")
 
     @property
     def has_valid_single_use(self) -> bool:
-        return self.single_use_as_set in {"", "anywhere", "browser"}
+        return self.single_use_as_set in SINGLE_USE
 
     @property
     def requests_per_second(self) -> int:

@@ -10,7 +10,7 @@ from .messages import JSON, State, timestamp
 from .plans import PLANS, Plan, by_id
 
 
-class RefusedError(Exception):
+class PortalRefused(Exception):
     """The portal does not do what was asked; `status`, `title` and `text` say it to a person."""
 
     status = 403
@@ -18,7 +18,7 @@ class RefusedError(Exception):
     text = "This portal link does not allow what you asked for. Please contact us if you need it."
 
 
-class NotFoundError(RefusedError):
+class NothingThere(PortalRefused):
     """Nothing is behind the link."""
 
     status = 404
@@ -26,7 +26,7 @@ class NotFoundError(RefusedError):
     text = "There is nothing at this address. Please check that you have the whole link."
 
 
-class ExpiredError(RefusedError):
+class LinkExpired(PortalRefused):
     """The link was good once."""
 
     status = 410
@@ -101,7 +101,7 @@ class Portal:
         return _only(subscription_id, self.subscriptions)
 
     def cancel(self, subscription_id: str) -> list[JSON]:
-        """Cancel a subscription and return the events; none for one that is canceled already, which stays so."""
+        """Cancel a subscription and return the events; none for one that is cancelled already, which stays so."""
         return changes.cancel(self.state, self.cancelable(subscription_id), now=self.now)
 
     def changeable(self, subscription_id: str) -> JSON:
@@ -114,10 +114,10 @@ class Portal:
         return [plan for plan in self.plans if plan.id != subscription["plan_id"]]
 
     def offered(self, subscription: JSON, plan_id: str) -> Plan:
-        """Return one of these plans; raise NotFoundError where it is none."""
+        """Return one of these plans; raise NothingThere where it is none."""
         plan = by_id(self.offers(subscription), plan_id)
         if plan is None:
-            raise NotFoundError
+            raise NothingThere
         return plan
 
     def change_plan(self, subscription_id: str, plan_id: str) -> list[JSON]:
@@ -162,23 +162,23 @@ class Portal:
 
 
 def open_portal(state: State, token: str, *, now: datetime) -> Portal:
-    """Return the portal that a token opens; raise NotFoundError or ExpiredError."""
+    """Return the portal that a token opens; raise NothingThere or LinkExpired."""
     session = sessions.by_token(state, token)
     if session is None:
-        raise NotFoundError
+        raise NothingThere
     if sessions.has_expired(session, now=now):
-        raise ExpiredError
+        raise LinkExpired
     customer = state["customers"][session["customer_id"]]
     return Portal(state=state, customer=customer, settings=session["settings"], now=now)
 
 
 def _require(allowed: bool) -> None:  # noqa: FBT001
     if not allowed:
-        raise RefusedError
+        raise PortalRefused
 
 
 def _only(ident: str, records: list[JSON]) -> JSON:
     for record in records:
         if record["id"] == ident:
             return record
-    raise NotFoundError
+    raise NothingThere

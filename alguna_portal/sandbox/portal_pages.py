@@ -15,7 +15,7 @@ from .conf import conf
 from .debug_only import P, View, debug_only
 from .engine import utc_now
 from .messages import JSON, State
-from .portal import Portal, RefusedError
+from .portal import Portal, PortalRefused
 from .records import reading, writing
 
 BROWSER_COOKIE = "alguna_sandbox_browser"
@@ -33,7 +33,7 @@ def portal_page(view: View[P]) -> View[P]:
     def page(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         try:
             response = protected(request, *args, **kwargs)
-        except RefusedError as refusal:
+        except PortalRefused as refusal:
             context = {"title": refusal.title, "text": refusal.text}
             response = _render(request, "problem", context, status=refusal.status)
         # The address is the credential.
@@ -45,7 +45,7 @@ def portal_page(view: View[P]) -> View[P]:
 
 
 def enter(request: HttpRequest, state: State, token: str) -> Portal:
-    """Return the portal behind a page; raise RefusedError."""
+    """Return the portal behind a page; raise PortalRefused."""
     browser = request.COOKIES.get(BROWSER_COOKIE, "")
     single_use = visits.single_use(state, conf.single_use)
     portal = visits.enter(state, token, browser=browser, single_use=single_use, now=utc_now())
@@ -53,7 +53,7 @@ def enter(request: HttpRequest, state: State, token: str) -> Portal:
 
 
 def land(request: HttpRequest, token: str) -> HttpResponse:
-    """Show the portal to who comes with the address that the API gave out; raise RefusedError."""
+    """Show the portal to who comes with the address that the API gave out; raise PortalRefused."""
     single_use = visits.single_use(reading(), conf.single_use)
     if single_use == "off" or request.method == "HEAD":  # who asks for the headers alone has seen nothing
         return overview_page(request, token)
@@ -101,7 +101,7 @@ def _render(request: HttpRequest, name: str, context: JSON, *, status: int) -> H
 
 
 NOTICES = {
-    "canceled": "Your subscription has been canceled.",
+    "canceled": "Your subscription has been cancelled.",
     "plan-changed": "Your plan has been changed.",
     "card-replaced": "Your payment method has been updated.",
     "account-saved": "Your company details have been saved.",

@@ -9,7 +9,7 @@ from .brand import stylesheet
 from .conf import conf
 from .debug_only import debug_only
 from .pdf import invoice_document
-from .portal import NotFoundError
+from .portal import NothingThere
 from .portal_pages import back, enter, home, land, overview_page, page, portal_page
 from .records import reading, writing
 
@@ -85,7 +85,7 @@ def invoice_pdf(request: HttpRequest, token: str, invoice_id: str) -> HttpRespon
 @portal_page
 def nowhere(request: HttpRequest, rest: str) -> HttpResponse:  # noqa: ARG001
     """Refuse an address below the portal that leads nowhere."""
-    raise NotFoundError
+    raise NothingThere
 
 
 @debug_only

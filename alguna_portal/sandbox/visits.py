@@ -14,10 +14,10 @@ from datetime import datetime
 
 from . import sessions, weather
 from .messages import State
-from .portal import Portal, RefusedError, open_portal
+from .portal import Portal, PortalRefused, open_portal
 
 
-class SpentError(RefusedError):
+class LinkSpent(PortalRefused):
     """The link was opened before."""
 
     status = 410
@@ -26,25 +26,24 @@ class SpentError(RefusedError):
 
 
 def single_use(state: State, default: str) -> str:
-    """Return the reading that holds: the weather's, else the default; "" is as good as `off`."""
-    chosen = weather.current(state).single_use
-    return (default if chosen is None else chosen) or "off"
+    """Return the reading that holds: the weather's, else the default."""
+    return weather.current(state).single_use or default
 
 
 def enter(state: State, token: str, *, browser: str, single_use: str, now: datetime) -> Portal:
-    """Return the portal for a page below the landing; raise RefusedError."""
+    """Return the portal for a page below the landing; raise PortalRefused."""
     portal = open_portal(state, token, now=now)
     opened_by = sessions.opened_by(state, token)
     if single_use != "off" and opened_by not in (None, _digest(browser)):
-        raise SpentError
+        raise LinkSpent
     return portal
 
 
 def land(state: State, token: str, *, browser: str, single_use: str, now: datetime) -> Portal:
-    """Return the portal for its landing page, opened for this browser from now on; raise RefusedError."""
+    """Return the portal for its landing page, opened for this browser from now on; raise PortalRefused."""
     portal = enter(state, token, browser=browser, single_use=single_use, now=now)
     if single_use == "anywhere" and sessions.opened_by(state, token) is not None:
-        raise SpentError
+        raise LinkSpent
     sessions.set_opened_by(state, token, _digest(browser))
     return portal
 

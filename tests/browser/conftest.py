@@ -83,8 +83,14 @@ def window(browser: Browser, **options: Any) -> Iterator[Page]:
     # The browser tells the page as well, and in words that no version of it changes.
     context.expose_function("report", lambda violated: faults.append(violated))
     context.add_init_script(REPORT)
-    yield context.new_page()
-    context.close()
+    try:
+        yield context.new_page()
+    except BaseException as failure:
+        # What was forbidden may be why.
+        failure.add_note(f"What scripts failed at, and what the policy forbade: {faults}")
+        raise
+    finally:
+        context.close()
     assert faults == []
 
 

@@ -1,7 +1,5 @@
 """The sandbox tells the example over HTTP what happens to plans, on a bad day; and Billing follows."""
 
-import re
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -10,8 +8,8 @@ from .test_walk import press_billing, sign_in, stands_in_portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-# Loss is made up for by the command. The last change of each company is on a good day, for the walks after this one; to
-# them belongs company-2, whose id nobody here has asked for yet.
+# Loss is made up for by the command. The last change of each company is on a good day, for the walks after this one,
+# whatever came of the bad one.
 BAD_DAY = """
 import random
 from django.core.management import call_command
@@ -38,17 +36,20 @@ def agree():
 companies = ["company-1", "company-3"]
 before = {{alias: dashboard.plans_of(alias) for alias in companies}}
 dice = random.Random({seed})
-weather("webhook-duplicate=0.5; webhook-delay=0.5; webhook-reorder=0.4; webhook-loss={loss}; webhook-seed={seed}")
-for _ in range(12):
-    dashboard.change_plan(dice.choice(companies), dice.choice([*settings.ALGUNA_PORTAL_PLAN_IDS]))
-delivering.quiet(60, hurry=True)
-if {loss}:
-    call_command("alguna_sync_plans", verbosity=0)
-agreed = agree()
-weather("")
-for alias, plans in before.items():
-    dashboard.change_plan(alias, plans[-1])
-delivering.quiet(60, hurry=True)
+bad = "webhook-duplicate=0.5; webhook-delay=0.5; webhook-reorder=0.4; webhook-loss={loss}; webhook-seed={seed}"
+try:
+    weather(bad)
+    for _ in range(12):
+        dashboard.change_plan(dice.choice(companies), dice.choice([*settings.ALGUNA_PORTAL_PLAN_IDS]))
+    delivering.quiet(60, hurry=True)
+    if {loss}:
+        call_command("alguna_sync_plans", verbosity=0)
+    agreed = agree()
+finally:
+    weather("")
+    for alias, plans in before.items():
+        dashboard.change_plan(alias, plans[-1])
+    delivering.quiet(60, hurry=True)
 print(agreed, agree(), WebhookDelivery.objects.filter(tries__gt=0).exists())
 """
 MOVE = """
@@ -75,4 +76,5 @@ def test_billing_follows_a_change_of_plan(page: Page, demo: str, demo_shell: She
     finally:
         demo_shell(MOVE.format(plan_id="plan_starter"))
     page.goto(demo + "/billing/")
-    expect(page).to_have_url(re.compile("/sandbox/hs/"))
+    stands_in_portal(page, "Riverbank Clay")
+    expect(page.get_by_role("button", name="Cancel subscription")).to_be_visible()

@@ -61,7 +61,7 @@ class Account:
             path=unquote(parts.path),
             query=dict(parse_qsl(parts.query)),
             headers=dict(request.headers),
-            body=b"",
+            body=request.body if isinstance(request.body, bytes) else b"",
         )
         answer = self.answer(asked) or self.engine.answer(asked)
         return answer.status, {"Date": self.date(), **answer.headers}, answer.body

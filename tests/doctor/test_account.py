@@ -120,7 +120,7 @@ def test_of_the_earlier_api_only_the_key_can_be_tried(
         ("https://api.sandbox.alguna.io", True, "ok", "Alguna's sandbox"),
         ("https://api.sandbox.alguna.io", False, "warning", "customers would see test data"),
         ("http://localhost:8000/sandbox", True, "ok", "the app's sandbox"),
-        ("http://localhost:8000/sandbox", False, "error", "on this very machine."),
+        ("http://127.0.0.1:4143", False, "warning", "on this very machine; the key goes there."),
         ("https://proxy.example.com", False, "warning", "Asks proxy.example.com, which is none of Alguna's"),
     ],
 )

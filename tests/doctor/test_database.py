@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import User, UserManager
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import QuerySet
 from pytest_django import Settings
 
 from alguna_portal.doctor import database, memberships, visit
@@ -16,9 +17,9 @@ from .conftest import examined
 
 def test_migrations_that_are_missing_are_an_error(well: Settings) -> None:
     """No row is read then; the other examinations go on."""
-    MigrationRecorder(connection).record_unapplied("alguna_portal", "0002_accesses_and_links")
+    MigrationRecorder(connection).record_unapplied("alguna_portal", "0001_initial")
     said = examined("--offline")
-    assert said["database.migrations"]["found"] == ("1 migration not applied: alguna_portal.0002_accesses_and_links.")
+    assert said["database.migrations"]["found"] == ("1 migration not applied: alguna_portal.0001_initial.")
     assert said["database.migrations"]["remedy"] == "Run manage.py migrate."
     for name in ("database.plans", "memberships.whole", "customers.known"):
         assert said.level(name) == "skipped"
@@ -63,6 +64,13 @@ def test_the_earlier_api_has_fewer_portal_settings(well: Settings) -> None:
     own = {"billing_details_settings": {"allow_account_edit": True}}
     Customer.objects.create(alias="b", portal_settings=own)
     assert examined("--offline").level("database.portal_settings") == "warning"
+
+
+def test_a_user_whom_a_manager_hides_is_there(well: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those who are deleted softly are."""
+    monkeypatch.setattr(UserManager, "get_queryset", lambda self: QuerySet(self.model).none())
+    assert not User.objects.exists()
+    assert examined("--offline").level("memberships.whole") == "ok"
 
 
 def test_memberships_that_lead_nowhere_are_an_error(well: Settings) -> None:

@@ -137,6 +137,16 @@ def test_a_secret_is_taken_out_wherever_it_stands(secret: str, before: str, afte
         assert redact("p@ss-word-9, p%40ss-word-9") == f"{HIDDEN}, {HIDDEN}"
 
 
+@pytest.mark.parametrize("name", ["CACHE_MIDDLEWARE_KEY_PREFIX", "CACHES"])
+def test_a_key_prefix_is_no_secret(name: str) -> None:
+    """It is an ordinary word, and may stand in a host's name; what else is said beside it is one."""
+    caches = {"default": {"KEY_PREFIX": "kilnkeeper", "OPTIONS": {"key_prefix": "kilnkeeper"}}}
+    word = caches if name == "CACHES" else "kilnkeeper"
+    with override_settings(**{name: word}, SECRET_KEY_PREFIX="hush-hush", KEY_PREFIX_2="shhh-shhh"):
+        assert redaction()("https://app.kilnkeeper.com") == "https://app.kilnkeeper.com"
+        assert redaction()("hush-hush, shhh-shhh") == f"{HIDDEN}, {HIDDEN}"
+
+
 def test_words_are_not_taken_for_secrets() -> None:
     """A password that is a short word of the language would make what is said unreadable."""
     with override_settings(A_PASSWORD="portal", B_PASSWORD="x9", C_PASSWORD="s3cret"):

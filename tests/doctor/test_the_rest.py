@@ -25,7 +25,6 @@ def test_what_the_system_checks_say_is_said(well: Settings) -> None:
     ("name", "value", "words"),
     [
         ("INSTALLED_APPS", ["alguna_portal.sandbox"], "alguna_portal.sandbox is in INSTALLED_APPS."),
-        ("ALGUNA_PORTAL_API_URL", "http://localhost:8000/api", "ALGUNA_PORTAL_API_URL leads to a sandbox."),
         ("ALGUNA_PORTAL_API_URL", "https://example.com/sandbox/", "ALGUNA_PORTAL_API_URL leads to a sandbox."),
         ("ALGUNA_PORTAL_API_KEY", "sandbox.secret", "ALGUNA_PORTAL_API_KEY is the sandbox's."),
         ("ALGUNA_SANDBOX_API_KEY", "key_1.secret-of-the-tests", "ALGUNA_PORTAL_API_KEY is the sandbox's."),
@@ -41,6 +40,18 @@ def test_a_sandbox_that_is_left_on_is_said(
     said = examined("--offline")["sandbox.off"]
     assert said["level"] == level
     assert words.rstrip(".") in said["found"]
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_this_very_machine_is_no_trace_of_the_sandbox_by_itself(well: Settings, debug: bool) -> None:
+    """It may be a proxy; beside another trace it is a second one."""
+    well.DEBUG, well.ALGUNA_PORTAL_API_URL = debug, "http://127.0.0.1:4143"
+    assert examined("--offline").level("sandbox.off") == "ok"
+    well.ALGUNA_PORTAL_API_KEY = "sandbox.secret"
+    assert (
+        "is the sandbox's; ALGUNA_PORTAL_API_URL leads to this very machine"
+        in (examined("--offline")["sandbox.off"]["found"])
+    )
 
 
 def test_without_a_key_there_is_no_trace_of_the_sandbox(well: Settings) -> None:

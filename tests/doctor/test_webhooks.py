@@ -52,12 +52,17 @@ def test_our_own_view_gives_the_right_answer(well: Settings, client: Client) -> 
 
 
 def test_without_secrets_there_are_no_webhooks(well: Settings, account: Account) -> None:
-    """That is a note; with plan ids, which then mean nothing, it is a warning. Nobody is asked."""
+    """That is a note; with plan ids it says what plans follow by. Nobody is asked."""
     well.ALGUNA_PORTAL_WEBHOOK_SECRETS = []
-    assert examined().level("webhooks.secrets") == "warning"
+    said = examined()
+    assert said.level("webhooks.secrets") == "note"
+    assert said["webhooks.secrets"]["found"].endswith(
+        "is not noticed. Plans follow only when alguna_sync_plans is run."
+    )
     well.ALGUNA_PORTAL_PLAN_IDS = {}
     said = examined()
     assert said.level("webhooks.secrets") == "note"
+    assert said["webhooks.secrets"]["found"].endswith("is not noticed.")
     assert "webhooks.address" not in said
     assert not asked(account)
 

@@ -75,7 +75,7 @@ def test_cancelling_asks_first_and_then_ends_the_subscription(door: Door) -> Non
     assert "$49.00" in text(question)
     after = door.client.post(cancel, follow=True)
     assert after.redirect_chain == [(f"{path}?notice=canceled", 302)]
-    assert "Your subscription has been canceled." in text(after)
+    assert "Your subscription has been cancelled." in text(after)
     assert "Starter Canceled" in text(after)
     assert "Cancel subscription" not in text(after)
     assert "Estimated next charge" not in text(after)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from alguna_portal.sandbox.messages import JSON
-from alguna_portal.sandbox.portal import ExpiredError, NotFoundError, Portal, RefusedError, open_portal
+from alguna_portal.sandbox.portal import LinkExpired, NothingThere, Portal, PortalRefused, open_portal
 
 from .conftest import Alguna, read
 
@@ -133,9 +133,9 @@ def test_a_hidden_section_takes_its_powers_along(alguna: Alguna) -> None:
         plan_overview_settings={"show_section": False, "allow_subscription_cancel": True},
         billing_details_settings={"show_section": False, "allow_autopay_edit": True},
     )
-    with pytest.raises(RefusedError):
+    with pytest.raises(PortalRefused):
         shown.cancel(shown.subscriptions[0]["id"])
-    with pytest.raises(RefusedError):
+    with pytest.raises(PortalRefused):
         shown.set_auto_pay(on=False)
     assert shown.subscriptions[0]["status"] == "active"
 
@@ -145,9 +145,9 @@ def test_a_portal_holds_nothing_of_another_customer(alguna: Alguna) -> None:
     mine, other = portal(alguna), portal(alguna)
     assert len(mine.invoices) == 3
     assert len(mine.subscriptions) == 1
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NothingThere):
         mine.invoice(other.invoices[0]["id"])
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NothingThere):
         mine.cancel(other.subscriptions[0]["id"])
     assert other.subscriptions[0]["status"] == "active"
 
@@ -178,7 +178,7 @@ def test_a_link_opens_until_its_very_end_and_not_then(alguna: Alguna) -> None:
     alguna.clock.move(minutes=29, seconds=59)
     assert opened(alguna, session).customer["id"] == customer["id"]
     alguna.clock.move(seconds=1)
-    with pytest.raises(ExpiredError):
+    with pytest.raises(LinkExpired):
         opened(alguna, session)
-    with pytest.raises(NotFoundError):
+    with pytest.raises(NothingThere):
         opened(alguna, {"url": "https://portal.test/hs/unknown"})

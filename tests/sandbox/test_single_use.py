@@ -92,6 +92,17 @@ def test_the_weather_wins_over_the_setting(door: Door, settings: Any) -> None:
     assert Client().get(path).status_code == 200
 
 
+@pytest.mark.parametrize("reading", ["off", "", None])
+def test_off_is_a_reading_too(door: Door, settings: Any, reading: str | None) -> None:
+    """As in the weather; and so is nothing at all."""
+    settings.ALGUNA_SANDBOX_SINGLE_USE = reading
+    assert "alguna_sandbox.E003" not in {message.id for message in run_checks()}
+    path = door.portal(door.customer())
+    assert {Client().get(path).status_code for _ in "12"} == {200}
+    call_command("alguna_sandbox_weather", "single-use=anywhere", stdout=StringIO())
+    assert Client().get(path).status_code == 302
+
+
 def test_a_reading_that_is_none_is_reported_and_passed_over(door: Door, settings: Any) -> None:
     """The check names it."""
     settings.ALGUNA_SANDBOX_SINGLE_USE = "once"

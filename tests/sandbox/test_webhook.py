@@ -22,7 +22,7 @@ def cancel(door: Door) -> dict[str, Any]:
     path = door.portal(door.customer())
     subscription: dict[str, Any] = json.loads(door.ask("GET", "/subscriptions").content)["data"][0]
     after = door.client.post(link(door.client.get(path), "/cancel"), follow=True)
-    assert "has been canceled" in text(after)
+    assert "has been cancelled" in text(after)
     return subscription
 
 
