@@ -4,25 +4,12 @@
 import sys
 from pathlib import Path
 
-import django
-from django.conf import settings
-
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 
-if not settings.configured:
-    settings.configure(
-        DEBUG=True,  # for the sandbox, whose models and commands are described, too
-        SECRET_KEY="reads-docstrings-only",  # noqa: S106  (it says so itself)
-        INSTALLED_APPS=[
-            "django.contrib.auth",
-            "django.contrib.contenttypes",
-            "alguna_portal",
-            "alguna_portal.sandbox",
-        ],
-        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
-    )
-    django.setup()
+from alguna_reference.project import set_up  # noqa: E402
+
+set_up()
 
 from alguna_portal import __version__  # noqa: E402
 

@@ -40,7 +40,7 @@ if DEBUG:
 ALGUNA_PORTAL_PLANS = {
     "starter": {},
     "growth": {"plan_overview_settings": {"allow_self_serve_change": True}},
-    "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False}},
+    "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False, "allow_self_serve_change": False}},
 }
 ALGUNA_PORTAL_SUPPORT_CONTACT = "support@example.com"
 # Mailed links begin with it. Without one, outside DEBUG, none are sent, and whoever tries is told.

@@ -125,3 +125,24 @@ def test_seeding_again_changes_nothing_that_people_changed(manage: Manage) -> No
         "9 7 3",
         "acme:enterprise company-2:growth company-3:enterprise company-4:starter",
     ], counted.stderr
+
+
+def test_the_first_page_names_the_company_that_is_not_in_alguna(manage: Manage) -> None:
+    """Until it is created there; and never where Alguna itself is asked, of which the demo knows nothing."""
+    show = (
+        "from django.test import Client\n"
+        "print('Foxglove Porcelain' in Client(headers={'host': 'localhost'}).get('/').content.decode())"
+    )
+    create = (
+        "from alguna_portal.models import Customer\nCustomer.objects.filter(alias='company-4').update(customer_id='c')"
+    )
+    assert manage("migrate", "--verbosity", "0").returncode == 0
+    assert manage("seed").returncode == 0
+
+    shown = [
+        manage("shell", "--no-imports", "-c", show),
+        manage("shell", "--no-imports", "-c", show, ALGUNA_PORTAL_API_KEY="key_1.secret"),
+        manage("shell", "--no-imports", "-c", f"{create}\n{show}"),
+    ]
+
+    assert [each.stdout.strip() for each in shown] == ["True", "False", "False"], shown

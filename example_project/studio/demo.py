@@ -65,7 +65,7 @@ PEOPLE = [
 OF_A_MANAGER = {
     "starter": "Everything, cancelling included.",
     "growth": "Everything, cancelling included.",
-    "enterprise": "Everything but cancelling: that is in the contract.",
+    "enterprise": "Everything but changing or cancelling the plan: that is in the contract.",
 }
 
 

@@ -16,9 +16,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from alguna_portal.access import accesses
-from alguna_portal.models import Membership
+from alguna_portal.models import Customer, Membership
 
-from .demo import PEOPLE, expectation
+from .conf import uses_sandbox
+from .demo import NEWCOMER, PEOPLE, expectation
 from .firings import READY, this_week
 
 
@@ -34,8 +35,9 @@ class Landing(LoginView):
         return super().dispatch(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add the people to sign in as."""
-        return super().get_context_data(**kwargs, is_demo=settings.DEBUG, cards=_cards() if settings.DEBUG else [])
+        """Add the people to sign in as, and the company that is not in Alguna as long as it is not."""
+        demo = {"cards": _cards(), "newcomer": _newcomer()} if settings.DEBUG else {}
+        return super().get_context_data(**kwargs, is_demo=settings.DEBUG, **demo)
 
 
 @login_required
@@ -86,6 +88,11 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     logout(request)
     messages.info(request, "You are signed out.")
     return redirect("landing")
+
+
+def _newcomer() -> Customer | None:
+    """Find the company that the sandbox has not heard of; of an account at Alguna, nobody here knows."""
+    return Customer.objects.filter(alias=NEWCOMER.alias, customer_id=None).first() if uses_sandbox() else None
 
 
 def _cards() -> list[dict[str, Any]]:

@@ -13,9 +13,15 @@ from .looking import look
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-# What the demo began with, for the tests that come after one that cancels.
-SUBSCRIBE = """
+# What the demo began with, for the tests that come after one that cancels and turns auto-pay off.
+AS_BEFORE = """
 from alguna_portal.sandbox import dashboard, delivering
+from alguna_portal.sandbox.customers import by_ident
+from alguna_portal.sandbox.engine import utc_now
+from alguna_portal.sandbox.portal import Portal
+from alguna_portal.sandbox.records import writing
+with writing() as state:
+    Portal(state=state, customer=by_ident(state, "company-1"), settings={}, now=utc_now()).set_auto_pay(on=True)
 if not dashboard.plans_of("company-1"):
     dashboard.subscribe("company-1", "plan_starter")
     delivering.quiet(60, hurry=True)
@@ -24,9 +30,9 @@ if not dashboard.plans_of("company-1"):
 
 @pytest.fixture
 def subscribed_again(demo_shell: Shell) -> Iterator[None]:
-    """Subscribe the starter company anew when a test is over."""
+    """Subscribe the starter company anew when a test is over, and turn its auto-pay on."""
     yield
-    demo_shell(SUBSCRIBE)
+    demo_shell(AS_BEFORE)
 
 
 def sign_in(page: Page, address: str, name: str) -> None:
@@ -63,6 +69,7 @@ def test_a_starter_manager_can_cancel(page: Page, demo: str) -> None:
     walk(page)
     press(page, page.get_by_role("banner").get_by_role("link", name="Billing"))
     stands_in_portal(page, "Riverbank Clay")
+    expect(page.get_by_role("link", name="Change plan")).to_be_visible()
     look(page, "portal-starter")
     walk(page)
     press(page, page.get_by_role("button", name="Turn off auto-pay"))
@@ -72,7 +79,7 @@ def test_a_starter_manager_can_cancel(page: Page, demo: str) -> None:
     look(page, "portal-cancel")
     walk(page)
     press(page, page.get_by_role("button", name="Yes, cancel it"), "Space")
-    expect(page.get_by_role("status")).to_contain_text("canceled")
+    expect(page.get_by_role("status")).to_contain_text("cancelled")
     expect(page.get_by_role("button", name="Cancel subscription")).to_have_count(0)
     look(page, "portal-canceled")
 
@@ -85,12 +92,13 @@ def test_who_signs_in_on_the_way_gets_there(page: Page, demo: str) -> None:
     assert page.url.startswith(demo)
 
 
-def test_an_enterprise_manager_cannot_cancel(page: Page, demo: str) -> None:
-    """The cancel button is gone; the rest of what a manager may do is there."""
+def test_an_enterprise_manager_can_neither_cancel_nor_change_the_plan(page: Page, demo: str) -> None:
+    """Else they would go over to a plan that can be cancelled. The rest of what a manager may do is there."""
     sign_in(page, demo, "Erin")
     press_billing(page)
     stands_in_portal(page, "Harbour Ceramics")
     expect(page.get_by_role("button", name="Cancel subscription")).to_have_count(0)
+    expect(page.get_by_role("link", name="Change plan")).to_have_count(0)
     expect(page.get_by_role("button", name="Turn off auto-pay")).to_be_visible()
     look(page, "portal-enterprise")
 
@@ -134,7 +142,8 @@ def test_alguna_down_takes_nothing_else_down(page: Page, demo_without_alguna: st
     with page.expect_response("**/billing/**") as answer:
         press_billing(page)
     assert answer.value.status == 503
-    assert answer.value.headers["retry-after"] == "30"
+    # Less where others met the outage before, and nobody asks Alguna for a while.
+    assert 0 < int(answer.value.headers["retry-after"]) <= 30
     expect(page.get_by_role("heading", level=1)).to_have_text("Billing is not available right now")
     expect(page.get_by_role("link", name="support@example.com")).to_be_visible()
     look(page, "unavailable")

@@ -97,7 +97,7 @@ def _take(step: Step, names: dict[str, Any]) -> None:
         # Empty lines before it, so that a traceback has the page's numbers.
         exec(compile("\n" * (step.line - 1) + step.text, step.page, "exec"), names)
     elif step.kind == "sh":
-        for line in step.text.splitlines():
+        for line in step.text.replace("\\\n", "").splitlines():
             _command(shlex.split(line.partition("|")[0], comments=True))
     elif step.kind == "json":
         json.loads(step.text)
@@ -117,6 +117,8 @@ def _command(words: list[str]) -> None:
                 # Verdicts on a project that was made a moment ago, and is none to deploy. Both have looked.
                 if "The doctor has found" not in str(exc) and "--deploy" not in arguments:
                     raise
+        case ["python", "-c", code]:
+            subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
         case ["make", *_]:
             subprocess.run([words[0], "--dry-run", *words[1:]], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         case ["pip", "install", *wanted]:

@@ -48,7 +48,12 @@ if django.VERSION >= (6, 1):
     MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
 ALGUNA_PORTAL_PLANS = {
     "starter": {},
-    "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False}},
+    "enterprise": {
+        "plan_overview_settings": {
+            "allow_subscription_cancel": False,
+            "allow_self_serve_change": False,
+        },
+    },
 }
 """
 # For pages that do not speak of it themselves.

@@ -72,6 +72,8 @@ WRONG = {
     "```sh\npython manage.py alguna_prune --days 0\n```\n": "CommandError",
     "```sh\npython manage.py alguna_profit\n```\n": "CommandError",
     "```sh\nmake money\n```\n": "CalledProcessError",
+    "```sh\npython -c 'import money'\n```\n": "CalledProcessError",
+    "```sh\npython manage.py shell -c \\\n'1 / 0'\n```\n": "ZeroDivisionError",
     '```sh\npip install "alguna_portal[wings]"\n```\n': "LookupError",
     "```sh\ncurl https://example.com\n```\n": "LookupError",
     "```json\n{]\n```\n": "JSONDecodeError",

@@ -2,11 +2,9 @@
 
 import importlib
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -32,34 +30,17 @@ IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>[^)]+)\)")
 LINK = re.compile(r"\]\((?!\w+:)(?P<path>[^)#\s]+)(?:#[^)]*)?\)")
 
 
-@pytest.fixture
-def generated(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """Write a part of the reference as the site has it."""
-    monkeypatch.setattr(sys, "path", [str(DOCS / "_ext"), *sys.path])
-    code: Any = importlib.import_module("alguna_docs.code")
-    host: Any = importlib.import_module("alguna_docs.host")
-
-    def write(name: str) -> str:
-        text: str = getattr(code if hasattr(code, name) else host, name)()
-        return text
-
-    return write
-
-
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_a_setting_is_described(generated: Callable[[str], str], name: str) -> None:
     """With a sentence of its own, its type, its default, and the check that reports it."""
-    found = re.search(
-        rf"\{{confval}} ALGUNA_PORTAL_{name}\n:type: `[^\n]+`\n:default: ([^\n]+)\n\n(.*?)\n````",
-        generated("settings"),
-        re.DOTALL,
-    )
+    facts = r"Type: `[^\n]+`\. Default: (.+?)\. Reported by the check `(\S+)`\."
+    wanted = rf"^### `ALGUNA_PORTAL_{name}`\n\n{facts}\n\n(.*?)\n*(?=^##|\Z)"
+    found = re.search(wanted, generated("settings"), re.DOTALL | re.MULTILINE)
     assert found
-    default, text = found.groups()
-    said = text.partition("\n\nA value that cannot be used")[0]
+    default, check, said = found.groups()
     assert len(said.split()) > 5
     assert said.partition("\n\n")[0].rstrip().endswith("."), "The first paragraph stands in the table."
-    assert f"`alguna_portal.{IDS[name]}`" in text
+    assert check == f"alguna_portal.{IDS[name]}"
     if name in REQUIRED_ON_USE:
         assert default.startswith("none")
         return
@@ -77,8 +58,9 @@ def test_a_setting_is_described(generated: Callable[[str], str], name: str) -> N
 def test_all_settings_are_in_the_reference(generated: Callable[[str], str]) -> None:
     """Each once in the table and once in full, and no other."""
     text = generated("settings")
-    described = re.findall(r"\{confval} ALGUNA_PORTAL_(\w+)", text)
-    assert described == re.findall(r"^\| .* <ALGUNA_PORTAL_(\w+)>", text, re.MULTILINE)
+    described = re.findall(r"^### `ALGUNA_PORTAL_(\w+)`$", text, re.MULTILINE)
+    listed = re.findall(r"^\| \[`(\w+)`\]\(#alguna_portal_(\w+)\)<br>", text, re.MULTILINE)
+    assert [name for name, _ in listed] == [link.upper() for _, link in listed] == described
     assert set(described) == SETTINGS == set(IDS)
 
 
@@ -136,7 +118,7 @@ def test_all_exceptions_are_in_the_reference(generated: Callable[[str], str]) ->
     """In the tree, and each on its own."""
     text = generated("exceptions")
     classes = [name for name, each in vars(exceptions).items() if isinstance(each, type)]
-    assert re.findall(r"autoexception:: (\w+)", text) == classes
+    assert re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE) == classes
     assert all(re.search(rf"(?:^|─ ){name}\b", text, re.MULTILINE) for name in classes)
 
 

@@ -66,21 +66,21 @@ def settings() -> str:
     """Write a table of all settings, then each of them in full."""
     every = list(all_settings())
     rows = [
-        [f"{{confval}}`{each.name} <ALGUNA_PORTAL_{each.name}>`", _shown(each), each.text.partition("\n\n")[0]]
+        [f"[`{each.name}`](#alguna_portal_{each.name.lower()})<br>{_shown(each)}", each.text.partition("\n\n")[0]]
         for each in every
     ]
-    parts = [table(["`ALGUNA_PORTAL_…`", "default", ""], rows)]
+    parts = [table(["`ALGUNA_PORTAL_…`, default", "what it is"], rows)]
     for group in dict.fromkeys(each.group for each in every):
         parts.append(f"## {group}")
         for each in every:
             if each.group == group:
                 number = f"alguna_portal.{checks_module.IDS[each.name]}"
-                # Four backticks, since a docstring may have a block of code.
-                parts.append(
-                    f"````{{confval}} ALGUNA_PORTAL_{each.name}\n:type: `{each.kind}`\n:default: {_shown(each)}\n\n"
-                    f"{each.text}\n\nA value that cannot be used is reported by the check `{number}`.\n````"
-                )
-    return "\n\n".join(parts) + "\n"
+                parts += [
+                    f"### `ALGUNA_PORTAL_{each.name}`",
+                    f"Type: `{each.kind}`. Default: {_shown(each)}. Reported by the check `{number}`.",
+                    each.text,
+                ]
+    return "\n\n".join(parts)
 
 
 def _shown(setting: Setting) -> str:
@@ -90,7 +90,7 @@ def _shown(setting: Setting) -> str:
 def checks() -> str:
     """Write tables of the checks' ids: one for each setting, the warnings, and those of the sandbox."""
     errors = [
-        [f"`alguna_portal.{number}`", f"`ALGUNA_PORTAL_{name}` cannot be used; the text says why, and what would do"]
+        [f"`alguna_portal.{number}`", f"{_linked(name)} cannot be used; the text says why, and what would do"]
         for name, number in checks_module.IDS.items()
     ]
     said = dict(re.findall(r"^alguna_portal\.(W\d+) +(.+)$", checks_module.__doc__ or "", re.MULTILINE))
@@ -107,6 +107,11 @@ def checks() -> str:
             table(["id", "what it says"], sandbox),
         ]
     )
+
+
+def _linked(name: str) -> str:
+    """Link to a setting from another page of the reference."""
+    return f"[`ALGUNA_PORTAL_{name}`](settings.md#alguna_portal_{name.lower()})"
 
 
 def _sandbox_checks() -> Iterator[tuple[str, str, str]]:
@@ -134,7 +139,7 @@ def signals() -> str:
             raise TypeError(f"The docstring names {name}, which is no signal.")
         when, _, arguments = unwrapped(text).partition(". ")
         parts += [f"## `{name}`", f"{when[:1].upper()}{when[1:]}.", f"{arguments}."]
-    return "\n\n".join([*parts, "## In common", unwrapped(closing)]) + "\n"
+    return "\n\n".join([*parts, "## In common", unwrapped(closing)])
 
 
 def events() -> str:
@@ -146,19 +151,19 @@ def events() -> str:
         # “seconds until the next”: what is said of a field follows its name.
         marked = [" ".join([f"`{each.split()[0]}`", *each.split()[1:]]) for each in fields.split(", ")]
         rows.append([f"`{name}`", level, ", ".join(marked), remark])
-    return f"{unwrapped(opening)}\n\n{table(['event', 'level', 'fields', ''], rows)}"
+    return f"{unwrapped(opening)}\n\n{table(['event', 'level', 'fields', 'remark'], rows)}"
 
 
 def exceptions() -> str:
-    """Write the tree of exceptions as its module draws it, and have each of them described."""
+    """Write the tree of exceptions as its module draws it, and what each of them says of itself."""
     drawing = re.search(r"^ {4}AlgunaError.*?(?=\n\n)", exceptions_module.__doc__ or "", re.MULTILINE | re.DOTALL)
     drawn = drawing[0] if drawing else ""
     names = re.findall(r"^class (\w+)\(", inspect.getsource(exceptions_module), re.MULTILINE)
     if missing := set(names) - set(re.findall(r"\w+", drawn)):
         raise LookupError(f"The tree of exceptions lacks {', '.join(sorted(missing))}.")
-    described = "\n".join(f".. autoexception:: {name}\n   :show-inheritance:" for name in names)
-    head = f".. currentmodule:: {exceptions_module.__name__}"
-    return f"```text\n{textwrap.dedent(drawn)}\n```\n\n```{{eval-rst}}\n{head}\n{described}\n```\n"
+    described = [[f"`{name}`", inspect.getdoc(getattr(exceptions_module, name)) or ""] for name in names]
+    drawn = f"<!-- not run: a drawing, and no code -->\n```text\n{textwrap.dedent(drawn)}\n```"
+    return f"{drawn}\n\n{table(['exception', 'says'], described)}"
 
 
 def unwrapped(text: str) -> str:

@@ -31,7 +31,7 @@ def tags() -> str:
     for name, tag in sorted(tags_module.register.tags.items()):
         text = inspect.cleandoc(inspect.unwrap(tag).__doc__ or "")
         parts += [f"## `{{% {name} %}}`", unwrapped(text)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def commands() -> str:
@@ -41,8 +41,8 @@ def commands() -> str:
         command = load_command_class(app, name)
         parts += [f"## `{name}`", command.help]
         rows = [[_invocation(each), _help(each)] for each in _own(command, name)]
-        parts.append(table(["option", ""], rows))
-    return "\n\n".join(parts) + "\n"
+        parts.append(table(["option", "what it does"], rows))
+    return "\n\n".join(parts)
 
 
 def _own(command: BaseCommand, name: str) -> Iterator[argparse.Action]:
@@ -72,11 +72,11 @@ def models() -> str:
         parts += [f"## `{name}`", unwrapped(model.__doc__ or "")]
         fields = [each for each in model._meta.get_fields() if isinstance(each, Field) and each.name != "id"]
         rows = [[f"`{each.name}`", _kind(each), str(each.help_text)] for each in fields]
-        parts.append(table(["field", "", ""], rows))
+        parts.append(table(["field", "kind", "what it is"], rows))
         permissions = [f"`alguna_portal.{codename}`" for codename, _ in model._meta.permissions]
         if permissions:
             parts.append(f"Permissions beside Django's: {', '.join(permissions)}.")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def _kind(field: "Field[object, object]") -> str:

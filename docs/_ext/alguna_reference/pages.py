@@ -1,0 +1,35 @@
+"""What was made from the code, put into its page: between two marks, and nothing around them is touched."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from . import code, host
+
+FOLDER = Path(__file__).resolve().parents[2] / "reference"
+BEGIN, END = "<!-- made from the code by `make reference` -->\n", "<!-- until here -->\n"
+
+MADE: dict[str, Callable[[], str]] = {
+    "settings": code.settings,
+    "checks": code.checks,
+    "signals": code.signals,
+    "events": code.events,
+    "exceptions": code.exceptions,
+    "tags": host.tags,
+    "commands": host.commands,
+    "models": host.models,
+    "urls": host.urls,
+}
+
+
+def of(name: str) -> Path:
+    """Name the page of a part."""
+    return FOLDER / f"{name}.md"
+
+
+def renewed(name: str, text: str) -> str:
+    """Return a page's text with its part as the code has it now; raise `LookupError` for a page without the marks."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise LookupError(f"{name}.md lacks the marks between which its part belongs: {BEGIN}{END}")
+    return f"{before}{BEGIN}\n{MADE[name]()}\n\n{END}{after}"
