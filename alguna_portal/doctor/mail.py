@@ -24,7 +24,11 @@ GO_NOWHERE = {
 
 
 def look(visit: Visit) -> Findings:
-    """Look at the backend, the sender, and whether the server lets us in."""
+    """Look at the backend, the sender, and whether the server lets us in; at nothing where no links can be mailed."""
+    if not getattr(settings, "ALGUNA_PORTAL_SITE_URL", ""):
+        for name in ("mail.backend", "mail.sender", "mail.server"):
+            yield skipped(name, "Not looked at: without ALGUNA_PORTAL_SITE_URL no links are mailed.")
+        return
     try:
         path = _backend()
         backend: type[Any] = import_string(path)

@@ -27,6 +27,15 @@ def test_a_server_that_lets_us_in_gets_no_mail(well: Settings, postbox: Postbox)
     assert not mail.outbox
 
 
+def test_where_no_links_are_mailed_nobody_is_asked(well: Settings, postbox: Postbox) -> None:
+    """A project under development has no mail server, and needs none."""
+    well.ALGUNA_PORTAL_SITE_URL = ""
+    said = examined()
+    for name in ("mail.backend", "mail.sender", "mail.server"):
+        assert said.level(name) == "skipped"
+    assert postbox.said == []
+
+
 @pytest.mark.parametrize("greeting", [b"554 no\r\n", b"no\r\n"])
 def test_a_server_that_does_not_let_us_in_is_an_error(well: Settings, postbox: Postbox, greeting: bytes) -> None:
     """Its words are not repeated."""
