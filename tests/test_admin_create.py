@@ -68,7 +68,7 @@ def test_the_action_asks_first(
     asked = act(admin_client, shop, known, acme)
     shown = text(asked)
     assert [each.name for each in asked.context["ready"]] == ["Shop"]
-    assert [(each.name, each.refusals) for each in asked.context["wrong"]] == [
+    assert [(each.name, each.reasons) for each in asked.context["wrong"]] == [
         (
             "Acme",
             [

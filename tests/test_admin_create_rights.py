@@ -68,7 +68,7 @@ def test_who_may_not_change_one_does_not_create_it(
     Customer.objects.filter(pk=acme.pk).update(currency="EUR")
     monkeypatch.setattr(CustomerAdmin, "has_change_permission", lambda self, request, obj=None: obj != shop)
     asked = act(admin_client, shop, acme)
-    assert [each.refusals for each in asked.context["wrong"]] == [["You may not change this customer."]]
+    assert [each.reasons for each in asked.context["wrong"]] == [["You may not change this customer."]]
     assert ("error", "Shop: refused. You may not change this customer.") in messages(confirm(admin_client, asked))
     assert [request.body["name"] for request in fake.requests if request.method == "POST"] == ["Acme"]
 

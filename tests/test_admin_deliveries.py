@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from alguna_portal import intake
-from alguna_portal.admin import again
+from alguna_portal.admin import again, telling
 from alguna_portal.models import Customer, WebhookDelivery
 from alguna_portal.tasks import handle_delivery
 from alguna_portal.testing import FakeAlguna
@@ -90,8 +90,8 @@ def test_what_a_message_says_is_nowhere(admin_client: Client) -> None:
 
 def test_a_plan_that_is_not_mapped_is_told_with_the_remedy(admin_client: Client) -> None:
     """On the message's page."""
-    remedy = "plan not mapped. <strong>Add the plan to ALGUNA_PORTAL_PLAN_IDS, and handle the message again.</strong>"
-    assert remedy in text(admin_client.get(detail(delivery(state="unmapped"))))
+    remedy = "<strong>Add the plan to ALGUNA_PORTAL_PLAN_IDS, and handle the message again.</strong>"
+    assert f"<div>plan not mapped</div>{remedy}" in text(admin_client.get(detail(delivery(state="unmapped"))))
     assert "PLAN_IDS" not in text(admin_client.get(detail(delivery(state="waiting"))))
 
 
@@ -269,7 +269,7 @@ def test_time_is_bounded_and_the_earliest_come_first(admin_client: Client, monke
 
 def test_many_reasons_share_a_message(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages wait for the next page in a cookie."""
-    monkeypatch.setattr(again, "MOST_FAILURES", 1)
+    monkeypatch.setattr(telling, "MOST_TOLD", 1)
     rows = [delivery(type=f"invoice.{number}") for number in range(3)]
 
     def refuse(event: Any) -> None:
@@ -359,3 +359,37 @@ def test_a_queue_that_is_not_there_is_told_once(
         ("warning", "2 messages were not tried. Select them again later."),
     ]
     assert not LogEntry.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_that_is_over_is_nobodys(admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever made it has crashed: where the queue is not there, the message is not told as being handled."""
+
+    def lost(*_: Any) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(type(queued), "enqueue", lost)
+    over = delivery(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert messages(act(admin_client, over)) == [("error", "1 message could not be queued.")]
+    claimed = delivery(claimed_until=timezone.now() + timedelta(minutes=1))
+    assert messages(act(admin_client, claimed)) == [("info", "1 message is being handled by somebody else.")]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("workers", [True, False])
+def test_a_message_that_is_handled_meanwhile_is_told_as_that(
+    admin_client: Client, queued: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, *, workers: bool
+) -> None:
+    """Neither as queued nor as handled now."""
+    settings.ALGUNA_PORTAL_USE_TASKS = workers
+    row = delivery()
+    get = WebhookDelivery.objects.get
+
+    def reading(**key: Any) -> WebhookDelivery:
+        WebhookDelivery.objects.filter(pk=row.pk).update(state="handled", payload="")
+        return get(**key)
+
+    monkeypatch.setattr(WebhookDelivery.objects, "get", reading)
+    found = messages(act(admin_client, row, delivery(state="handled", payload="")))
+    assert found == [("info", "2 messages were left out: they are handled already.")]
+    assert (list(queued.results), LogEntry.objects.exists()) == ([], False)

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.admin import PortalLinkAdmin, link_actions, posting
+from alguna_portal.admin import PortalLinkAdmin, link_actions, telling
 from alguna_portal.links import LinkUnusable, open_link, send_link
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.tasks import mail_link
@@ -24,11 +24,12 @@ from .test_admin import browser, text
 from .test_admin_create import messages
 from .test_admin_links import LIST, detail, row
 from .test_admin_send import lost_at, named, recipients
-from .test_admin_send_many import UNTRIED_ONE
+from .test_admin_send_many import UNTRIED, UNTRIED_ONE
 from .test_tasks import backend
 
-STAYS = "A new link, to the same recipient: the earlier one stays what it is."
-ALL_STAY = "New links, to the same recipients: the earlier ones stay what they are."
+STAYS = ("info", "A new link, to the same recipient: the earlier one stays what it is.")
+ALL_STAY = ("info", "New links, to the same recipients: the earlier ones stay what they are.")
+AN_HOUR = timedelta(hours=1)
 
 
 def act(client: Client, action: str, *links: PortalLink) -> Any:
@@ -83,7 +84,7 @@ def test_a_link_that_was_mailed_opens_nothing_any_more(admin_client: Client, acm
 def test_sending_again_makes_a_new_link(admin_client: Client, link: PortalLink, other: PortalLink) -> None:
     """To the same recipient, in the same role, with the same note, from whoever sends now."""
     told = messages(act(admin_client, "send_again", link))
-    assert told == [("success", f"1 portal link sent. {STAYS}")]
+    assert told == [("success", "1 portal link sent."), STAYS]
     assert recipients() == ["billing@acme.example"]
     again = PortalLink.objects.exclude(pk__in=[link.pk, other.pk]).get()
     assert (again.customer, again.recipient, again.role, again.note) == (
@@ -111,23 +112,30 @@ def test_with_a_queue_links_are_sent_again_by_workers(
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("dummy")
     told = messages(act(admin_client, "send_again", link, other))
-    assert told == [("success", f"2 portal links queued: workers mail them. {ALL_STAY}")]
+    assert told == [("success", "2 portal links queued: workers mail them."), ALL_STAY]
     queue: Any = mail_link.get_backend()
     assert (len(queue.results), mail.outbox) == (2, [])
 
 
 def test_what_cannot_be_sent_again_is_told(
-    admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, acme: Customer, link: PortalLink
+    admin_client: Client,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    acme: Customer,
+    umbrella: Customer,
+    link: PortalLink,
 ) -> None:
-    """Each by its kind and without an address, of many the first; the others are sent."""
+    """Each by its kind and without an address, each customer once, of many the first; the others are sent."""
     mail_by(settings, "tests.mailers.Picky")
-    monkeypatch.setattr(posting, "MOST_NAMED", 2)
+    monkeypatch.setattr(telling, "MOST_TOLD", 1)
     malformed = row(acme, recipient="no address")
     refused = [row(acme, recipient=f"refused{number}@acme.example") for number in range(3)]
+    refused.append(row(umbrella, recipient="refused@umbrella.example", created_at=refused[0].created_at - AN_HOUR))
     told = messages(act(admin_client, "send_again", malformed, link, *refused))
     assert told == [
-        ("success", f"1 portal link sent. {STAYS}"),
-        ("error", f"3 portal links failed (SMTPRecipientsRefused): {named(acme)}, {named(acme)}, and 1 more"),
+        ("success", "1 portal link sent."),
+        STAYS,
+        ("error", f"4 portal links failed (SMTPRecipientsRefused): {named(acme)}, and 1 more"),
         ("error", f"1 portal link failed (malformed e-mail address): {named(acme)}"),
     ]
     assert recipients() == ["billing@acme.example"]
@@ -149,24 +157,27 @@ def test_revoked_links_are_left_out_of_many(admin_client: Client, acme: Customer
     told = messages(act(admin_client, "send_again", link, *revoked))
     assert told == [
         ("warning", "2 revoked links were left out: open one to send it again."),
-        ("success", f"1 portal link sent. {STAYS}"),
+        ("success", "1 portal link sent."),
+        STAYS,
     ]
     assert recipients() == ["billing@acme.example"]
     told = messages(act(admin_client, "send_again", revoked[0]))
     assert told == [("warning", "1 revoked link was left out: open it to send it again.")]
     told = messages(admin_client.post(door("send_again", revoked[0]), follow=True))
-    assert told == [("success", f"1 portal link sent. {STAYS}")]
+    assert told == [("success", "1 portal link sent."), STAYS]
     assert recipients() == ["billing@acme.example", "fired0@acme.example"]
 
 
 def test_what_there_was_no_time_for_is_told(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch, acme: Customer, link: PortalLink
 ) -> None:
-    """No row is left of it, and its history says nothing of it."""
-    monkeypatch.setattr(posting, "START_SECONDS", 0.0)
+    """No row is left of it, its history says nothing of it, and its customer is named once."""
+    monkeypatch.setattr(telling, "START_SECONDS", 0.0)
     ((level, said),) = messages(act(admin_client, "send_again", link))
-    assert (level, said) == ("warning", f"{UNTRIED_ONE} {named(acme)}")
+    assert (level, said) == ("warning", UNTRIED_ONE % named(acme))
     assert (PortalLink.objects.get(), mail.outbox, LogEntry.objects.exists()) == (link, [], False)
+    told = messages(act(admin_client, "send_again", link, row(acme)))
+    assert told == [("warning", UNTRIED % (2, named(acme)))]
 
 
 def test_an_unexpected_error_leaves_no_mail_untold(
@@ -178,7 +189,8 @@ def test_an_unexpected_error_leaves_no_mail_untold(
     assert act(admin_client, "send_again", link, other).status_code == 500
     assert messages(admin_client.get(LIST)) == [
         ("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known."),
-        ("success", f"1 portal link sent. {STAYS}"),
+        ("success", "1 portal link sent."),
+        STAYS,
     ]
     # The newest first.
     assert recipients() == ["else@umbrella.example"]
@@ -222,7 +234,7 @@ def test_a_links_page_has_buttons(admin_client: Client, link: PortalLink) -> Non
     assert messages(done) == [("success", "1 portal link revoked.")]
     assert door("revoke", link) not in text(done)
     done = admin_client.post(door("send_again", link), follow=True)
-    assert messages(done) == [("success", f"1 portal link sent. {STAYS}")]
+    assert messages(done) == [("success", "1 portal link sent."), STAYS]
     assert recipients() == ["billing@acme.example"]
 
 

@@ -156,3 +156,21 @@ def test_a_plan_that_an_event_sets_while_a_form_is_open_is_not_taken_back(admin_
     assert admin_client.post(change(acme), fields | {"plan": "enterprise"}).status_code == 302
     acme.refresh_from_db()
     assert acme.plan == "enterprise"
+
+
+def test_a_customer_that_is_deleted_while_its_page_is_made_has_nothing_said_of_it(
+    admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is Alguna asked, nor is there anything to do; and the page opens."""
+    get_object = CustomerAdmin.get_object
+
+    def meanwhile(self: Any, *args: Any, **kwargs: Any) -> Any:
+        found = get_object(self, *args, **kwargs)
+        Customer.objects.filter(pk=acme.pk).delete()
+        return found
+
+    monkeypatch.setattr(CustomerAdmin, "get_object", meanwhile)
+    page = admin_client.get(change(acme))
+    assert page.status_code == 200
+    assert text(page).count('<div class="readonly">-</div>') == 4
+    assert "Send portal link" not in text(page)

@@ -4,9 +4,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.test import Client
 from pytest_django import Settings
 
+from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna
 
@@ -56,7 +58,7 @@ def test_a_plan_that_is_not_mapped_is_shown_with_the_remedy(
 ) -> None:
     """By the settings as they are now: once it is mapped, what is missing is that somebody asks."""
     found = page(admin_client, learned(acme, "plan_new"))
-    assert f"plan_new (asked on May 6, 2026, 2:08 a.m.). {UNMAPPED}" in found
+    assert f"plan_new (asked on May 6, 2026, 2:08 a.m.)</div>{UNMAPPED}" in found
     settings.ALGUNA_PORTAL_PLAN_IDS = {**PLAN_IDS, "plan_new": "enterprise"}
     found = page(admin_client, acme)
     assert "It is not mapped" not in found
@@ -143,3 +145,11 @@ def test_editing_leaves_what_was_learned(admin_client: Client, acme: Customer) -
     assert admin_client.post(change(acme), form(name="Other", alias="acme-1", plan="starter")).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.plan_id, acme.plan_synced_at) == ("Other", "plan_new", WHEN)
+
+
+def test_what_is_said_of_a_customer_is_read_where_it_is_written(acme: Customer, settings: Settings) -> None:
+    """A replica may not have what was just saved."""
+    settings.DATABASE_ROUTERS = ["tests.routing.Elsewhere"]
+    customers = CustomerAdmin(Customer, admin.site)
+    assert customers.plan_in_alguna(acme) == "Not asked for yet"
+    assert '"customer_alias": "acme-1"' in customers.sent_as_viewer(acme).replace("&quot;", '"')

@@ -317,7 +317,7 @@ def test_a_mail_to_somebody_else_that_fails_is_told(admin_client: Client, settin
     with fake_alguna():
         told = messages(admin_client.get(change(shop)))
     assert told == [
-        ("error", f"The link to customer {shop.pk} could not be mailed (ConnectionRefusedError)."),
+        ("error", f"1 portal link failed (ConnectionRefusedError): {named(shop)}"),
     ]
     assert not LogEntry.objects.exists()
 

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
+from django.contrib.messages import ERROR
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend
@@ -18,8 +19,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from alguna_portal import link_sending
-from alguna_portal.admin import posting, sending
-from alguna_portal.links import send_links
+from alguna_portal.admin import posting, sending, telling
+from alguna_portal.links import Posted, send_links
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.tasks import mail_link
 
@@ -30,8 +31,9 @@ from .test_admin_links import row
 from .test_admin_send import act, confirm, lost_at, named, recipients
 from .test_tasks import backend
 
-WHY = "since mailing takes too long for one request."
-UNTRIED_ONE = f"1 customer was not tried, {WHY} Select it again, or set ALGUNA_PORTAL_USE_TASKS."
+WHY = "since mailing takes too long for one request"
+UNTRIED_ONE = f"1 portal link was not tried, {WHY}: %s. Try it again, or set ALGUNA_PORTAL_USE_TASKS."
+UNTRIED = f"%d portal links were not tried, {WHY}: %s. Try them again, or set ALGUNA_PORTAL_USE_TASKS."
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: p
 
 def test_messages_name_a_few(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """They have to fit into a cookie or a session."""
-    monkeypatch.setattr(posting, "MOST_NAMED", 2)
+    monkeypatch.setattr(telling, "MOST_TOLD", 2)
     none = Customer.objects.bulk_create(Customer(alias=f"none-{number}", name=f"N{number}") for number in range(4))
     asked = act(admin_client, *none, *rows(1))
     told = messages(confirm(admin_client, asked))
@@ -139,22 +141,21 @@ class Clock(EmailBackend):
 
 
 def test_time_is_bounded(admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After twenty seconds no mail is begun: who was not tried is named, and has no link and no entry."""
+    """After fifteen seconds no mail is begun: who was not tried is named, and has no link and no entry."""
     mailers.mail_by(settings, f"{__name__}.Clock")
     monkeypatch.setattr(Clock, "now", 0.0)
     monkeypatch.setattr(link_sending, "monotonic", lambda: Clock.now)
     customers = rows(4)
     told = messages(confirm(admin_client, act(admin_client, *customers)))
-    plural = f"2 customers were not tried, {WHY} Select them again, or set ALGUNA_PORTAL_USE_TASKS."
     untried = customers[2:]
     assert told == [
         ("success", "2 portal links sent."),
-        ("warning", f"{plural} {named(untried[0])}, {named(untried[1])}"),
+        ("warning", UNTRIED % (2, f"{named(untried[0])}, {named(untried[1])}")),
     ]
     assert len(mail.outbox) == PortalLink.objects.count() == LogEntry.objects.count() == 2
-    monkeypatch.setattr(posting, "START_SECONDS", 0.0)
+    monkeypatch.setattr(telling, "START_SECONDS", 0.0)
     told = messages(confirm(admin_client, act(admin_client, untried[0])))
-    assert told == [("warning", f"{UNTRIED_ONE} {named(untried[0])}")]
+    assert told == [("warning", UNTRIED_ONE % named(untried[0]))]
 
 
 def test_an_unexpected_error_leaves_no_mail_untold(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,3 +211,26 @@ def test_an_unexpected_error_leaves_nothing_untold_that_was_queued(
     assert confirm(admin_client, asked).status_code == 500
     assert messages(admin_client.get(LIST))[1:] == [("success", "1 portal link queued: a worker mails it.")]
     assert (len(queued.results), LogEntry.objects.get().object_id) == (1, str(customers[0].pk))
+
+
+def test_an_unexpected_error_tells_of_nobody_twice(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no address, and whose is malformed, is told by name, and not counted among the rest."""
+    good = rows(4)
+    none = Customer.objects.create(alias="none", name="None")
+    malformed = Customer.objects.create(alias="bad", name="Bad", email="no address")
+    asked = act(admin_client, *good, none, malformed)
+    lost_at(monkeypatch, 2)
+    admin_client.raise_request_exception = False
+    assert confirm(admin_client, asked).status_code == 500
+    assert messages(admin_client.get(LIST)) == [
+        ("error", "An unexpected error ended it: 3 portal links were not sent, as far as is known."),
+        ("success", "1 portal link sent."),
+        ("warning", f"1 customer has no e-mail address: {named(none)}"),
+        ("error", f"1 portal link failed (malformed e-mail address): {named(malformed)}"),
+    ]
+
+
+def test_who_was_not_tried_is_not_counted_once_more(acme: Customer) -> None:
+    """Where the error comes after the time was up."""
+    level, text = posting.broken_off(4, Posted(untried=[acme, acme], skipped=[acme]))
+    assert (level, text) == (ERROR, "An unexpected error ended it: 1 portal link was not sent, as far as is known.")

@@ -5,20 +5,21 @@ from typing import TYPE_CHECKING
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.core.handlers.asgi import ASGIRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest, StreamingHttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from alguna_portal.models import PortalAccess
+from alguna_portal.models import PortalAccess, PortalLink
+from alguna_portal.models.links import masked
 
 from .dates import DatedAdmin
-from .export import csv_lines, latest_first
+from .export import csv_lines, in_turns, latest_first
 from .filters import CustomerFilter
-from .naming import company, person, without_address
+from .naming import company, page_of, person
 
 if TYPE_CHECKING:
     PortalAccessAdminBase = admin.ModelAdmin[PortalAccess]
@@ -83,27 +84,25 @@ class PortalAccessAdmin(DatedAdmin, PortalAccessAdminBase):
     @admin.display(description=_("user's key, as recorded"))
     def user_key_kept(self, access: PortalAccess) -> str:
         """Show the key that stays when the user is deleted."""
-        return without_address(access.user_key) or "-"
+        return masked(access.user_key) or "-"
 
     @admin.display(description=_("customer"))
     def customer_name(self, access: PortalAccess) -> str:
         """Name the customer; one without a row, by the alias that was kept."""
-        return company(access.customer) if access.customer else without_address(access.customer_alias) or "-"
+        return company(access.customer) if access.customer else masked(access.customer_alias) or "-"
 
     @admin.display(description=_("customer's alias, as recorded"))
     def customer_alias_kept(self, access: PortalAccess) -> str:
         """Show the alias that stays when the customer is deleted."""
-        return without_address(access.customer_alias) or "-"
+        return masked(access.customer_alias) or "-"
 
     @admin.display(description=_("mailed link"))
     def mailed_link(self, access: PortalAccess) -> SafeString | str:
-        """Lead to the link, where one was used; its own admin says who may look."""
+        """Lead to the link, where one was used, and where this admin has its page; that says who may look."""
         if access.link_id is None:
             return "-"
-        address = reverse(
-            "admin:alguna_portal_portallink_change", args=[access.link_id], current_app=self.admin_site.name
-        )
-        return format_html('<a href="{}">{}</a>', address, access.link_id)
+        address = page_of(PortalLink(pk=access.link_id), self.admin_site)
+        return format_html('<a href="{}">{}</a>', address, access.link_id) if address else str(access.link_id)
 
     @admin.display(description=_("portal settings"))
     def settings_sent(self, access: PortalAccess) -> SafeString:
@@ -111,11 +110,13 @@ class PortalAccessAdmin(DatedAdmin, PortalAccessAdminBase):
         return format_html("<pre>{}</pre>", json.dumps(access.portal_settings, indent=2, ensure_ascii=False))
 
     @admin.action(permissions=["view"], description=_("Export selected as CSV"))
-    def export_as_csv(self, request: HttpRequest, accesses: QuerySet[PortalAccess]) -> StreamingHttpResponse:  # noqa: ARG002
-        """Send the selected accesses as a file, row by row. Admin pages are `no-store`, and so is this."""
+    def export_as_csv(self, request: HttpRequest, accesses: QuerySet[PortalAccess]) -> StreamingHttpResponse:
+        """Send the selected accesses as a file, as they are read. Admin pages are `no-store`, and so is this."""
         name = f"portal-accesses-{timezone.now():%Y-%m-%d}.csv"
+        lines = csv_lines(latest_first(accesses))
         return StreamingHttpResponse(
-            csv_lines(latest_first(accesses)),
+            # Of any other iterator ASGI would have all before it sends the first.
+            in_turns(lines) if isinstance(request, ASGIRequest) else lines,
             content_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
         )

@@ -8,17 +8,15 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import DatabaseError
+from django.utils import timezone
 from django.utils.translation import ngettext, ngettext_lazy
 
 from alguna_portal.conf import conf
 from alguna_portal.models import WebhookDelivery
 
-# Before a web server's usual 30 seconds are over. What is begun late still has time to end well.
-START_SECONDS = 15
-# More would not fit where messages are kept until the next page.
-MOST_FAILURES = 10
+from . import telling
+from .telling import Message
 
-Message = tuple[int, str]
 State = WebhookDelivery.State
 
 # What may come of a message, beside the state it is in then.
@@ -108,7 +106,7 @@ def handle_each(keys: Iterable[Any]) -> Iterator[Outcome]:
     """Have one message after the other handled, until time is up or the queue takes no more."""
     begun = monotonic()
     for key in keys:
-        if monotonic() - begun >= START_SECONDS:
+        if monotonic() - begun >= telling.START_SECONDS:
             return
         try:
             outcome = _handle(WebhookDelivery.objects.get(pk=key))
@@ -126,12 +124,17 @@ def _handle(delivery: WebhookDelivery) -> Outcome:
     # Not above: the admin is loaded as a site starts, and reading messages takes a library of its own.
     from alguna_portal.intake import have_handled
 
+    if delivery.state == State.HANDLED:
+        # By somebody else, since it was selected.
+        return Outcome(what=ALREADY)
     tries = delivery.tries
     settled = have_handled(delivery)
+    # A claim that is over is nobody's: whoever made it has crashed.
+    claimed = delivery.claimed_until is not None and delivery.claimed_until > timezone.now()
     # A queue that runs its tasks at once has tried by now.
-    if conf.USE_TASKS and delivery.tries == tries and (settled or not delivery.claimed_until):
+    if conf.USE_TASKS and delivery.tries == tries and (settled or not claimed):
         return Outcome(what=QUEUED, tried=delivery) if settled else Outcome(what=NOT_QUEUED, ends=True)
-    if delivery.claimed_until:
+    if claimed:
         return Outcome(what=BUSY)
     return Outcome(what=delivery.state, failure=delivery.error, tried=delivery)
 
@@ -144,7 +147,7 @@ def summary(outcomes: list[Outcome], *, handled_already: int, not_tried: int) ->
         if count := counts[what]:
             yield level, text % {"count": count}
     failures = Counter(outcome.failure for outcome in outcomes if outcome.what == State.FAILED)
-    told = failures.most_common(MOST_FAILURES)
+    told = failures.most_common(telling.MOST_TOLD)
     if rest := failures.total() - sum(count for _failure, count in told):
         told.append(("…", rest))
     for failure, count in told:

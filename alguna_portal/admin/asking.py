@@ -1,5 +1,7 @@
 """Pages that ask before something is done with customers: what they have in common."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
@@ -10,19 +12,28 @@ from django.template.response import TemplateResponse
 
 from alguna_portal.models import Customer
 
-from .naming import page_of
-from .transactions import CommittingAdmin
+from .pages import PagesAdmin
 
 if TYPE_CHECKING:
 
-    class CustomerAdminBase(CommittingAdmin, admin.ModelAdmin[Customer]): ...
+    class CustomerAdminBase(PagesAdmin, admin.ModelAdmin[Customer]): ...
 
 else:
-    CustomerAdminBase = CommittingAdmin
+    CustomerAdminBase = PagesAdmin
 
 
 # Of each kind, on such a page.
 MOST_LISTED = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A customer on such a page: its address, masked, where it gets mail, or why it is left out."""
+
+    name: str
+    url: str
+    address: str = ""
+    reasons: Sequence[str] = ()
 
 
 def selection(request: HttpRequest, action: str) -> list[tuple[str, str]]:
@@ -50,9 +61,6 @@ class AskingAdmin(CustomerAdminBase):
         }
         request.current_app = self.admin_site.name
         return TemplateResponse(request, f"admin/alguna_portal/customer/{template}.html", frame | context)
-
-    def _page(self, customer: Customer) -> str:
-        return page_of(customer, self.admin_site)
 
     def _keep_filters(self, request: HttpRequest, url: str) -> str:
         """Let the way back to the list lead to the list as it was filtered."""

@@ -19,15 +19,12 @@ from alguna_portal.events import event
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed
 from alguna_portal.models import Customer
 
+from . import telling
 from .naming import company
+from .telling import Message
 
-# Before a web server's usual 30 seconds are over. What is begun late still has time to end well.
-START_SECONDS = 15
+# What is begun late has to end by then.
 END_SECONDS = 20
-# More would not fit where messages are kept until the next page: a cookie, or else the session.
-MOST_MESSAGES = 20
-
-Message = tuple[int, str]
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +57,7 @@ def create_each(
     begun = monotonic()
     for key in keys:
         passed = monotonic() - begun
-        if passed >= START_SECONDS:
+        if passed >= telling.START_SECONDS:
             return
         who = _("customer %(key)s") % {"key": key}
         try:
@@ -117,7 +114,7 @@ def known(customer: Customer) -> Outcome:
 
 def summary(outcomes: list[Outcome], *, known_already: int, not_tried: int) -> Iterator[Message]:
     """Tell of each customer, or of many by what came of them; `known_already` are not among the outcomes."""
-    if len(outcomes) + known_already <= MOST_MESSAGES:
+    if len(outcomes) + known_already <= telling.MOST_TOLD:
         yield from (outcome.message for outcome in outcomes)
     else:
         yield from _counted(outcomes)
@@ -136,9 +133,9 @@ def _counted(outcomes: list[Outcome]) -> Iterator[Message]:
     counts = Counter((outcome.level, outcome.what) for outcome in outcomes).most_common()
     # What went well first: that is never what is left out.
     counts.sort(key=lambda counted: counted[0][0])
-    for (level, what), count in counts[:MOST_MESSAGES]:
+    for (level, what), count in counts[: telling.MOST_TOLD]:
         yield _count(count, level, what)
-    if rest := sum(count for _key, count in counts[MOST_MESSAGES:]):
+    if rest := sum(count for _key, count in counts[telling.MOST_TOLD :]):
         yield _count(rest, messages.ERROR, _("refused or failed, for yet other reasons."))
 
 

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
-from django.db.models import Field
+from django.db import router
+from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
@@ -24,91 +23,14 @@ from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.plans import weigh
 from alguna_portal.roles import Role
 
+from .customer_form import CustomerForm
 from .filters import PlanMappedFilter
-from .json_field import JSONField
-from .plans import mapped_plans, plan_in_alguna
+from .members import MembershipInline, few_members
+from .plans import plan_in_alguna
 from .presence import presence
 from .sending import SendingAdmin
 
-if TYPE_CHECKING:
-    MembershipInlineBase = admin.TabularInline[Membership, Customer]
-    CustomerFormBase = forms.ModelForm[Customer]
-else:
-    MembershipInlineBase = admin.TabularInline
-    CustomerFormBase = forms.ModelForm
-
-
-ASKED_OF_ALGUNA = ("in_alguna", "plan_in_alguna")
-
-
-class CustomerForm(CustomerFormBase):
-    """A customer, with the plans that are configured to choose from."""
-
-    class Meta:
-        model = Customer
-        fields = ("name", "alias", "customer_id", "email", "currency", "plan", "portal_settings")
-        field_classes = {"portal_settings": JSONField}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._read = {field.attname: deepcopy(value) for field, value in self._values()}
-        if "customer_id" in self.fields:
-            # The form says what it was opened with: an id that is stored meanwhile is not erased by an empty field.
-            self.fields["customer_id"].show_hidden_initial = True
-        if "plan" in self.fields:
-            self.fields["plan"] = self._plan_field()
-            # As above: a plan that an event has set meanwhile is not taken back.
-            self.fields["plan"].show_hidden_initial = True
-
-    def _plan_field(self) -> forms.ChoiceField:
-        """Offer the configured plans, and the one the customer has, so that saving never changes it unseen."""
-        plans = _configured_plans()
-        choices = [("", _("no plan")), *((plan, plan) for plan in plans)]
-        if self.instance.plan and self.instance.plan not in plans:
-            choices.append((self.instance.plan, _("%(plan)s (not configured)") % {"plan": self.instance.plan}))
-        field = self.fields["plan"]
-        hint = field.help_text
-        if mapped_plans():
-            lasts = gettext("It follows Alguna: what is chosen here lasts until it is next asked for the plan.")
-            hint = f"{hint} {lasts}"
-        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=hint)
-
-    @property
-    def touched(self) -> list[str]:
-        """The fields that differ from what was read when the form was sent."""
-        return [field.name for field, value in self._values() if value != self._read[field.attname]]
-
-    def _values(self) -> "Iterator[tuple[Field[Any, Any], Any]]":
-        return ((field, getattr(self.instance, field.attname)) for field in self.instance._meta.concrete_fields)
-
-    def clean_customer_id(self) -> Any:
-        """Take an id only from somebody who has changed it."""
-        changed = "customer_id" in self.changed_data
-        return self.cleaned_data["customer_id"] if changed else self.instance.customer_id
-
-    def clean_plan(self) -> Any:
-        """Take a plan only from somebody who has changed it."""
-        return self.cleaned_data["plan"] if "plan" in self.changed_data else self.instance.plan
-
-    def clean_portal_settings(self) -> Any:
-        """Take an empty field, and JSON's null, for no settings."""
-        cleaned = self.cleaned_data["portal_settings"]
-        return {} if cleaned is None else cleaned
-
-
-class MembershipInline(MembershipInlineBase):
-    """The people of a customer, and their roles."""
-
-    model = Membership
-    extra = 0
-    # Used where users cannot be searched, below: a list of all of them may be endless.
-    raw_id_fields = ["user"]
-
-    def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
-        """Search users as one types, where their own admin can be searched."""
-        users = self.admin_site._registry.get(get_user_model())  # noqa: SLF001  (`get_model_admin` raises)
-        can_search = users and users.get_search_fields(request) and users.has_view_permission(request)
-        return ("user",) if can_search else ()
+OF_SAVED = ("in_alguna", "plan_in_alguna", "sent_as_manager", "sent_as_viewer")
 
 
 @admin.register(Customer)
@@ -122,7 +44,7 @@ class CustomerAdmin(SendingAdmin):
     list_filter = ["plan", PlanMappedFilter, "memberships__role"]
     search_fields = ["name", "alias", "customer_id", "email"]
     search_help_text = _("Search by name, alias, Alguna's id, billing e-mail, or the user name of a member.")
-    readonly_fields = ["in_alguna", "plan_in_alguna", "sent_as_manager", "sent_as_viewer"]
+    readonly_fields = OF_SAVED
     fieldsets = [
         (None, {"fields": ["name", "alias", "customer_id", "in_alguna", "email", "currency"]}),
         (_("Portal"), {"fields": ["plan", "plan_in_alguna", "portal_settings"]}),
@@ -142,10 +64,18 @@ class CustomerAdmin(SendingAdmin):
         fieldsets = super().get_fieldsets(request, obj)
         if obj is not None:
             return fieldsets
-        return [
-            (title, {**options, "fields": [name for name in options["fields"] if name not in ASKED_OF_ALGUNA]})
+        entered = (
+            (title, {**options, "fields": [name for name in options["fields"] if name not in OF_SAVED]})
             for title, options in fieldsets
-        ]
+        )
+        return [(title, options) for title, options in entered if options["fields"]]
+
+    def get_inlines(self, request: HttpRequest, obj: Customer | None) -> Any:
+        """Leave out the people where they are too many to be sent as one form; then they have a list of their own."""
+        inlines = super().get_inlines(request, obj)
+        if obj is None or few_members(request, obj):
+            return inlines
+        return [each for each in inlines if not issubclass(each, MembershipInline)]
 
     def save_model(self, request: HttpRequest, obj: Customer, form: Any, change: bool) -> None:  # noqa: FBT001
         """Write what was changed, and leave the rest as it is by now: workers store ids while people edit names."""
@@ -158,16 +88,19 @@ class CustomerAdmin(SendingAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Offer what can be done with a customer above its form."""
         customer = context.get("original")
-        context["alguna_tools"] = self._tools(request, customer) if customer else []
+        with_members = all(each.formset.model is not Membership for each in context["inline_admin_formsets"])
+        context["alguna_tools"] = self._tools(request, customer, with_members=with_members) if customer else []
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def _tools(self, request: HttpRequest, customer: Customer) -> Iterator[tuple[str, str]]:
+    def _tools(self, request: HttpRequest, customer: Customer, *, with_members: bool) -> Iterator[tuple[str, str]]:
         saved = _saved(customer)
         if saved and not saved.customer_id and self.has_change_permission(request, customer):
-            yield self.create_in_alguna_url(request, customer), gettext("Create in Alguna")
+            yield self._keep_filters(request, self.door_of("create_in_alguna", customer)), gettext("Create in Alguna")
         if saved and self.has_send_portal_link_permission(request):
-            yield self.send_portal_link_url(request, customer), gettext("Send portal link")
-        for model, label in ((PortalLink, gettext("Portal links")), (PortalAccess, gettext("Portal accesses"))):
+            yield self._keep_filters(request, self.door_of("send_portal_link", customer)), gettext("Send portal link")
+        lists: list[tuple[type[Model], str]] = [(Membership, gettext("Members"))] if with_members else []
+        lists += [(PortalLink, gettext("Portal links")), (PortalAccess, gettext("Portal accesses"))]
+        for model, label in lists:
             of_model = self.admin_site._registry.get(model)  # noqa: SLF001
             if of_model and of_model.has_view_permission(request):
                 name = f"admin:alguna_portal_{model._meta.model_name}_changelist"
@@ -200,8 +133,16 @@ class CustomerAdmin(SendingAdmin):
 
 
 def _saved(customer: Customer) -> Customer | None:
-    """Read a customer as it stands in the database: a form that was refused has left its values in the object."""
-    return Customer.objects.filter(pk=customer.pk).first()
+    """Read a customer as it stands in the database: a form that was refused has left its values in the object.
+
+    Once for each page, whose object it is kept in; and not from a replica, which may not have what was just saved.
+    """
+    kept = vars(customer)
+    if "_alguna_saved" not in kept:
+        using = router.db_for_write(Customer, instance=customer)
+        kept["_alguna_saved"] = Customer.objects.using(using).filter(pk=customer.pk).first()
+    saved: Customer | None = kept["_alguna_saved"]
+    return saved
 
 
 def _preview(customer: Customer, role: Role) -> SafeString | str:
@@ -215,11 +156,3 @@ def _preview(customer: Customer, role: Role) -> SafeString | str:
     request = session_request(saved.alias, portal_settings, conf.API_VERSION)
     warnings = format_html_join("", "<p>{}</p>", ((doubt,) for doubt in doubts))
     return format_html("{}<pre>{}</pre>", warnings, json.dumps(request, indent=2, ensure_ascii=False))
-
-
-def _configured_plans() -> list[str]:
-    """List the plans there are; with settings that cannot be read, none, so that the page still opens."""
-    try:
-        return list(conf.PLANS)
-    except ImproperlyConfigured:
-        return []

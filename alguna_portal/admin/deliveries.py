@@ -83,7 +83,7 @@ class WebhookDeliveryAdmin(DatedAdmin, WebhookDeliveryAdminBase):
         if delivery.state != State.UNMAPPED:
             return label
         remedy = gettext("Add the plan to ALGUNA_PORTAL_PLAN_IDS, and handle the message again.")
-        return format_html("{}. <strong>{}</strong>", label, remedy)
+        return format_html("<div>{}</div><strong>{}</strong>", label, remedy)
 
     @admin.display(description=_("handled by"))
     def handled_by(self, delivery: WebhookDelivery) -> SafeString | str:

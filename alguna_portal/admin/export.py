@@ -2,14 +2,17 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC
+from itertools import islice
 
+from asgiref.sync import sync_to_async
 from django.db.models import Q, QuerySet
 
 from alguna_portal.models import PortalAccess
+from alguna_portal.models.links import masked
 
-from .naming import company, person, without_address
+from .naming import company, person
 
 COLUMNS = (
     "at",
@@ -63,14 +66,20 @@ def csv_lines(accesses: Iterable[PortalAccess]) -> Iterator[str]:
         yield writer.writerow([_inert(cell) for cell in _cells(access)])
 
 
+async def in_turns(lines: Iterator[str]) -> AsyncIterator[str]:
+    """Give lines some at a time, each time read where the database may be asked: what ASGI sends as they come."""
+    while chunk := await sync_to_async("".join)(islice(lines, CHUNK)):
+        yield chunk
+
+
 def _cells(access: PortalAccess) -> list[str]:
     return [
         access.at.astimezone(UTC).isoformat(),
         person(access.user, access.user_key),
-        without_address(access.user_key),
+        masked(access.user_key),
         "true" if access.impersonated else "false",
         company(access.customer) if access.customer else "",
-        without_address(access.customer_alias),
+        masked(access.customer_alias),
         access.via,
         access.role,
         access.outcome,

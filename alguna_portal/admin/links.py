@@ -64,7 +64,7 @@ class PortalLinkAdmin(DatedAdmin, LinkActionsAdmin):
     def customer_name(self, link: PortalLink) -> SafeString | str:
         """Name the customer, and lead to its page, where this admin has one."""
         name = company(link.customer)
-        url = self.customer_page(link.customer)
+        url = self.page_of(link.customer)
         return format_html('<a href="{}">{}</a>', url, name) if url else name
 
     @admin.display(description=_("recipient"))

@@ -39,7 +39,7 @@ def plan_in_alguna(customer: Customer) -> SafeString | str:
     try:
         mapped = conf.PLAN_IDS
     except ImproperlyConfigured as exc:
-        return format_html("{}. <strong>{}</strong>", said, exc)
+        return _with(said, exc)
     if not mapped or mapped.get(customer.plan_id) == customer.plan:
         return said
     if customer.plan_id in mapped:
@@ -50,4 +50,9 @@ def plan_in_alguna(customer: Customer) -> SafeString | str:
             "It is not mapped, so the plan here was left as it is. Add %(plan)s to ALGUNA_PORTAL_PLAN_IDS, and run "
             "“manage.py alguna_sync_plans”."
         )
-    return format_html("{}. <strong>{}</strong>", said, warning % facts)
+    return _with(said, warning % facts)
+
+
+def _with(said: str, warning: object) -> SafeString:
+    """Put a warning under what Alguna said: no sign between them, since each language has its own."""
+    return format_html("<div>{}</div><strong>{}</strong>", said, warning)

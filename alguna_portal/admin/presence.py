@@ -5,6 +5,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from alguna_portal.breaker import Breaker
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
@@ -41,7 +42,7 @@ def presence(customer: Customer) -> SafeString | str:
     if found == known:
         # Neither there nor known, or the same.
         # Translators: whether a customer is in Alguna, and its id there.
-        return _("Yes, as %(found)s") % ids if found else _("No")
+        return _("Yes, as %(found)s") % ids if found else pgettext("customer in Alguna", "No")
     if known is None:
         return _("Yes, as %(found)s, which is not stored here yet. “Create in Alguna” stores it.") % ids
     if found is None:

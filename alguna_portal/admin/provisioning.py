@@ -1,13 +1,10 @@
 """“Create in Alguna”: for a selection of customers or for one, after a page that says what will happen."""
 
-from dataclasses import dataclass, field
-
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -15,23 +12,11 @@ from django.utils.translation import gettext_lazy
 from alguna_portal.conf import conf
 from alguna_portal.customers import validate
 from alguna_portal.models import Customer
-from alguna_portal.transactions import committing
 
-from . import creating
-from .asking import MOST_LISTED, AskingAdmin, selection
+from . import creating, telling
+from .asking import MOST_LISTED, AskingAdmin, Listed, selection
 from .history import note
 from .naming import company
-
-URL_NAME = "alguna_portal_customer_create_in_alguna"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """A customer on the page that asks, and why it would be refused."""
-
-    name: str
-    url: str
-    refusals: list[str] = field(default_factory=list)
 
 
 class ProvisioningAdmin(AskingAdmin):
@@ -41,9 +26,8 @@ class ProvisioningAdmin(AskingAdmin):
     committing_actions = frozenset({"create_in_alguna"})
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page, before Django's own pattern, which takes any path."""
-        page = committing(self.admin_site.admin_view(self.create_one_in_alguna))
-        return [path("<path:object_id>/create-in-alguna/", page, name=URL_NAME), *super().get_urls()]
+        """Add the page."""
+        return [self._door("create_in_alguna", self.create_one_in_alguna), *super().get_urls()]
 
     @admin.action(permissions=["change"], description=gettext_lazy("Create in Alguna"))
     def create_in_alguna(self, request: HttpRequest, customers: QuerySet[Customer]) -> HttpResponse | None:
@@ -56,22 +40,13 @@ class ProvisioningAdmin(AskingAdmin):
 
     def create_one_in_alguna(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then create; lead back to the customer's page."""
-        customer = self.get_object(request, unquote(object_id))
-        if not self.has_change_permission(request, customer):
-            raise PermissionDenied
-        if customer is None:
-            raise Http404
+        customer = self._row(request, object_id, lambda customer: self.has_change_permission(request, customer))
         customers = self.get_queryset(request).filter(pk=customer.pk)
-        back = self._keep_filters(request, self._page(customer))
+        back = self._keep_filters(request, self.page_of(customer))
         if request.method == "POST":
             self._create(request, customers)
             return HttpResponseRedirect(back)
         return self._ask(request, customers, fields=[], back=back)
-
-    def create_in_alguna_url(self, request: HttpRequest, customer: Customer) -> str:
-        """Give the address of the page for one customer."""
-        url = reverse(f"admin:{URL_NAME}", args=[quote(customer.pk)], current_app=self.admin_site.name)
-        return self._keep_filters(request, url)
 
     def _ask(
         self, request: HttpRequest, customers: QuerySet[Customer], *, fields: list[tuple[str, str]], back: str
@@ -79,15 +54,15 @@ class ProvisioningAdmin(AskingAdmin):
         """Show what would be done to whom. Nobody is asked for this but the database."""
         unknown, known = customers.filter(customer_id=None), customers.exclude(customer_id=None)
         listed = [
-            Listed(name=company(each), url=self._page(each), refusals=self._refusals(request, each))
+            Listed(name=company(each), url=self.page_of(each), reasons=self._refusals(request, each))
             for each in unknown[:MOST_LISTED]
         ]
         unknown_count, known_count = unknown.count(), known.count()
         context = {
-            "ready": [each for each in listed if not each.refusals],
-            "wrong": [each for each in listed if each.refusals],
+            "ready": [each for each in listed if not each.reasons],
+            "wrong": [each for each in listed if each.reasons],
             "unlisted": unknown_count - len(listed),
-            "known": [Listed(name=company(each), url=self._page(each)) for each in known[:MOST_LISTED]],
+            "known": [Listed(name=company(each), url=self.page_of(each)) for each in known[:MOST_LISTED]],
             "known_count": known_count,
             "known_unlisted": max(known_count - MOST_LISTED, 0),
             "total": unknown_count,
@@ -108,7 +83,7 @@ class ProvisioningAdmin(AskingAdmin):
             return
         # All of this before the first call, after which more are known.
         known = customers.exclude(customer_id=None)
-        known_count, few_known = known.count(), list(known[: creating.MOST_MESSAGES])
+        known_count, few_known = known.count(), list(known[: telling.MOST_TOLD])
         keys = list(customers.filter(customer_id=None).values_list("pk", flat=True))
         outcomes: list[creating.Outcome] = []
         try:
@@ -125,7 +100,7 @@ class ProvisioningAdmin(AskingAdmin):
         finally:
             # Whatever happens: of what was done by then, this is the only report.
             not_tried = len(keys) - len(outcomes)
-            if len(outcomes) + known_count <= creating.MOST_MESSAGES:
+            if len(outcomes) + known_count <= telling.MOST_TOLD:
                 outcomes, known_count = [*map(creating.known, few_known), *outcomes], 0
             for level, text in creating.summary(outcomes, known_already=known_count, not_tried=not_tried):
                 self.message_user(request, text, level)

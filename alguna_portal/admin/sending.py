@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.contrib import admin, messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import URLPattern
 from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
@@ -18,40 +17,27 @@ from alguna_portal.conf import conf
 from alguna_portal.links import LinkNotSent, Posted, send_link, send_links
 from alguna_portal.models import Customer
 from alguna_portal.models.links import masked
-from alguna_portal.transactions import committing
 
-from . import posting
-from .asking import MOST_LISTED, selection
+from . import posting, telling
+from .asking import MOST_LISTED, Listed, selection
 from .history import author, note
 from .link_form import LinkForm, problem, unwritable
 from .naming import company
 from .provisioning import ProvisioningAdmin
-
-URL_NAME = "alguna_portal_customer_send_portal_link"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Addressee:
-    """A customer on the page that asks: its address, masked, or why it gets no mail."""
-
-    name: str
-    url: str
-    address: str = ""
-    reason: str = ""
 
 
 @dataclass(kw_only=True)
 class Group:
     """Customers of whom the same is to be said: all counted, and as many listed as a page can show."""
 
-    listed: list[Addressee] = field(default_factory=list)
+    listed: list[Listed] = field(default_factory=list)
     count: int = 0
 
-    def add(self, addressee: Addressee) -> None:
+    def add(self, customer: Listed) -> None:
         """Count one, and list it where there is room."""
         self.count += 1
         if len(self.listed) < MOST_LISTED:
-            self.listed.append(addressee)
+            self.listed.append(customer)
 
     @property
     def unlisted(self) -> int:
@@ -69,9 +55,8 @@ class SendingAdmin(ProvisioningAdmin):
         css = {"all": ["alguna_portal/admin.css"]}
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page, before Django's own pattern, which takes any path."""
-        page = committing(self.admin_site.admin_view(self.send_one_portal_link))
-        return [path("<path:object_id>/send-portal-link/", page, name=URL_NAME), *super().get_urls()]
+        """Add the page."""
+        return [self._door("send_portal_link", self.send_one_portal_link), *super().get_urls()]
 
     def has_send_portal_link_permission(self, request: HttpRequest) -> bool:
         """Say whether a user may send links: a right of its own, since whoever has a link needs no account."""
@@ -91,13 +76,11 @@ class SendingAdmin(ProvisioningAdmin):
 
     def send_one_portal_link(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask, then send; lead back to the customer's page."""
-        customer = self.get_object(request, unquote(object_id))
-        if not (self.has_send_portal_link_permission(request) and self.has_view_permission(request, customer)):
+        if not self.has_send_portal_link_permission(request):
             raise PermissionDenied
-        if customer is None:
-            raise Http404
+        customer = self._row(request, object_id, lambda customer: self.has_view_permission(request, customer))
         customers = self.get_queryset(request).filter(pk=customer.pk)
-        back = self._keep_filters(request, self._page(customer))
+        back = self._keep_filters(request, self.page_of(customer))
         if trouble := problem():
             return self._ask_whom(request, customers, None, trouble=trouble, fields=[], back=back)
         form = LinkForm(request.POST if request.method == "POST" else None, customer=customer)
@@ -105,11 +88,6 @@ class SendingAdmin(ProvisioningAdmin):
             return self._ask_whom(request, customers, form, fields=[], back=back)
         self._send(request, [customer], form)
         return HttpResponseRedirect(back)
-
-    def send_portal_link_url(self, request: HttpRequest, customer: Customer) -> str:
-        """Give the address of the page for one customer."""
-        url = reverse(f"admin:{URL_NAME}", args=[quote(customer.pk)], current_app=self.admin_site.name)
-        return self._keep_filters(request, url)
 
     def _ask_whom(
         self,
@@ -142,13 +120,13 @@ class SendingAdmin(ProvisioningAdmin):
     def _sorted(self, request: HttpRequest, customers: QuerySet[Customer]) -> tuple[Group, Group]:
         ready, without = Group(), Group()
         for customer in customers.iterator():
-            who, url = company(customer), self._page(customer)
+            who, url = company(customer), self.page_of(customer)
             if not self.has_view_permission(request, customer):
-                without.add(Addressee(name=who, url=url, reason=_("You may not view this customer.")))
+                without.add(Listed(name=who, url=url, reasons=[_("You may not view this customer.")]))
             elif reason := unwritable(customer):
-                without.add(Addressee(name=who, url=url, reason=reason))
+                without.add(Listed(name=who, url=url, reasons=[reason]))
             else:
-                ready.add(Addressee(name=who, url=url, address=masked(customer.email)))
+                ready.add(Listed(name=who, url=url, address=masked(customer.email)))
         return ready, without
 
     def _send(self, request: HttpRequest, customers: list[Customer], form: LinkForm) -> None:
@@ -164,15 +142,16 @@ class SendingAdmin(ProvisioningAdmin):
             if to:
                 posted.sent.append(send_link(seen[0], to=to, sent_by=by, **choice))
             else:
-                send_links(seen, sent_by=by, within=posting.START_SECONDS, posted=posted, **choice)
+                send_links(seen, sent_by=by, within=telling.START_SECONDS, posted=posted, **choice)
         except LinkNotSent as exc:
-            self.message_user(request, str(exc), messages.ERROR)
+            # Its text is for programs; what it failed of is told as of any other.
+            posted.failed.append((seen[0], exc.failure))
         except BaseException:
-            level, text = posting.broken_off(len(seen) - len(posted.sent))
+            level, text = posting.broken_off(len(seen), posted)
             self.message_user(request, text, level)
             raise
         finally:
             # Whatever happens: of what was mailed by then, this is the only report.
             note(request, [link.customer for link in posted.sent], posting.noted())
-            for level, text in posting.report(posted, hidden, self._page):
+            for level, text in posting.report(posted, hidden, self.page_of):
                 self.message_user(request, text, level)

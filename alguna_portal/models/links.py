@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import models
+from django.db import models, router
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -111,18 +111,20 @@ class PortalLink(models.Model):
     def revoke(self) -> None:
         """Make the link worthless, and all that its recipient has asked for in its place, now and for good.
 
-        What is revoked already stays as it is. Nor can its recipient have older links replaced any more.
+        What is revoked already stays as it is. Nor can its recipient have older links replaced any more. A link whose
+        row is gone by now opens nothing, either: its `revoked_at` stays empty.
         """
         first = self.renews_id or self.pk
         line = models.Q(pk=first) | models.Q(renews=first)
-        type(self).objects.filter(line, revoked_at=None).update(revoked_at=timezone.now())
-        self.refresh_from_db(fields=["revoked_at"])
+        rows = type(self).objects.using(router.db_for_write(type(self), instance=self))
+        rows.filter(line, revoked_at=None).update(revoked_at=timezone.now())
+        self.revoked_at = rows.filter(pk=self.pk).values_list("revoked_at", flat=True).first()
 
 
 def masked(address: str) -> str:
-    """Show of an address what those need who know it."""
-    name, _at, host = address.rpartition("@")
-    return f"{name[:1]}…@{host}"
+    """Show of an e-mail address what those need who know it: `b…@acme.example`; what is none stays as it is."""
+    name, at, host = address.rpartition("@")
+    return f"{name[:1]}…@{host}" if at else address
 
 
 def usable(now: datetime) -> Q:
