@@ -10,6 +10,8 @@ FOR_DEV = $(VENV)/.installed-dev
 FOR_BENCH = $(VENV)/.installed-bench
 FOR_DOCS = $(VENV)/.installed-docs
 AUDIT = $(VENV)/audit
+# Also not the contract and the attacks: hundreds of cases each.
+FAST = -p no:schemathesis $(addprefix --ignore=tests/,browser services contract hostile)
 LANGUAGES = de fr es pt_BR ja ar
 
 .PHONY: help demo seed test test-fast mutants matrix check audit messages bench docs reference screenshots format clean
@@ -27,8 +29,8 @@ seed: $(FOR_DEMO) ## Migrate, and add the demo's companies and people
 test: $(FOR_DEV) ## Run all tests, with coverage
 	$(BIN)/pytest -n auto --cov --cov-report=term-missing
 
-test-fast: $(FOR_DEV) ## Run the tests that need no browser, no services and no patience
-	$(BIN)/pytest -n auto -m "not browser and not services and not slow"
+test-fast: $(FOR_DEV) ## Run what takes less than a minute: no browser, no services, nothing slow, no contract, no attacks
+	$(BIN)/pytest -n auto -m "not services and not slow" $(FAST)
 
 mutants: $(FOR_DEV) ## Break the code on purpose, line by line, and print how much of it the tests notice; takes half an hour
 	@rm -rf mutants

@@ -18,9 +18,9 @@ A request goes one way; read the modules in this order:
     decoding, answers, vetting           what it says, and where users may be sent
 
 Below them stand `models`, `conf` with its kinds of settings, `portal_settings`, `roles`, `cache`, `entries`,
-`encryption`, `hosts`, `quoting`, `transactions` and `exceptions`; beside them `admin`, the template tags, the commands,
-with `bulk` for the long ones and `doctor` for what is wrong with a deployment, and `checks`, which look at the host's
-`hooks`, too. `sandbox` plays Alguna, and `testing` puts it under `requests`.
+`encryption`, `hosts`, `quoting`, `reports`, `transactions` and `exceptions`; beside them `admin`, the template tags,
+the commands, with `bulk` for the long ones and `doctor` for what is wrong with a deployment, and `checks`, which look
+at the host's `hooks`, too. `sandbox` plays Alguna, and `testing` puts it under `requests`.
 """
 
 __version__ = "0.1.0"

@@ -7,7 +7,6 @@ from typing import Any, Protocol, Self
 
 import requests
 from django.conf import settings
-from django.views.decorators.debug import sensitive_variables
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
@@ -17,6 +16,7 @@ from .conf import conf
 from .decoding import decode, is_replay
 from .events import event
 from .exceptions import AlgunaError, AlgunaUnavailable
+from .reports import unreported
 from .transport import Answer, send
 
 logger = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ class Watcher(Protocol):
         """Learn how the call ended."""
 
 
+@unreported
 class Caller:
     """One account at Alguna: its key, its address, and how long to try. `client` says what there is to ask."""
 
@@ -83,7 +84,6 @@ class Caller:
             watcher=watcher,
         )
 
-    @sensitive_variables()  # and so in all that is called from here: what is asked may be personal, and so may answers
     def _call(
         self,
         method: str,

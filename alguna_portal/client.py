@@ -6,8 +6,6 @@ from time import monotonic
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
-from django.views.decorators.debug import sensitive_variables
-
 from . import legacy
 from .answers import (
     JSON,
@@ -24,11 +22,13 @@ from .bodies import customer_request, session_request
 from .calls import Caller
 from .exceptions import BadAnswer, CustomerUnknown
 from .portal_settings import PortalSettings
+from .reports import unreported
 from .vetting import vet
 
 PAGE, MOST_PAGES = 100, 20  # as large as the API gives; more subscriptions than any customer has
 
 
+@unreported
 class AlgunaClient(Caller):
     """Alguna's API, as one account has it."""
 
@@ -55,7 +55,6 @@ class AlgunaClient(Caller):
             session = portal_session(self._call("POST", "/customer-portal-sessions", body, within=within, key=key).data)
         return vet(session, customer_id=customer_id, url_hosts=self.url_hosts, loopback_http=self.loopback_http)
 
-    @sensitive_variables()
     def find_customer(self, alias: str, *, within: float | None = None) -> str | None:
         """Look up the id of the customer that has an alias; return None where Alguna has none."""
         try:
@@ -66,7 +65,6 @@ class AlgunaClient(Caller):
         # The lookup takes ids as well. A customer that is found by its id was not found by an alias.
         return None if found == alias else found
 
-    @sensitive_variables()
     def create_customer(
         self,
         *,
@@ -86,19 +84,16 @@ class AlgunaClient(Caller):
         said = self._call("POST", "/customers", body, within=within, key=str(uuid4()) if again else same)
         return created(said.data, alias=alias), said.replayed
 
-    @sensitive_variables()
     def has_alias(self, customer_id: str, alias: str, *, within: float | None = None) -> bool:
         """Say whether the customer of an id is still there, and has an alias."""
         data = self._customer(customer_id, within=within)
         return data is not None and has_alias(data, alias)
 
-    @sensitive_variables()
     def aliases(self, customer_id: str, *, within: float | None = None) -> list[str]:
         """Look up the aliases of the customer of an id; none where Alguna has no such customer."""
         data = self._customer(customer_id, within=within)
         return [] if data is None else aliases(data, customer_id=customer_id)
 
-    @sensitive_variables()
     def subscriptions(self, customer_id: str, *, within: float | None = None) -> list[Subscription]:
         """List a customer's subscriptions, whatever their state; raise `BadAnswer` where there is no end to them.
 
@@ -116,7 +111,6 @@ class AlgunaClient(Caller):
                 return found
         raise BadAnswer(f"Alguna has more than {MOST_PAGES * PAGE} subscriptions of one customer.")
 
-    @sensitive_variables()
     def _customer(self, customer_id: str, *, within: float | None) -> JSON | None:
         """Get the customer of an id; None where Alguna has no such customer."""
         try:

@@ -12,14 +12,14 @@ class Elsewhere:
         """Name the replica."""
         return "replica"
 
-    def db_for_write(self, model: type[Model], *, instance: Model | None = None, **hints: Any) -> str:
+    def db_for_write(self, model: Any, *, instance: Model | None = None, **hints: Any) -> str:
         """Name the database of an object; of none, none can be named."""
-        return (instance._state.db or "default") if instance else "nowhere"
+        return (instance._state.db or "default") if instance and issubclass(model, Model) else "nowhere"
 
 
 class Replica(Elsewhere):
     """Writes go to one database, whatever is written."""
 
-    def db_for_write(self, model: type[Model], **hints: Any) -> str:
-        """Name it."""
-        return "default"
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        """Name it, to whoever says what is written."""
+        return "default" if issubclass(model, Model) else "nowhere"

@@ -17,6 +17,7 @@ from pytest_django import Settings
 
 from alguna_portal import threads
 from alguna_portal.exceptions import AlgunaUnavailable, CustomerUnknown
+from alguna_portal.links import send_link
 from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.sessions import PortalSession, aopen_session, open_session
 from alguna_portal.testing import FakeAlguna
@@ -32,16 +33,35 @@ def test_it_does_what_the_other_does(alguna: Alguna, acme: Customer, manager: Us
     async def clicks() -> list[str]:
         sessions = [await aopen_session(acme, user=manager) for _ in range(2)]
         sessions.append(await aopen_session(acme, user=manager, fresh=True, role="viewer"))
+        sessions.append(await aopen_session(acme, user=manager, role="viewer", fresh=True))
         return [session.url for session in sessions]
 
-    assert async_to_sync(clicks)() == [alguna.url(1), alguna.url(1), alguna.url(2)]
+    assert async_to_sync(clicks)() == [alguna.url(1), alguna.url(1), alguna.url(2), alguna.url(3)]
     assert open_session(acme, user=manager).url == alguna.url(1)
     rows = PortalAccess.objects.order_by("pk").values_list("outcome", "via", "role", "user_id", "session_id")
     assert list(rows) == [
         ("opened", "api", "manager", manager.pk, "sess1"),
         ("reused", "api", "manager", manager.pk, "sess1"),
         ("opened", "api", "viewer", manager.pk, "sess2"),
+        ("opened", "api", "viewer", manager.pk, "sess3"),
         ("reused", "api", "manager", manager.pk, "sess1"),
+    ]
+
+
+@pytest.mark.parametrize("open_it", [open_session, async_to_sync(aopen_session)], ids=["waiting", "async"])
+def test_the_browser_and_the_link_are_not_lost_on_the_way(
+    alguna: Alguna, settings: Settings, customer: Customer, open_it: Any
+) -> None:
+    """The one decides who gets the session back, the other is on record."""
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
+    link = send_link(customer)
+    first = open_it(customer, browser="login-1", via="link", link=link)
+    assert open_it(customer, browser="login-1", via="link", link=link).url == first.url
+    assert open_it(customer, browser="login-2").url != first.url
+    assert [(each.outcome, each.via, each.link) for each in PortalAccess.objects.order_by("pk")] == [
+        ("opened", "link", link),
+        ("reused", "link", link),
+        ("opened", "api", None),
     ]
 
 

@@ -6,6 +6,7 @@ import os
 import pickle
 import socket
 from collections.abc import Iterator
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,6 +15,7 @@ from uuid import UUID
 
 import pytest
 import requests
+import responses
 from django.core.exceptions import ImproperlyConfigured
 from django.views.debug import ExceptionReporter
 from pytest_django import Settings
@@ -24,7 +26,7 @@ from alguna_portal.client import AlgunaClient
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, BadAnswer, UnsafePortalURL
 from alguna_portal.portal_settings import PortalSettings
 
-from .conftest import Alguna
+from .conftest import API, Alguna
 
 NO_CANCEL = PortalSettings.parse({"plan_overview_settings": {"allow_subscription_cancel": False}})
 
@@ -96,6 +98,14 @@ def test_the_request_is_what_the_api_asks_for(alguna: Alguna) -> None:
     assert sent["Content-Type"] == sent["Accept"] == "application/json"
     assert sent["User-Agent"] == f"alguna_portal/{__version__}"
     assert UUID(sent["Idempotency-Key"]).version == 4
+
+
+def test_a_client_says_which_version_it_speaks(alguna: Alguna) -> None:
+    """Of the dated ones, that which it was made for."""
+    client = AlgunaClient.from_settings()
+    client.api_version = "2027-01-01"
+    client.create_portal_session("acme-1", NO_CANCEL)
+    assert alguna.requests[0].headers["Alguna-Version"] == "2027-01-01"
 
 
 def test_each_session_wanted_has_an_idempotency_key_of_its_own(alguna: Alguna) -> None:
@@ -290,6 +300,48 @@ def test_http_for_this_machine_passes_under_debug_only(alguna: Alguna, settings:
     create()
 
 
+class Watching:
+    """A watcher that remembers how calls ended, made by hand as a script of a host's might make its client."""
+
+    def __init__(self) -> None:
+        self.ended: list[BaseException | None] = []
+        self.client = AlgunaClient(
+            api_key="key_1.secret-of-the-tests",
+            api_url=API,
+            api_version="2026-04-01",
+            timeout=(1, 2),
+            time_budget=5,
+            retries=0,
+            session_seconds=300,
+            url_hosts=["localhost", ".alguna.io"],
+            watcher=self,
+        )
+
+    def before_call(self) -> None:
+        """Let it pass."""
+
+    def after_call(self, failure: BaseException | None) -> None:
+        """Remember."""
+        self.ended.append(failure)
+
+
+def test_a_watcher_learns_how_each_call_ended(alguna: Alguna) -> None:
+    """With nothing, where it went well, or else with what is raised."""
+    watching = Watching()
+    watching.client.create_portal_session("acme-1", NO_CANCEL)
+    alguna.fail(503)
+    with pytest.raises(AlgunaUnavailable) as caught:
+        watching.client.create_portal_session("acme-1", NO_CANCEL)
+    assert watching.ended == [None, caught.value]
+
+
+def test_a_client_made_by_hand_takes_no_url_without_tls(alguna: Alguna) -> None:
+    """Not even of this machine, unless it is told to."""
+    alguna.change = {"url": "http://localhost:8000/sandbox/hs/x"}
+    with pytest.raises(UnsafePortalURL):
+        Watching().client.create_portal_session("acme-1", NO_CANCEL)
+
+
 def test_nothing_of_a_real_call_is_logged_that_must_not_be(
     server: Server, caplog: pytest.LogCaptureFixture, settings: Settings
 ) -> None:
@@ -313,6 +365,89 @@ def test_no_error_quotes_the_key(server: Server) -> None:
     with pytest.raises(AuthenticationFailed) as caught:
         create()
     assert "invalid key [key], secret [key]" in str(caught.value)
+
+
+def test_the_secret_half_is_what_follows_the_last_dot(server: Server, settings: Settings) -> None:
+    """Whatever the name of the key looks like."""
+    settings.ALGUNA_PORTAL_API_KEY = "key.of.staging.its-secret"
+    server.answer = (401, {}, b'{"code": "unauthenticated", "message": "no key its-secret"}')
+    with pytest.raises(AuthenticationFailed, match=r"no key \[key\]"):
+        create()
+
+
+def test_subscriptions_are_read_to_their_last_page(alguna: Alguna) -> None:
+    """A hundred at a time, and all of them; whoever has thousands is no customer that plans can be read of."""
+    everything = [{"customer_id": "cust_1", "status": "active", "plan_id": f"plan_{number}"} for number in range(2001)]
+    asked: list[tuple[str | None, str]] = []
+    listed = everything[:200]
+
+    def answer(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        query = dict(pair.split("=") for pair in str(request.url).partition("?")[2].split("&"))
+        assert query["customer_id"] == "cust_1"
+        asked.append((request.method, query["offset"]))
+        first = int(query["offset"])
+        return 200, {}, json.dumps({"data": listed[first : first + int(query["limit"])]})
+
+    alguna.http.add_callback("GET", f"{API}/subscriptions", callback=answer)
+    client = AlgunaClient.from_settings()
+    found = client.subscriptions("cust_1")
+    assert [each.plan_id for each in found] == [each["plan_id"] for each in listed]
+    assert asked == [("GET", "0"), ("GET", "100"), ("GET", "200")]
+    listed = everything
+    with pytest.raises(BadAnswer, match=r"^Alguna has more than 2000 subscriptions of one customer\.$"):
+        client.subscriptions("cust_1")
+    listed = everything[:1999]
+    assert len(client.subscriptions("cust_1")) == 1999
+
+
+def test_an_id_may_hold_anything_that_a_path_may_not(alguna: Alguna) -> None:
+    """It names one customer, whatever stands in it."""
+    alguna.http.get(f"{API}/customers/a%2Fb%3Fc", json={"id": "a/b?c", "aliases": ["acme-1"]})
+    client = AlgunaClient.from_settings()
+    assert client.aliases("a/b?c") == ["acme-1"]
+    assert client.has_alias("a/b?c", "acme-1")
+    assert not client.has_alias("a/b?c", "acme-2")
+
+
+def test_a_customer_that_is_created_again_is_so_each_time_under_a_key_of_its_own(alguna: Alguna) -> None:
+    """Without an address there is no contact; the same request has the same key, unless it must not be the same."""
+    alguna.http.post(f"{API}/customers", json={"id": "cust_1", "aliases": ["acme-1"]})
+    client = AlgunaClient.from_settings()
+    keys = []
+    for again in (False, False, True, True):
+        assert client.create_customer(alias="acme-1", name="Acme", currency="EUR", again=again) == ("cust_1", False)
+        sent = alguna.http.calls[-1].request
+        assert json.loads(sent.body or "") == {"name": "Acme", "currency": "EUR", "aliases": ["acme-1"]}
+        keys.append(sent.headers["Idempotency-Key"])
+    # The same for two releases that run side by side while one is replaced, whatever they write first.
+    canonical = b'{"aliases": ["acme-1"], "currency": "EUR", "name": "Acme"}'
+    assert keys[0] == keys[1] == f"customer-{sha256(canonical).hexdigest()}"
+    assert len(set(keys)) == 3
+    assert [UUID(key).version for key in keys[2:]] == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "ask"),
+    [
+        ("GET", "/customers/lookup", lambda client: client.find_customer("acme-1", within=2)),
+        ("GET", "/customers/cust_1", lambda client: client.aliases("cust_1", within=2)),
+        ("GET", "/customers/cust_1", lambda client: client.has_alias("cust_1", "acme-1", within=2)),
+        ("GET", "/subscriptions", lambda client: client.subscriptions("cust_1", within=2)),
+        ("POST", "/customers", lambda client: client.create_customer(alias="a", name="A", currency="EUR", within=2)),
+        (
+            "POST",
+            "/customer-portal-sessions",
+            lambda client: client.create_portal_session("acme-1", PortalSettings(), within=2),
+        ),
+    ],
+)
+def test_every_question_has_no_longer_than_its_caller_gives_it(method: str, path: str, ask: Any) -> None:
+    """Which is less here than the time for a part of an answer."""
+    with responses.RequestsMock() as http:
+        http.add(method, API + path, status=503)
+        with pytest.raises(AlgunaUnavailable):
+            ask(AlgunaClient.from_settings())
+        assert 0 < http.calls[0].request.req_kwargs["timeout"][1] <= 2  # type: ignore[attr-defined]
 
 
 def test_no_repr_shows_the_key() -> None:

@@ -410,8 +410,10 @@ def test_a_lock_that_is_held_is_waited_for(
         return get(self, *args, **kwargs)
 
     monkeypatch.setattr(QuerySet, "get", locked)
-    monkeypatch.setattr("alguna_portal.customers.sleep", lambda seconds: None)
+    slept: list[float] = []
+    monkeypatch.setattr("alguna_portal.customers.sleep", slept.append)
     assert provision(customer) is Provisioned.CREATED
+    assert slept == [0.1, 0.1]
     held.append(OperationalError("locked"))
     customer.customer_id = None
     with pytest.raises(AlgunaUnavailable, match=f"Customer {customer.pk} is locked"):

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from uuid import UUID
 
 import pytest
 import requests
@@ -57,6 +58,14 @@ def test_a_session_is_asked_for_in_the_guides_words(asked: Any) -> None:
     }
     assert asked[0].headers["Authorization"] == "Bearer key_1.secret-of-the-tests"
     assert "Alguna-Version" not in asked[0].headers
+    assert UUID(asked[0].headers["Idempotency-Key"]).version == 4
+
+
+def test_it_has_no_longer_than_the_dated_api(asked: Any, settings: Settings) -> None:
+    """Its share of the click's time."""
+    settings.ALGUNA_PORTAL_TIME_BUDGET = 4
+    open_session(Customer(alias="acme-1"), user=User(pk=1))
+    assert 0 < asked[0].req_kwargs["timeout"][1] <= 3
 
 
 def test_what_is_unset_is_left_out(asked: Any) -> None:

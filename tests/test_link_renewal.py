@@ -51,7 +51,7 @@ def test_an_expired_link_offers_a_new_one_to_the_same_recipient(
     assert message.to == [BILLING]
     assert "expired" not in str(message.body)
     new = PortalLink.objects.latest("pk")
-    assert (new.role, new.state, new.recipient) == ("viewer", "active", BILLING)
+    assert (new.role, new.state, new.recipient, new.note) == ("viewer", "active", BILLING, "")
     assert press(new).status_code == 200
     assert press(expired).status_code == 410
 
@@ -103,7 +103,7 @@ def test_a_new_link_cannot_be_had_for_ever(customer: Customer) -> None:
 
 
 def test_what_was_revoked_is_not_brought_back_by_an_older_mail(expired: PortalLink, customer: Customer) -> None:
-    """Whoever revokes the link that works means the person, who may have older mails."""
+    """Whoever revokes the link that works means the person, who may have older mails; for this customer alone."""
     later = send_link(customer)
     other = send_link(customer, to="tax@accountants.example")
     other.revoke()
@@ -111,6 +111,14 @@ def test_what_was_revoked_is_not_brought_back_by_an_older_mail(expired: PortalLi
     later.revoke()
     assert not renew(expired)
     assert mail.outbox == []
+
+
+def test_what_was_revoked_for_one_customer_is_not_for_another(customer: Customer, umbrella: Customer) -> None:
+    """An accountant of two loses the one that was taken back."""
+    with time_machine.travel(datetime.now(UTC) - timedelta(days=8)):
+        link = send_link(customer, to="tax@accountants.example")
+    send_link(umbrella, to="tax@accountants.example").revoke()
+    assert renew(link)
 
 
 def test_who_is_sent_a_link_again_may_replace_that_one(customer: Customer, expired: PortalLink) -> None:
@@ -172,6 +180,8 @@ def test_a_revoked_link_is_not_replaced(expired: PortalLink) -> None:
     PortalLink.objects.filter(pk=expired.pk).update(revoked_at=NOW)
     assert not renew(expired)
     assert mail.outbox == []
+    expired.refresh_from_db()
+    assert expired.renewed_at is None
 
 
 def test_a_new_link_that_cannot_be_mailed_reads_the_same(

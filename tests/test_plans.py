@@ -9,6 +9,8 @@ from pytest_django import Settings
 from alguna_portal.models import Customer
 from alguna_portal.plans import settings_for
 
+from .logged import logged
+
 CANCEL = ("plan_overview_settings", "allow_subscription_cancel")
 UNSET, ON, OFF = {}, {CANCEL[0]: {CANCEL[1]: True}}, {CANCEL[0]: {CANCEL[1]: False}}  # type: ignore[var-annotated]
 POWERS_OFF = {
@@ -57,8 +59,13 @@ def test_a_plan_that_is_not_configured_allows_nothing_and_says_so(
     customer = Customer(alias="acme", plan="platinum", portal_settings=ON)
     payload = settings_for(customer).payload()
     assert payload == {**POWERS_OFF, "invoice_list_settings": {"show_section": False}}
-    assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert "Plan 'platinum' is not in ALGUNA_PORTAL_PLANS" in caplog.text
+    customer.pk = 7
+    settings_for(customer)
+    said = "Plan 'platinum' is not in ALGUNA_PORTAL_PLANS. The portal opens without any powers."
+    assert logged(caplog, "settings_doubted") == [
+        ("WARNING", f"Customer (unsaved): {said}", {"customer": None, "plan": "platinum"}),
+        ("WARNING", f"Customer 7: {said}", {"customer": 7, "plan": "platinum"}),
+    ]
 
 
 def test_settings_of_a_customer_that_cannot_be_read_allow_nothing_and_say_so(caplog: pytest.LogCaptureFixture) -> None:

@@ -1,5 +1,7 @@
 """Portal settings: read strictly, merged from general to particular, unset fields left out."""
 
+import pickle
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +74,8 @@ def test_read_only_takes_every_power_and_nothing_else(raw: dict[str, dict[str, b
          "Did you mean “plan_overview_settings”?"),
         ({"allow_autopay_edit": True}, "Portal settings have no section “allow_autopay_edit”. "
          "It is a field of “billing_details_settings”."),
+        ({"allowAutopayEdit": True}, "Portal settings have no section “allowAutopayEdit”. "
+         "It is a field of “billing_details_settings”."),
         ({"plan_overview_settings": {"allow_cancel": True}}, "“plan_overview_settings” has no field “allow_cancel”. "
          "Did you mean “allow_subscription_cancel”?"),
         ({"plan_overview_settings": {"allowSubscriptionCancel": True}}, "“plan_overview_settings” has no field "
@@ -84,6 +88,12 @@ def test_read_only_takes_every_power_and_nothing_else(raw: dict[str, dict[str, b
          "not a string; leave it out for Alguna's default."),
         ({"invoice_list_settings": {"show_section": 1}}, "“invoice_list_settings.show_section” is true or false, "
          "not a number; leave it out for Alguna's default."),
+        ({"invoice_list_settings": {"show_section": 0.5}}, "“invoice_list_settings.show_section” is true or false, "
+         "not a number; leave it out for Alguna's default."),
+        ({"invoice_list_settings": {"show_section": []}}, "“invoice_list_settings.show_section” is true or false, "
+         "not a list; leave it out for Alguna's default."),
+        ({"x" * 61: {}}, f"Portal settings have no section “{'x' * 60}”. There is “plan_overview_settings”, "
+         "“invoice_list_settings”, “billing_details_settings”."),
         ({"invoice_list_settings": {"show_section": None}}, "“invoice_list_settings.show_section” is true or false, "
          "not null; leave it out for Alguna's default."),
         ({"invoice_list_settings": {"show_section": {}}}, "“invoice_list_settings.show_section” is true or false, "
@@ -105,3 +115,16 @@ def test_every_problem_is_named_at_once_and_the_rest_is_kept() -> None:
     )
     assert settings.payload() == {"invoice_list_settings": {"show_section": False}}
     assert len(problems) == 2
+
+
+def test_what_is_wrong_survives_pickling_and_is_told_in_one_line() -> None:
+    """As where a worker reports it: every problem, one sentence after the other."""
+    with pytest.raises(InvalidPortalSettings) as caught:
+        PortalSettings.parse({"invoice_list_settings": 1, "plan_overview_settings": 2})
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert again.problems == [
+        "“invoice_list_settings” is a mapping of fields, not a number.",
+        "“plan_overview_settings” is a mapping of fields, not a number.",
+    ]
+    assert str(again) == " ".join(again.problems)
+    assert repr(again) == f"InvalidPortalSettings({again.problems})"

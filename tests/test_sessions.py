@@ -10,6 +10,7 @@ import time_machine
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -20,6 +21,7 @@ from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.sessions import forget, open_session
 
 from .conftest import Alguna
+from .logged import logged
 
 NOW = "2026-11-21T12:00:00Z"
 SCOPES = ["user", "browser", "customer", "never"]
@@ -50,6 +52,15 @@ def kept() -> dict[str, Any]:
     cache = caches["default"]
     assert isinstance(cache, LocMemCache)
     return {key: pickle.loads(value) for key, value in cache._cache.items()}  # type: ignore[attr-defined]
+
+
+def test_a_new_session_has_less_time_than_the_click(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    """Its share of the budget; all of it only where nobody else could be waiting for the same one."""
+    settings.ALGUNA_PORTAL_TIME_BUDGET = 4
+    open_session(customer, user=User(pk=1))
+    open_session(customer)
+    shared, alone = (request.req_kwargs["timeout"][1] for request in alguna.requests)  # type: ignore[attr-defined]
+    assert 0 < shared <= 3 < alone <= 4
 
 
 def test_the_same_user_gets_the_session_back(alguna: Alguna, customer: Customer, ann: User) -> None:
@@ -259,6 +270,20 @@ def test_a_kept_session_is_vetted_again(settings: Settings, alguna: Alguna, cust
     assert open_session(customer, user=ann).url == alguna.url(2)
 
 
+def test_a_kept_session_of_the_sandbox_is_good_under_debug_only(
+    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+) -> None:
+    """As a new one is: without TLS, and on this machine."""
+    settings.DEBUG = True
+    settings.ALGUNA_PORTAL_URL_HOSTS = ["localhost"]
+    alguna.change = {"url": "http://localhost:8000/sandbox/hs/1"}
+    first = open_session(customer, user=ann)
+    assert open_session(customer, user=ann) == first
+    settings.DEBUG = False
+    alguna.change = {"url": "https://localhost/hs/2"}
+    assert open_session(customer, user=ann).url == "https://localhost/hs/2"
+
+
 @pytest.mark.parametrize(
     "spoiled",
     [
@@ -297,12 +322,42 @@ def test_a_clock_set_back_hands_out_no_dead_url(alguna: Alguna, customer: Custom
 
 
 def test_what_is_kept_goes_when_the_session_does(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """The entry's own life ends with the session's: a cache with a clock of its own drops it in time."""
+    """The entry's own life ends with the session's: a cache with a clock of its own drops it in time.
+
+    So does its generation, a month later: nothing is left in the cache for ever.
+    """
     with time_machine.travel(NOW, tick=False):
         open_session(customer, user=ann)
         cache = caches["default"]
-        ends = [end for key, end in cache._expire_info.items() if ":session:" in key]  # type: ignore[attr-defined]
-        assert ends == [datetime.fromisoformat(NOW).timestamp() + 3600]
+        ends = {key.split(":")[3]: end for key, end in cache._expire_info.items()}  # type: ignore[attr-defined]
+        now = datetime.fromisoformat(NOW).timestamp()
+        assert ends == {"session": now + 3600, "generation": now + 31 * 24 * 3600, "outcome": now + 30}
+
+
+def test_a_session_that_lives_for_a_second_is_kept_for_it(alguna: Alguna, customer: Customer, ann: User) -> None:
+    """It may have to bridge an outage."""
+    alguna.life = timedelta(seconds=1)
+    with time_machine.travel(NOW, tick=False):
+        open_session(customer, user=ann)
+        assert len([key for key in kept() if ":session:" in key]) == 1
+
+
+class UnreadableCache(LocMemCache):
+    """A cache that takes what it is given, and gives nothing back."""
+
+    def get_many(self, *args: Any, **kwargs: Any) -> Any:
+        """Fail."""
+        raise ConnectionError
+
+
+def test_what_was_asked_for_under_an_unknown_generation_is_not_kept(
+    settings: Settings, alguna: Alguna, customer: Customer, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could forget it."""
+    settings.CACHES = {"default": {"BACKEND": "tests.test_sessions.UnreadableCache"}}
+    monkeypatch.setattr("alguna_portal.cache.PAUSE_SECONDS", 0)
+    open_session(customer, user=ann)
+    assert not [key for key in kept() if ":session:" in key and not key.endswith(":lock")]
 
 
 def test_a_session_that_died_on_its_way_is_not_kept(alguna: Alguna, customer: Customer, ann: User) -> None:
@@ -394,8 +449,32 @@ def test_forgetting_that_failed_says_so(
     assert forget(customer) is True
     settings.CACHES = {"default": {"BACKEND": "tests.test_sessions.BrokenCache"}}
     assert forget(customer) is False
-    assert "Customer (unsaved): cached sessions could not be forgotten." in caplog.text
-    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+    customer.pk = 7
+    assert forget(customer) is False
+    assert logged(caplog, "sessions_not_forgotten") == [
+        ("ERROR", f"Customer {name}: cached sessions could not be forgotten.", {"customer": key})
+        for name, key in (("(unsaved)", None), (7, 7))
+    ]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"] * 2
+
+
+def test_forgetting_is_tried_even_where_the_cache_has_just_failed(
+    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+) -> None:
+    """What refuses to write may still delete."""
+    settings.CACHES = {"default": {"BACKEND": "tests.test_sessions.ReadOnlyCache"}}
+    open_session(customer, user=ann)
+    assert forget(customer) is True
+
+
+def test_a_setting_that_cannot_be_used_is_told_before_anything_is_asked(
+    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+) -> None:
+    """Nobody makes a credential that cannot be kept as it was to be."""
+    settings.ALGUNA_PORTAL_ENCRYPT_CACHE = "yes"
+    with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_ENCRYPT_CACHE"):
+        open_session(customer, user=ann)
+    assert alguna.requests == []
 
 
 def test_sessions_are_kept_where_the_setting_says(
