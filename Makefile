@@ -92,7 +92,7 @@ format: $(FOR_DEV) ## Format the code, and mend what ruff can
 	$(BIN)/ruff format .
 
 clean: ## Remove the demo's data and the caches; .venv stays
-	rm -rf .demo .docs .screenshots mutants .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache dist
+	rm -rf .demo .docs .screenshots mutants .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .nox dist
 	find . -name __pycache__ -type d -not -path "./$(VENV)/*" -prune -exec rm -rf {} +
 
 # pip, not python: where venv fails half-way, as without Debian's python3-venv, it leaves no pip.

@@ -7,7 +7,7 @@ Mutmut numbers the mutants of a function, and every edit numbers them anew. So a
 line as it was, and what mutants make of it.
 
 Mutmut leaves alone what runs at import, and functions with decorators other than `@classmethod`: of those that count
-here, `customers._locked`, and all that has `@sensitive_variables`, most of `client` and of `webhooks.messages`.
+here, `customers._locked`, and what has `@sensitive_variables` in `webhooks.messages`.
 """
 
 import sys
