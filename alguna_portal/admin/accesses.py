@@ -16,10 +16,10 @@ from django.utils.translation import gettext_lazy as _
 from alguna_portal.models import PortalAccess, PortalLink
 from alguna_portal.models.links import masked
 
-from .dates import DatedAdmin
 from .export import csv_lines, in_turns, latest_first
 from .filters import CustomerFilter
 from .naming import company, page_of, person
+from .records import RecordsAdmin
 
 if TYPE_CHECKING:
     PortalAccessAdminBase = admin.ModelAdmin[PortalAccess]
@@ -28,7 +28,7 @@ else:
 
 
 @admin.register(PortalAccess)
-class PortalAccessAdmin(DatedAdmin, PortalAccessAdminBase):
+class PortalAccessAdmin(RecordsAdmin, PortalAccessAdminBase):
     """The audit trail."""
 
     list_display = ["at", "user_name", "customer_name", "via", "role", "outcome", "error"]
@@ -55,14 +55,6 @@ class PortalAccessAdmin(DatedAdmin, PortalAccessAdminBase):
         "settings_sent",
     )
     readonly_fields = fields
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """Nobody writes the trail."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: PortalAccess | None = None) -> bool:  # noqa: ARG002
-        """Nobody corrects it."""
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: PortalAccess | None = None) -> bool:  # noqa: ARG002
         """Nobody takes anything out of it; old rows go with `alguna_prune`."""

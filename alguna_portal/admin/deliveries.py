@@ -15,9 +15,9 @@ from alguna_portal.conf import conf
 from alguna_portal.models import WebhookDelivery
 
 from . import again
-from .dates import DatedAdmin
 from .filters import TypeFilter
 from .history import note
+from .records import RecordsAdmin
 from .transactions import CommittingAdmin
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ State = WebhookDelivery.State
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(DatedAdmin, WebhookDeliveryAdminBase):
+class WebhookDeliveryAdmin(RecordsAdmin, WebhookDeliveryAdminBase):
     """Messages, without what they say."""
 
     list_display = ["received_at", "type", "message_id", "state", "tries", "error"]
@@ -55,14 +55,6 @@ class WebhookDeliveryAdmin(DatedAdmin, WebhookDeliveryAdminBase):
         "claimed_until",
     )
     readonly_fields = fields
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """Only Alguna tells."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> bool:  # noqa: ARG002
-        """What was told stays what it was."""
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> bool:  # noqa: ARG002
         """What is forgotten would be handled anew, if it came again; old rows go with `alguna_prune`."""

@@ -10,14 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.models import PortalLink
 
-from .dates import DatedAdmin
 from .filters import CustomerFilter, StateFilter
 from .link_actions import LinkActionsAdmin
 from .naming import company, person
+from .records import RecordsAdmin
 
 
 @admin.register(PortalLink)
-class PortalLinkAdmin(DatedAdmin, LinkActionsAdmin):
+class PortalLinkAdmin(RecordsAdmin, LinkActionsAdmin):
     """Mailed links, without what would open a portal."""
 
     list_display = ["created_at", "worth", "customer_name", "masked_recipient", "role", "used", "expires_at", "sender"]
@@ -51,14 +51,6 @@ class PortalLinkAdmin(DatedAdmin, LinkActionsAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[PortalLink]:
         """Read customers and senders along: one query, however many rows."""
         return super().get_queryset(request).select_related("customer", "sent_by")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """Links are made where they are sent."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: PortalLink | None = None) -> bool:  # noqa: ARG002
-        """What was mailed stays what it was."""
-        return False
 
     @admin.display(description=_("customer"), ordering="customer__name")
     def customer_name(self, link: PortalLink) -> SafeString | str:

@@ -36,6 +36,7 @@ class CustomersCommand(BaseCommand, ABC):
     """The frame of such a command."""
 
     dry_run_asks = False
+    dry_run_help: str
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare what may be chosen of every such command."""
@@ -45,6 +46,7 @@ class CustomersCommand(BaseCommand, ABC):
         parser.add_argument("--rate", type=at_least_one, default=50, metavar="N", help=rate_help)
         workers_help = "requests at the same time (default: %(default)s)"
         parser.add_argument("--workers", type=at_least_one, default=8, metavar="N", help=workers_help)
+        parser.add_argument("--dry-run", action="store_true", help=self.dry_run_help)
 
     @abstractmethod
     def find(self, options: dict[str, Any]) -> QuerySet[Customer]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import CommandParser
 from django.db.models import Q, QuerySet
 
 from alguna_portal import customers
@@ -29,15 +28,11 @@ LABELS = {
 class Command(CustomersCommand):
     """Provision in bulk."""
 
+    dry_run_help = "only validate: ask Alguna nothing, store nothing"
     help = (
         "Makes sure that Alguna has every customer whose id is not known yet, by alias: who is there is adopted, the "
         "others are created. May be interrupted and run again at any time."
     )
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what may be chosen."""
-        super().add_arguments(parser)
-        parser.add_argument("--dry-run", action="store_true", help="only validate: ask Alguna nothing, store nothing")
 
     def find(self, options: dict[str, Any]) -> QuerySet[Customer]:
         """Find the customers whose id is not known."""

@@ -27,13 +27,7 @@ from alguna_portal.plan_sync import Learned, Synced
 BATCH = 200  # rows read at a time
 MARGIN = 10  # minutes in which an interrupted run may be begun again
 # What the outcomes are called in the summary.
-LABELS = {
-    Synced.CHANGED: "changed",
-    Synced.SAME: "unchanged",
-    Synced.UNMAPPED: "not mapped",
-    Synced.NOTHING: "with nothing to learn",
-    Synced.OVERTAKEN: "overtaken",
-}
+LABELS = {each: each.value for each in Synced} | {Synced.NOTHING: "with nothing to learn"}
 WOULD_CHANGE = "would change"
 
 
@@ -49,6 +43,7 @@ class Command(CustomersCommand):
     """Sync plans in bulk."""
 
     dry_run_asks = True
+    dry_run_help = "ask Alguna, store nothing, and say what would change"
     help = (
         "Asks Alguna for every customer's subscriptions, and sets the plan that follows from them by "
         "ALGUNA_PORTAL_PLAN_IDS. Those that were synced longest ago come first, so it may be interrupted and run "
@@ -60,8 +55,6 @@ class Command(CustomersCommand):
         super().add_arguments(parser)
         stale_help = "only customers that were not synced in the last so many minutes, by an event or otherwise"
         parser.add_argument("--stale", type=at_least_one, metavar="MINUTES", help=stale_help)
-        dry_help = "ask Alguna, store nothing, and say what would change"
-        parser.add_argument("--dry-run", action="store_true", help=dry_help)
 
     def find(self, options: dict[str, Any]) -> QuerySet[Customer]:
         """Find those that were not synced since the beginning of this run, or since `--stale`."""

@@ -1,4 +1,4 @@
-"""Lists that can be gone through by date, where the database can tell dates."""
+"""Lists of what has happened: gone through by date, where the database can tell dates, and written by nobody here."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,16 @@ else:
     ModelAdminBase = admin.ModelAdmin
 
 
-class DatedAdmin(ModelAdminBase):
-    """A list with a `date_hierarchy`."""
+class RecordsAdmin(ModelAdminBase):
+    """A list with a `date_hierarchy`, of rows that are only looked at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """Rows come from what happens, not from here."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Nobody corrects what has happened."""
+        return False
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """Go without on MySQL and MariaDB whose time zone tables are empty: there the whole page would be an error."""
