@@ -14,6 +14,6 @@ class AlgunaPortalConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from .checks import check_settings
+        from alguna_portal.conf.checks import check_settings
 
         register(check_settings)

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import router
 
 from .conf import conf
-from .events import event
+from .log_events import event
 from .models import Customer, PortalAccess, PortalLink
 from .portal_settings import PortalSettings
 from .signals import portal_failed, portal_opened

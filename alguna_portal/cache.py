@@ -15,7 +15,7 @@ from django.db import router
 from django.utils.crypto import salted_hmac
 
 from .conf import conf
-from .events import event
+from .log_events import event
 from .transactions import savepoint
 
 logger = logging.getLogger(__name__)

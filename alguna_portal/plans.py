@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from .conf import conf
-from .events import event
+from .log_events import event
 from .portal_settings import PortalSettings
 from .roles import Role, role_named
 

@@ -11,6 +11,17 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
+# The API version of the portal guide, and all the fields that it has.
+LEGACY_API_VERSION = "legacy"
+LEGACY_FIELDS = frozenset(
+    {
+        ("plan_overview_settings", "show_section"),
+        ("plan_overview_settings", "allow_subscription_cancel"),
+        ("invoice_list_settings", "show_section"),
+        ("billing_details_settings", "show_section"),
+    }
+)
+
 
 class InvalidPortalSettings(ValueError):
     """Portal settings that the API does not know; `problems` holds one sentence for each."""
@@ -107,6 +118,18 @@ class PortalSettings:
             for name, section in vars(self).items()
             if (set_fields := {key: value for key, value in vars(section).items() if value is not None})
         }
+
+
+def find_unsupported_fields(settings: PortalSettings, api_version: str) -> list[str]:
+    """Return one sentence for each field that is set and that this version of the API doesn't have."""
+    if api_version != LEGACY_API_VERSION:
+        return []
+    return [
+        f"“{section}.{field}” is not in the earlier API that ALGUNA_PORTAL_API_VERSION asks for; leave it out."
+        for section, fields in settings.payload().items()
+        for field in fields
+        if (section, field) not in LEGACY_FIELDS
+    ]
 
 
 # Most settings are empty, and each click reads several.

@@ -2,10 +2,8 @@
 
 from django.urls import path, re_path
 
-from . import (
-    client,  # noqa: F401  (loaded with the URLs: the first click does not wait for `requests`)
-    views,
-)
+from . import views
+from .api import client  # noqa: F401  (loaded with the URLs, so that the first click doesn't wait for `requests`)
 
 app_name = "alguna_portal"
 

@@ -14,7 +14,7 @@ from django.db import connections
 from django.utils import translation
 from pytest_django import Settings
 
-from alguna_portal.bulk import pace
+from alguna_portal.bulk import rate_limiter
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.roles import Role
@@ -149,8 +149,8 @@ def link(customer: Customer) -> PortalLink:
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """No patience: runs over all customers that have to wait hardly do."""
-    monkeypatch.setattr(pace, "FIRST_PAUSE", 0.002)
-    monkeypatch.setattr(pace, "LONGEST_PAUSE", 0.004)
+    monkeypatch.setattr(rate_limiter, "FIRST_PAUSE", 0.002)
+    monkeypatch.setattr(rate_limiter, "LONGEST_PAUSE", 0.004)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from alguna_portal.sandbox.engine import Engine
-from alguna_portal.sandbox.messages import ApiError, Request, new_state
+from alguna_portal.sandbox.engine.engine import Engine
+from alguna_portal.sandbox.engine.types import ApiError, Request, new_state
 
 KEY = "key_1.secret-of-the-tests"
 

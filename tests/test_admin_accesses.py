@@ -17,8 +17,7 @@ from alguna_portal.admin import CustomerAdmin
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, PortalAccess, PortalLink
 from alguna_portal.testing import fake_alguna
-
-from .test_admin import change, text
+from tests.test_admin import change, text
 
 LIST = reverse("admin:alguna_portal_portalaccess_changelist")
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)

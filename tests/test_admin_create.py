@@ -8,11 +8,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from alguna_portal.admin import provisioning
+from alguna_portal.admin import create_in_alguna
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna
-
-from .test_admin import LIST, change, text
+from tests.test_admin import LIST, change, text
 
 QUESTION = "Yes, create"
 
@@ -150,7 +149,7 @@ def test_only_the_selected_are_created(admin_client: Client, shop: Customer) -> 
 
 def test_long_lists_are_cut_and_counted(admin_client: Client, monkeypatch: pytest.MonkeyPatch, known: Customer) -> None:
     """A page stays a page."""
-    monkeypatch.setattr(provisioning, "MOST_LISTED", 2)
+    monkeypatch.setattr(create_in_alguna, "MOST_LISTED", 2)
     rows = [Customer(alias=f"new-{number}", name="New", currency="EUR") for number in range(5)]
     rows += [Customer(alias=f"old-{number}", name="Old", customer_id=f"cust_{number}") for number in range(2)]
     Customer.objects.bulk_create(rows)

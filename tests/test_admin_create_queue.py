@@ -7,15 +7,14 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
+from alguna_portal.customers.tasks import provision_customer
 from alguna_portal.models import Customer
-from alguna_portal.tasks import provision_customer
 from alguna_portal.testing import FakeAlguna
-
-from .test_admin import change
-from .test_admin_create import act, confirm, messages, page
-from .test_admin_create import fake as fake  # the fixtures
-from .test_tasks import backend
-from .test_tasks import queued as queued
+from tests.test_admin import change
+from tests.test_admin_create import act, confirm, messages, page
+from tests.test_admin_create import fake as fake  # the fixtures
+from tests.test_tasks import backend
+from tests.test_tasks import queued as queued
 
 
 @pytest.fixture
@@ -125,7 +124,7 @@ def test_a_setting_that_is_wrong_is_told(
     admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, shops: list[Customer]
 ) -> None:
     """As where no framework is installed."""
-    monkeypatch.setattr("alguna_portal.setting_types.find_spec", lambda module: None)
+    monkeypatch.setattr("alguna_portal.conf.types.find_spec", lambda module: None)
     settings.ALGUNA_PORTAL_USE_TASKS = True
     ((level, said),) = messages(confirm(admin_client, act(admin_client, *shops)))
     assert (level, "needs django.tasks or django_tasks" in said) == ("error", True)

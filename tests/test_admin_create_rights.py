@@ -7,11 +7,10 @@ from django.test import Client
 from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna
-
-from .test_admin import LIST, change, text
-from .test_admin_create import act, confirm, messages, page
-from .test_admin_create import fake as fake  # the fixtures
-from .test_admin_create import shop as shop
+from tests.test_admin import LIST, change, text
+from tests.test_admin_create import act, confirm, messages, page
+from tests.test_admin_create import fake as fake  # the fixtures
+from tests.test_admin_create import shop as shop
 
 
 @pytest.fixture

@@ -12,16 +12,15 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal import intake
 from alguna_portal.admin import again, telling
 from alguna_portal.models import Customer, WebhookDelivery
-from alguna_portal.tasks import handle_delivery
 from alguna_portal.testing import FakeAlguna
-
-from .telling import listening
-from .test_admin import browser, text
-from .test_admin_create import messages
-from .test_tasks import backend
+from alguna_portal.webhooks import inbox
+from alguna_portal.webhooks.tasks import handle_delivery
+from tests.telling import listening
+from tests.test_admin import browser, text
+from tests.test_admin_create import messages
+from tests.test_tasks import backend
 
 LIST = reverse("admin:alguna_portal_webhookdelivery_changelist")
 PERSONAL = "anna@acme.example"
@@ -287,14 +286,14 @@ def test_an_unexpected_error_leaves_nothing_untold(admin_client: Client, monkeyp
     """What was handled by then is noted, and told on the next page."""
     rows = [delivery(), delivery(), delivery()]
 
-    real = intake.have_handled
+    real = inbox.have_handled
 
     def break_off(row: WebhookDelivery) -> bool:
         if row == rows[1]:
             raise RuntimeError
         return real(row)
 
-    monkeypatch.setattr(intake, "have_handled", break_off)
+    monkeypatch.setattr(inbox, "have_handled", break_off)
     admin_client.raise_request_exception = False
     assert act(admin_client, *rows).status_code == 500
     assert LogEntry.objects.get().object_id == str(rows[0].pk)

@@ -14,9 +14,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from alguna_portal.admin import export as export_module
 from alguna_portal.models import Customer, PortalAccess
-
-from .test_admin import text
-from .test_admin_accesses import AT, LIST, access
+from tests.test_admin import text
+from tests.test_admin_accesses import AT, LIST, access
 
 HEADER = (
     "at,user,user_key,impersonated,customer,customer_alias,via,role,outcome,error,session_id,portal_settings,link\r\n"

@@ -11,11 +11,10 @@ from pytest_django import Settings
 
 from alguna_portal.admin import telling
 from alguna_portal.models import Customer
-
-from .mailers import mail_by
-from .test_admin_create import messages
-from .test_admin_send import page
-from .test_translations import catalogue, every_locale
+from tests.mailers import mail_by
+from tests.test_admin_create import messages
+from tests.test_admin_send import page
+from tests.test_translations import catalogue, every_locale
 
 DJANGO = Path(django.__file__).parent
 

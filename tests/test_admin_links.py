@@ -20,8 +20,7 @@ from pytest_django import Settings
 from alguna_portal.links import address_of
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
-
-from .test_admin import change, text
+from tests.test_admin import change, text
 
 LIST = reverse("admin:alguna_portal_portallink_changelist")
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)

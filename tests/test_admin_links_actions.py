@@ -15,17 +15,16 @@ from pytest_django import Settings
 
 from alguna_portal.admin import PortalLinkAdmin, link_actions, telling
 from alguna_portal.links import LinkUnusable, open_link, send_link
+from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.tasks import mail_link
-
-from . import mailers
-from .mailers import mail_by
-from .test_admin import browser, text
-from .test_admin_create import messages
-from .test_admin_links import LIST, detail, row
-from .test_admin_send import lost_at, named, recipients
-from .test_admin_send_many import UNTRIED, UNTRIED_ONE
-from .test_tasks import backend
+from tests import mailers
+from tests.mailers import mail_by
+from tests.test_admin import browser, text
+from tests.test_admin_create import messages
+from tests.test_admin_links import LIST, detail, row
+from tests.test_admin_send import lost_at, named, recipients
+from tests.test_admin_send_many import UNTRIED, UNTRIED_ONE
+from tests.test_tasks import backend
 
 STAYS = ("info", "A new link, to the same recipient: the earlier one stays what it is.")
 ALL_STAY = ("info", "New links, to the same recipients: the earlier ones stay what they are.")

@@ -12,8 +12,7 @@ from django.test import Client
 from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer
 from alguna_portal.testing import fake_alguna
-
-from .test_admin import LIST, change, form, text
+from tests.test_admin import LIST, change, form, text
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,7 @@ from django.urls import reverse
 
 from alguna_portal.models import Customer, Membership
 from alguna_portal.testing import fake_alguna
-
-from .test_admin import ADD, browser, change, form, text
+from tests.test_admin import ADD, browser, change, form, text
 
 MEMBERS = reverse("admin:alguna_portal_membership_changelist")
 ADD_MEMBER = reverse("admin:alguna_portal_membership_add")

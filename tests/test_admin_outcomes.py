@@ -13,9 +13,8 @@ from alguna_portal.customers import Provisioned, provision
 from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
 from alguna_portal.testing import FakeAlguna, fake_alguna
-
-from .test_admin import LIST, text
-from .test_admin_create import act, confirm, messages
+from tests.test_admin import LIST, text
+from tests.test_admin_create import act, confirm, messages
 
 LEFT = "Try again later, or run “manage.py alguna_provision”."
 

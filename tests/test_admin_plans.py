@@ -11,8 +11,7 @@ from pytest_django import Settings
 from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna
-
-from .test_admin import ADD, LIST, change, form, text
+from tests.test_admin import ADD, LIST, change, form, text
 
 PLAN_IDS = {"plan_g": "growth", "plan_s": "starter"}
 WHEN = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)

@@ -10,13 +10,12 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import Settings
 
-from alguna_portal.breaker import FAILURES, OPEN_SECONDS, Breaker
-from alguna_portal.client import AlgunaClient
+from alguna_portal.api.circuit_breaker import FAILURES, OPEN_SECONDS, Breaker
+from alguna_portal.api.client import AlgunaClient
 from alguna_portal.exceptions import BreakerOpen
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna, fake_alguna
-
-from .test_admin import ADD, change, form, text
+from tests.test_admin import ADD, change, form, text
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,9 @@ from django.test import Client
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalLink
-
-from .test_admin_create import messages
-from .test_admin_links import LIST, row
-from .test_admin_links_actions import act
+from tests.test_admin_create import messages
+from tests.test_admin_links import LIST, row
+from tests.test_admin_links_actions import act
 
 UNREVOKED = "An unexpected error ended it: 2 portal links were not revoked, as far as is known."
 

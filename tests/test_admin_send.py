@@ -15,10 +15,9 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
-
-from .mailers import mail_by
-from .test_admin import LIST, change, text
-from .test_admin_create import messages
+from tests.mailers import mail_by
+from tests.test_admin import LIST, change, text
+from tests.test_admin_create import messages
 
 BILLING = "billing@acme.example"
 SEND = '<input type="submit" class="default" name="confirmed"'

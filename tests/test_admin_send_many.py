@@ -18,18 +18,16 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal import link_sending
-from alguna_portal.admin import posting, sending, telling
-from alguna_portal.links import Posted, send_links
+from alguna_portal.admin import posting, send_portal_links, telling
+from alguna_portal.links import Posted, send_links, sending
+from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, Membership, PortalLink
-from alguna_portal.tasks import mail_link
-
-from . import mailers
-from .test_admin import LIST, text
-from .test_admin_create import messages
-from .test_admin_links import row
-from .test_admin_send import act, confirm, lost_at, named, recipients
-from .test_tasks import backend
+from tests import mailers
+from tests.test_admin import LIST, text
+from tests.test_admin_create import messages
+from tests.test_admin_links import row
+from tests.test_admin_send import act, confirm, lost_at, named, recipients
+from tests.test_tasks import backend
 
 WHY = "since mailing takes too long for one request"
 UNTRIED_ONE = f"1 portal link was not tried, {WHY}: %s. Try it again, or set ALGUNA_PORTAL_USE_TASKS."
@@ -75,7 +73,7 @@ def test_five_hundred_work_within_the_request(admin_client: Client, settings: Se
 
 def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read once, counted, and the first of them listed."""
-    monkeypatch.setattr(sending, "MOST_LISTED", 3)
+    monkeypatch.setattr(send_portal_links, "MOST_LISTED", 3)
     Customer.objects.bulk_create(Customer(alias=f"none-{number}", name="None") for number in range(4))
     rows(496)
     customers = list(Customer.objects.all())
@@ -144,7 +142,7 @@ def test_time_is_bounded(admin_client: Client, settings: Settings, monkeypatch: 
     """After fifteen seconds no mail is begun: who was not tried is named, and has no link and no entry."""
     mailers.mail_by(settings, f"{__name__}.Clock")
     monkeypatch.setattr(Clock, "now", 0.0)
-    monkeypatch.setattr(link_sending, "monotonic", lambda: Clock.now)
+    monkeypatch.setattr(sending, "monotonic", lambda: Clock.now)
     customers = rows(4)
     told = messages(confirm(admin_client, act(admin_client, *customers)))
     untried = customers[2:]
@@ -191,7 +189,7 @@ def test_a_mail_that_may_not_be_out_is_not_told_as_sent(admin_client: Client, mo
         for _each in made:
             raise OperationalError("lost")
 
-    monkeypatch.setattr(link_sending, "deliver", cut)
+    monkeypatch.setattr(sending, "deliver", cut)
     admin_client.raise_request_exception = False
     assert confirm(admin_client, asked).status_code == 500
     assert PortalLink.objects.exists()

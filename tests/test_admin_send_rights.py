@@ -8,10 +8,9 @@ from django.test import Client
 from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer
 from alguna_portal.testing import fake_alguna
-
-from .test_admin import LIST, browser, change, text
-from .test_admin_create import messages
-from .test_admin_send import act, confirm, named, page, recipients
+from tests.test_admin import LIST, browser, change, text
+from tests.test_admin_create import messages
+from tests.test_admin_send import act, confirm, named, page, recipients
 
 
 @pytest.fixture

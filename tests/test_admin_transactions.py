@@ -10,18 +10,17 @@ from django.db import connection
 from django.test import Client
 from django.urls import resolve
 
-from alguna_portal.admin import CustomerAdmin, PortalLinkAdmin, creating, link_actions, sending
+from alguna_portal.admin import CustomerAdmin, PortalLinkAdmin, creating, link_actions, send_portal_links
 from alguna_portal.customers import provision
 from alguna_portal.links import send_again, send_links
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna, fake_alguna
-
-from . import test_admin_create, test_admin_links_actions, test_admin_send
-from .test_admin import LIST
-from .test_admin_create import confirm
-from .test_admin_links import LIST as LINKS
-from .test_admin_links import row
-from .test_admin_links_actions import door
+from tests import test_admin_create, test_admin_links_actions, test_admin_send
+from tests.test_admin import LIST
+from tests.test_admin_create import confirm
+from tests.test_admin_links import LIST as LINKS
+from tests.test_admin_links import row
+from tests.test_admin_links_actions import door
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,7 +66,7 @@ def in_transaction(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     monkeypatch.setattr(creating, "provision", noting(provision))
     monkeypatch.setattr(link_actions, "send_again", noting(send_again))
-    monkeypatch.setattr(sending, "send_links", noting(send_links))
+    monkeypatch.setattr(send_portal_links, "send_links", noting(send_links))
     return seen
 
 

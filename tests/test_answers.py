@@ -11,8 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alguna_portal import exceptions
-from alguna_portal.answers import PortalSession, portal_session
-from alguna_portal.decoding import LONGEST_WAIT, decode
+from alguna_portal.api.answers import PortalSession, portal_session
+from alguna_portal.api.portal_url import LONGEST_URL, vet
+from alguna_portal.api.responses import LONGEST_WAIT, decode
+from alguna_portal.conf.hosts import is_loopback
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaRefused,
@@ -23,9 +25,7 @@ from alguna_portal.exceptions import (
     StrangerAnswered,
     UnsafePortalURL,
 )
-from alguna_portal.hosts import is_loopback
-from alguna_portal.quoting import quotable, quotable_id
-from alguna_portal.vetting import LONGEST_URL, vet
+from alguna_portal.redaction import quotable, quotable_id
 
 HOSTS = ("alguna.io", ".alguna.io", "billing.example.com", "localhost", "127.0.0.1")
 GOOD: dict[str, Any] = {

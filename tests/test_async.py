@@ -15,14 +15,13 @@ from django.core.cache import caches
 from django.utils import translation
 from pytest_django import Settings
 
-from alguna_portal import threads
+from alguna_portal.api import threads
 from alguna_portal.exceptions import AlgunaUnavailable, CustomerUnknown
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.sessions import PortalSession, aopen_session, open_session
 from alguna_portal.testing import FakeAlguna
-
-from .conftest import Alguna
+from tests.conftest import Alguna
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,8 +16,7 @@ from pytest_django import Settings
 from alguna_portal.exceptions import AlgunaError, BadAnswer
 from alguna_portal.models import Customer, Membership, PortalAccess
 from alguna_portal.sessions import open_session
-
-from .conftest import Alguna
+from tests.conftest import Alguna
 
 BILLING = reverse("alguna_portal:billing")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

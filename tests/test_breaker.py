@@ -12,19 +12,11 @@ from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from pytest_django import Settings
 
-from alguna_portal.breaker import (
-    FAILURES,
-    MEMORY_SECONDS,
-    OPEN_SECONDS,
-    SLOW_CALLS,
-    SLOW_SECONDS,
-    Breaker,
-)
+from alguna_portal.api.circuit_breaker import FAILURES, MEMORY_SECONDS, OPEN_SECONDS, SLOW_CALLS, SLOW_SECONDS, Breaker
 from alguna_portal.exceptions import AlgunaRefused, AlgunaUnavailable, BreakerOpen
 from alguna_portal.models import Customer
 from alguna_portal.sessions import open_session
-
-from .conftest import Alguna
+from tests.conftest import Alguna
 
 CUSTOMER = Customer(alias="acme-1")
 

@@ -13,11 +13,10 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from alguna_portal.bulk.progress import Silence
-from alguna_portal.bulk.runs import AHEAD, PacedClient, Run
-from alguna_portal.bulk.tally import Tally
+from alguna_portal.bulk.runner import AHEAD, PacedClient, Run
+from alguna_portal.bulk.summary import Tally
 from alguna_portal.exceptions import AlgunaError
-
-from .provisioning import AlgunaServer, alguna_server
+from tests.provisioning import AlgunaServer, alguna_server
 
 
 class Told(Silence):

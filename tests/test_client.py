@@ -22,11 +22,10 @@ from pytest_django import Settings
 from urllib3.exceptions import ProtocolError
 
 from alguna_portal import __version__
-from alguna_portal.client import AlgunaClient
+from alguna_portal.api.client import AlgunaClient
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, BadAnswer, UnsafePortalURL
 from alguna_portal.portal_settings import PortalSettings
-
-from .conftest import API, Alguna
+from tests.conftest import API, Alguna
 
 NO_CANCEL = PortalSettings.parse({"plan_overview_settings": {"allow_subscription_cancel": False}})
 

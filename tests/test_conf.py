@@ -18,8 +18,9 @@ from django.test import override_settings
 from pytest_django import Settings
 
 from alguna_portal.access import by_membership, every_member
-from alguna_portal.checks import IDS
-from alguna_portal.conf import Conf, conf
+from alguna_portal.conf import conf
+from alguna_portal.conf.checks import IDS
+from alguna_portal.conf.settings import Conf
 from alguna_portal.portal_settings import PortalSettings
 
 # Some of Django's own checks, which run along, ask the database.

@@ -16,9 +16,8 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.sandbox.seeding import add_customer
-
-from .conftest import Alguna
-from .mailed import path
+from tests.conftest import Alguna
+from tests.mailed import path
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTED = dict(

@@ -14,9 +14,10 @@ from django.db import OperationalError, connection
 from django.db.models import QuerySet
 from pytest_django import Settings
 
-from alguna_portal.breaker import FAILURES
-from alguna_portal.client import AlgunaClient
-from alguna_portal.customers import Provisioned, establish, provision, store
+from alguna_portal.api.circuit_breaker import FAILURES
+from alguna_portal.api.client import AlgunaClient
+from alguna_portal.customers import Provisioned, provision
+from alguna_portal.customers.provisioning import establish, store
 from alguna_portal.exceptions import (
     AlgunaRefused,
     AlgunaUnavailable,
@@ -28,9 +29,8 @@ from alguna_portal.exceptions import (
 from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
 from alguna_portal.testing import FakeAlguna
-
-from .conftest import API
-from .logged import logged
+from tests.conftest import API
+from tests.logged import logged
 
 LOOKUP = f"{API}/customers/lookup"
 CUSTOMERS = f"{API}/customers"
@@ -233,7 +233,7 @@ def test_a_creation_that_still_runs_elsewhere_is_waited_for(
     settings: Settings, http: responses.RequestsMock, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alguna says 409 with `Retry-After` to the second of two; then the alias is there."""
-    monkeypatch.setattr("alguna_portal.calls.pause", lambda seconds: None)
+    monkeypatch.setattr("alguna_portal.api.retries.pause", lambda seconds: None)
     settings.ALGUNA_PORTAL_RETRIES = 1
     http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
     for _ in range(2):
@@ -411,7 +411,7 @@ def test_a_lock_that_is_held_is_waited_for(
 
     monkeypatch.setattr(QuerySet, "get", locked)
     slept: list[float] = []
-    monkeypatch.setattr("alguna_portal.customers.sleep", slept.append)
+    monkeypatch.setattr("alguna_portal.customers.provisioning.sleep", slept.append)
     assert provision(customer) is Provisioned.CREATED
     assert slept == [0.1, 0.1]
     held.append(OperationalError("locked"))

@@ -25,13 +25,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from alguna_portal.encryption import seal, unseal
-from alguna_portal.entries import as_entry, from_entry
-from alguna_portal.flight import single_flight
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, forget, open_session
-
-from .conftest import Alguna
+from alguna_portal.sessions.encryption import seal, unseal
+from alguna_portal.sessions.entries import as_entry, from_entry
+from alguna_portal.sessions.single_flight import single_flight
+from tests.conftest import Alguna
 
 SESSION = PortalSession(
     id="sess_1",
@@ -108,7 +107,7 @@ def test_who_waits_gets_the_session_that_the_leader_sealed(monkeypatch: pytest.M
         waiting.set()
         sleep(seconds)
 
-    monkeypatch.setattr("alguna_portal.flight.sleep", wait)
+    monkeypatch.setattr("alguna_portal.sessions.single_flight.sleep", wait)
 
     def lead(_: float) -> PortalSession:
         asked.set()

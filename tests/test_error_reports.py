@@ -11,7 +11,7 @@ from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 from pytest_django import Settings
 
-from alguna_portal.client import AlgunaClient
+from alguna_portal.api.client import AlgunaClient
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaError, StrangerAnswered
 from alguna_portal.views import webhook

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from .test_example import Manage
-from .test_example import manage as manage  # the fixture
+from tests.test_example import Manage
+from tests.test_example import manage as manage  # the fixture
 
 pytestmark = pytest.mark.slow
 

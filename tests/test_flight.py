@@ -15,12 +15,11 @@ from django.core.cache.backends.locmem import LocMemCache
 from pytest_django import Settings
 
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, StrangerAnswered
-from alguna_portal.flight import single_flight
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, open_session
-
-from .conftest import Alguna
-from .logged import logged
+from alguna_portal.sessions.single_flight import single_flight
+from tests.conftest import Alguna
+from tests.logged import logged
 
 MANY = 12
 EPOCH = datetime(2026, 11, 21, tzinfo=UTC)
@@ -270,7 +269,7 @@ def test_a_budget_too_small_for_any_wait_still_asks(
 ) -> None:
     """Whoever finds no time left to lead or to follow goes alone."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
-    monkeypatch.setattr("alguna_portal.flight.ALONE_SHARE", 1)
+    monkeypatch.setattr("alguna_portal.sessions.single_flight.ALONE_SHARE", 1)
     assert open_session(customer).url == alguna.url(1)
 
 

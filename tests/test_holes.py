@@ -12,8 +12,7 @@ from pytest_django import Settings
 
 from alguna_portal.access import Access, choice_of
 from alguna_portal.models import Customer, Membership
-
-from .conftest import Alguna
+from tests.conftest import Alguna
 
 BILLING = "/billing/"
 

@@ -11,12 +11,11 @@ from django.utils.functional import Promise
 from django.utils.translation import ngettext, override, to_language
 from pytest_django import Settings
 
-from alguna_portal.link_mails import one_line
 from alguna_portal.links import send_link
+from alguna_portal.links.emails import one_line
 from alguna_portal.models import Customer, PortalLink
-
-from .mailed import html_of, path, sent, text
-from .test_translations import PACKAGE, catalogue, every_locale
+from tests.mailed import html_of, path, sent, text
+from tests.test_translations import PACKAGE, catalogue, every_locale
 
 # What stays of a template once its tags, its variables and its markup are taken away.
 MARKED = re.compile(

@@ -16,8 +16,7 @@ from alguna_portal.conf import conf
 from alguna_portal.exceptions import BadAnswer, UnsafePortalURL
 from alguna_portal.models import Customer
 from alguna_portal.sessions import open_session
-
-from .conftest import API
+from tests.conftest import API
 
 ADDRESS = f"{API}/portal/customer-session/customer-portal"
 

@@ -18,9 +18,8 @@ from pytest_django import Settings
 from alguna_portal.links import LinkNotSent, Posted, address_of, send_again, send_link, send_links
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.signals import link_sent
-
-from . import mailers
-from .mailed import BILLING, SITE, html_of, path, sent, text
+from tests import mailers
+from tests.mailed import BILLING, SITE, html_of, path, sent, text
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -271,7 +270,7 @@ def test_a_customer_that_is_deleted_meanwhile_stops_nobody(customer: Customer, u
 def test_when_time_is_up_no_other_mail_is_begun(settings: Settings, customer: Customer, umbrella: Customer) -> None:
     """Who was not tried is named, and has no link."""
     clock = iter([0.0, 14.9, 15.0])
-    with patch("alguna_portal.link_sending.monotonic", lambda: next(clock)):
+    with patch("alguna_portal.links.sending.monotonic", lambda: next(clock)):
         umbrella.email = "billing@umbrella.example"
         posted = send_links([customer, umbrella], within=15)
     assert [link.customer for link in posted.sent] == [customer]

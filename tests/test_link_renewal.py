@@ -12,10 +12,9 @@ from pytest_django import Settings
 
 from alguna_portal.links import renew, send_link
 from alguna_portal.models import Customer, PortalLink
-
-from . import mailers
-from .conftest import Alguna
-from .mailed import BILLING, path, press, sent, text
+from tests import mailers
+from tests.conftest import Alguna
+from tests.mailed import BILLING, path, press, sent, text
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAYS = 24 * 60 * 60

@@ -12,9 +12,8 @@ from pytest_django import Settings
 
 from alguna_portal.links import find, send_link
 from alguna_portal.models import Customer, PortalLink
-
-from .conftest import Alguna
-from .mailed import path, press
+from tests.conftest import Alguna
+from tests.mailed import path, press
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

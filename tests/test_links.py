@@ -13,9 +13,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from alguna_portal.exceptions import AlgunaUnavailable
 from alguna_portal.links import LinkUnusable, find, open_link, send_link, until
 from alguna_portal.models import Customer, PortalAccess, PortalLink
-
-from .conftest import Alguna
-from .mailed import BILLING, html_of, path, press, sent, text
+from tests.conftest import Alguna
+from tests.mailed import BILLING, html_of, path, press, sent, text
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAYS = 24 * 60 * 60

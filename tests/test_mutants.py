@@ -8,8 +8,8 @@ import pytest
 from tests.mutants import JUSTIFIED, Change, Mutant, change_of, read, weigh
 
 DIFF = """\
---- alguna_portal/links.py
-+++ alguna_portal/links.py
+--- alguna_portal/links/opening.py
++++ alguna_portal/links/opening.py
 @@ -1,3 +1,3 @@
  def renew(link):
 -    again = make(link,
@@ -17,10 +17,13 @@ DIFF = """\
 +    again = make(link, )
      return again
 """
-CHANGE = Change(function="alguna_portal.links.renew", was='again = make(link, note="")', now="again = make(link, )")
+RENEW = "alguna_portal.links.opening.renew"
+CHANGE = Change(
+    function="alguna_portal.links.opening.renew", was='again = make(link, note="")', now="again = make(link, )"
+)
 JUSTIFICATION = """
 [[survivors]]
-function = "alguna_portal.links.renew"
+function = "alguna_portal.links.opening.renew"
 was = 'again = make(link, note="")'
 now = ["again = make(link, )"]
 why = "That is the default."
@@ -29,14 +32,15 @@ why = "That is the default."
 
 def mutant(status: str, change: Change | None = CHANGE) -> Mutant:
     """Make one that has come to something."""
-    return Mutant(path=Path("alguna_portal/links.py"), status=status, change=change)
+    return Mutant(path=Path("alguna_portal/links/opening.py"), status=status, change=change)
 
 
 def test_a_mutant_is_known_by_what_it_changes() -> None:
     """Not by its number, nor by how the lines are broken; and a method with its class."""
-    assert change_of("alguna_portal.links.x_renew__mutmut_7", DIFF) == CHANGE
+    assert change_of("alguna_portal.links.opening.x_renew__mutmut_7", DIFF) == CHANGE
     assert (
-        change_of("alguna_portal.client.xǁClientǁfind__mutmut_1", DIFF).function == "alguna_portal.client.Client.find"
+        change_of("alguna_portal.api.client.xǁClientǁfind__mutmut_1", DIFF).function
+        == "alguna_portal.api.client.Client.find"
     )
 
 
@@ -45,10 +49,15 @@ def test_a_mutant_is_known_by_what_it_changes() -> None:
     [
         ("killed", "survivors = []", True, "Killed: 100.0%. Killed or justified: 100.0%."),
         ("survived", JUSTIFICATION, True, "Killed: 0.0%. Killed or justified: 100.0%."),
-        ("survived", "survivors = []", False, "alguna_portal.links.renew: survived"),
-        ("survived", JUSTIFICATION.replace("links", "sessions"), False, "alguna_portal.links.renew: survived"),
-        ("no tests", JUSTIFICATION, False, "alguna_portal.links.renew: no tests"),
-        ("killed", JUSTIFICATION, False, "alguna_portal.links.renew: no survivor, but mutants.toml justifies it"),
+        ("survived", "survivors = []", False, f"{RENEW}: survived"),
+        ("survived", JUSTIFICATION.replace("links", "sessions"), False, f"{RENEW}: survived"),
+        ("no tests", JUSTIFICATION, False, f"{RENEW}: no tests"),
+        (
+            "killed",
+            JUSTIFICATION,
+            False,
+            f"{RENEW}: no survivor, but mutants.toml justifies it",
+        ),
     ],
 )
 def test_only_what_is_killed_or_justified_passes(status: str, justification: str, is_good: bool, says: str) -> None:

@@ -18,16 +18,15 @@ from django.urls import reverse
 from pytest_django import Settings
 
 import alguna_portal
-from alguna_portal import events
-from alguna_portal.breaker import FAILURES, OPEN_SECONDS
+from alguna_portal import log_events
+from alguna_portal.api.circuit_breaker import FAILURES, OPEN_SECONDS
 from alguna_portal.customers import provision
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership
 from alguna_portal.testing import FakeAlguna
-
-from .conftest import Alguna
-from .mailed import press
-from .test_setups import lay_out, run
+from tests.conftest import Alguna
+from tests.mailed import press
+from tests.test_setups import lay_out, run
 
 BILLING = reverse("alguna_portal:billing")
 PACKAGE = Path(alguna_portal.__file__).parent
@@ -41,7 +40,7 @@ Said = tuple[str, str, frozenset[str]]
 
 def in_table() -> set[Said]:
     """The events as the docstring has them: fields end at a colon, and what is said of one follows its name."""
-    rows = re.findall(r"^(\w+) {2,}(\w+) {2,}([^:\n]+)", events.__doc__ or "", re.MULTILINE)
+    rows = re.findall(r"^(\w+) {2,}(\w+) {2,}([^:\n]+)", log_events.__doc__ or "", re.MULTILINE)
     return {(name, level, frozenset(each.split()[0] for each in fields.split(","))) for name, level, fields in rows}
 
 
@@ -206,7 +205,7 @@ def test_a_call_that_is_repeated_is_told(
     """With the attempt that failed, and the wait after it."""
     settings.ALGUNA_PORTAL_RETRIES = 1
     alguna.fail(429, Retry_After="2")
-    with mock.patch("alguna_portal.calls.pause"):
+    with mock.patch("alguna_portal.api.retries.pause"):
         click(ann)
     repeated, opened = said(log)
     failure = {"error": "AlgunaUnavailable", "status": 429}

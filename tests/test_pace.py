@@ -10,8 +10,8 @@ from threading import Event
 
 import pytest
 
-from alguna_portal.bulk import pace
-from alguna_portal.bulk.pace import Pace, PaceClosed, Patience
+from alguna_portal.bulk import rate_limiter
+from alguna_portal.bulk.rate_limiter import Pace, PaceClosed, Patience
 
 WHY = "Alguna answered 503."
 
@@ -81,7 +81,7 @@ def test_what_nobody_used_is_not_made_up_for(paced: Pace, clock: Clock) -> None:
 
 def test_threads_that_wake_up_late_do_not_exceed_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn that was late counts from when it was, whatever was planned."""
-    monkeypatch.setattr(pace, "WINDOW", 0.206)
+    monkeypatch.setattr(rate_limiter, "WINDOW", 0.206)
     chance = random.Random(7)
 
     def oversleep(seconds: float) -> None:

@@ -12,16 +12,15 @@ import responses
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from alguna_portal import plan_sync
-from alguna_portal.answers import Subscription
-from alguna_portal.client import AlgunaClient
+from alguna_portal.api.answers import Subscription
+from alguna_portal.api.client import AlgunaClient
+from alguna_portal.customers import plan_sync
+from alguna_portal.customers.plan_sync import Synced, keep, learn, of_subscriptions, sync_plan, take_number
 from alguna_portal.exceptions import AlgunaUnavailable, BadAnswer, StrangerAnswered
 from alguna_portal.models import Customer, WebhookDelivery
-from alguna_portal.plan_sync import Synced, keep, learn, of_subscriptions, sync_plan, take_number
 from alguna_portal.sessions import open_session
-
-from .conftest import API, Alguna
-from .telling import SECRET, message, tell
+from tests.conftest import API, Alguna
+from tests.telling import SECRET, message, tell
 
 pytestmark = pytest.mark.django_db
 

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from alguna_portal.client import AlgunaClient
+from alguna_portal.api.client import AlgunaClient
+from alguna_portal.customers.plan_sync import Learned, keep, learn, sync_plan, take_number
 from alguna_portal.models import Customer, WebhookDelivery
-from alguna_portal.plan_sync import Learned, keep, learn, sync_plan, take_number
-from alguna_portal.sandbox.customers import by_alias
-from alguna_portal.sandbox.subscriptions import all_running
+from alguna_portal.sandbox.engine.customers import by_alias
+from alguna_portal.sandbox.engine.subscriptions import all_running
 from alguna_portal.testing import FakeAlguna, ToldMessage
 
 PLAN_IDS = {"plan_e": "enterprise", "plan_g": "growth", "plan_s": "starter"}

@@ -6,7 +6,7 @@ from django.core.management.base import OutputWrapper
 from django.core.management.color import color_style
 
 from alguna_portal.bulk.progress import Bar, Lines, Silence, progress
-from alguna_portal.bulk.tally import Tally
+from alguna_portal.bulk.summary import Tally
 
 
 class Terminal(StringIO):

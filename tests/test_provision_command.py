@@ -10,15 +10,14 @@ from django.db import DatabaseError, OperationalError
 from django.dispatch import Signal
 from pytest_django import Settings
 
-from alguna_portal import customers
-from alguna_portal.bulk.tally import Tally
+from alguna_portal.bulk.summary import Tally
+from alguna_portal.customers import provisioning as customers
 from alguna_portal.exceptions import StrangerAnswered
 from alguna_portal.management.commands import alguna_provision
 from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
 from alguna_portal.testing import FakeAlguna, fake_alguna
-
-from . import commands
+from tests import commands
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_pauses")]
 
@@ -192,7 +191,9 @@ def test_passing_failures_are_survived(fake: FakeAlguna) -> None:
 
 def test_the_site_s_breaker_is_left_alone(fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many failures of a run do not close Billing, and an open breaker does not stop a run."""
-    monkeypatch.setattr("alguna_portal.breaker.Breaker.before_call", lambda _: pytest.fail("The breaker was asked."))
+    monkeypatch.setattr(
+        "alguna_portal.api.circuit_breaker.Breaker.before_call", lambda _: pytest.fail("The breaker was asked.")
+    )
     add(1)
     assert run()[1] == 0
 
@@ -294,8 +295,10 @@ def test_a_request_that_runs_for_another_run_is_waited_for(fake: FakeAlguna, mon
         rested.append(seconds)
         fake._state["idempotency"].clear()
 
-    monkeypatch.setattr("alguna_portal.bulk.pace.Pace.rest", rest)
-    monkeypatch.setattr("alguna_portal.bulk.pace.Pace.pause", lambda *_, **__: pytest.fail("Everybody had to wait."))
+    monkeypatch.setattr("alguna_portal.bulk.rate_limiter.Pace.rest", rest)
+    monkeypatch.setattr(
+        "alguna_portal.bulk.rate_limiter.Pace.pause", lambda *_, **__: pytest.fail("Everybody had to wait.")
+    )
     add(1)
     fake.fail(404, detail="No customer has this alias.")
     fake.fail(409, detail="Still running.", retry_after=1)
@@ -408,7 +411,7 @@ def test_the_second_ctrl_c_is_an_exit_status(fake: FakeAlguna, monkeypatch: pyte
     def leave(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("alguna_portal.bulk.runs.Run.over", leave)
+    monkeypatch.setattr("alguna_portal.bulk.runner.Run.over", leave)
     add(1)
     assert run() == ("Left at once. Run it again, and it goes on where it stopped.", 130)
 
@@ -421,7 +424,7 @@ def test_an_interrupted_run_says_so(fake: FakeAlguna, monkeypatch: pytest.Monkey
         tally.interrupted, tally.stopped = True, "Alguna could not be had."
         tally.count("created")
 
-    monkeypatch.setattr("alguna_portal.bulk.runs.Run.over", interrupted)
+    monkeypatch.setattr("alguna_portal.bulk.runner.Run.over", interrupted)
     said, status = run()
     assert said.splitlines() == [
         "Of 2 customers: 1 created, 0 adopted, 0 already there, 0 failed, 1 not tried.",

@@ -95,7 +95,7 @@ def test_a_customer_that_is_deleted_meanwhile_is_an_error_that_says_so(
     def delete(customer: Customer, within: float) -> None:
         Customer.objects.get(pk=0)
 
-    monkeypatch.setattr("alguna_portal.making.provision", delete)
+    monkeypatch.setattr("alguna_portal.sessions.creation.provision", delete)
     assert client.get(BILLING).status_code == 502
     assert "Here it was deleted meanwhile." in caplog.text
     with pytest.raises(CustomerUnknown) as caught:
@@ -107,7 +107,7 @@ def test_a_customer_that_stays_unknown_is_tried_once(
     alguna: FakeAlguna, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No click goes round in circles."""
-    monkeypatch.setattr("alguna_portal.making.provision", lambda customer, within: None)
+    monkeypatch.setattr("alguna_portal.sessions.creation.provision", lambda customer, within: None)
     assert client.get(BILLING).status_code == 502
     assert asked(alguna) == ["POST /customer-portal-sessions"] * 2
 
@@ -156,7 +156,7 @@ def test_all_of_it_keeps_to_the_budget(
     def provision(customer: Customer, within: float) -> None:
         given.append(within)
 
-    monkeypatch.setattr("alguna_portal.making.provision", provision)
+    monkeypatch.setattr("alguna_portal.sessions.creation.provision", provision)
     settings.ALGUNA_PORTAL_TIME_BUDGET = 8
     client.get(BILLING)
     assert 0 < given[0] <= 6
@@ -165,8 +165,8 @@ def test_all_of_it_keeps_to_the_budget(
 def test_no_time_left_for_the_second_attempt_is_an_outage(alguna: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
     """The user is asked to try again; then the customer is there."""
     clock = iter([0.0, 0.0, 100.0])
-    monkeypatch.setattr("alguna_portal.making.monotonic", lambda: next(clock))
-    monkeypatch.setattr("alguna_portal.making.provision", lambda customer, within: None)
+    monkeypatch.setattr("alguna_portal.sessions.creation.monotonic", lambda: next(clock))
+    monkeypatch.setattr("alguna_portal.sessions.creation.provision", lambda customer, within: None)
     with pytest.raises(AlgunaUnavailable, match="no time left"):
         open_session(Customer(alias="org-7", name="Seven", currency="USD"))
 

@@ -10,9 +10,8 @@ from django.utils import timezone, translation
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
-
-from .conftest import Alguna
-from .test_views import BILLING, assert_private, every_page, signed_in
+from tests.conftest import Alguna
+from tests.test_views import BILLING, assert_private, every_page, signed_in
 
 JSON = {"Accept": "application/json"}
 HTMX = {"HX-Request": "true"}

@@ -9,13 +9,12 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from alguna_portal.client import AlgunaClient
+from alguna_portal.api.client import AlgunaClient
 from alguna_portal.exceptions import AlgunaError, AlgunaRefused, AlgunaUnavailable, BadAnswer, CustomerUnknown
 from alguna_portal.portal_settings import PortalSettings
-
-from . import wild
-from .conftest import Alguna
-from .logged import logged
+from tests import wild
+from tests.conftest import Alguna
+from tests.logged import logged
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +26,7 @@ def _two_retries(settings: Settings) -> None:
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client waited each time, without the waiting."""
     seconds: list[float] = []
-    monkeypatch.setattr("alguna_portal.calls.pause", seconds.append)
+    monkeypatch.setattr("alguna_portal.api.retries.pause", seconds.append)
     return seconds
 
 

@@ -19,9 +19,8 @@ from pytest_django import Settings
 from alguna_portal.exceptions import AlgunaUnavailable, StrangerAnswered
 from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.sessions import forget, open_session
-
-from .conftest import Alguna
-from .logged import logged
+from tests.conftest import Alguna
+from tests.logged import logged
 
 NOW = "2026-11-21T12:00:00Z"
 SCOPES = ["user", "browser", "customer", "never"]

@@ -20,9 +20,8 @@ from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.sessions import aopen_session, open_session
 from alguna_portal.testing import FakeAlguna
-
-from .conftest import Alguna
-from .mailed import press
+from tests.conftest import Alguna
+from tests.mailed import press
 
 BILLING = reverse("alguna_portal:billing")
 SIGNALS = {name: each for name, each in vars(signals).items() if isinstance(each, Signal)}

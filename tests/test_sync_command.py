@@ -13,15 +13,14 @@ from django.db.models import Q
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal import plan_sync
 from alguna_portal.bulk.reading import read
-from alguna_portal.bulk.tally import Tally
+from alguna_portal.bulk.summary import Tally
+from alguna_portal.customers import plan_sync
+from alguna_portal.customers.plan_sync import Learned, Synced
 from alguna_portal.management.commands import alguna_sync_plans
 from alguna_portal.models import Customer
-from alguna_portal.plan_sync import Learned, Synced
 from alguna_portal.testing import FakeAlguna, fake_alguna
-
-from . import commands
+from tests import commands
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_pauses")]
 
@@ -405,7 +404,7 @@ def test_an_interrupted_run_says_how_to_go_on(
         if said == "Left at once.":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("alguna_portal.bulk.runs.Run.over", interrupted)
+    monkeypatch.setattr("alguna_portal.bulk.runner.Run.over", interrupted)
     for said in ("Interrupted.", "Left at once."):
         with time_machine.travel(timezone.now(), tick=False) as travel:
             found, status = run(*args)
@@ -443,8 +442,8 @@ def test_time_spent_waiting_for_a_turn_is_nobodys(
 ) -> None:
     """After a pause longer than the budget of a row's calls, they have all their time; it was no second outage."""
     settings.ALGUNA_PORTAL_TIME_BUDGET = 0.5
-    monkeypatch.setattr("alguna_portal.bulk.pace.FIRST_PAUSE", 0.8)
-    monkeypatch.setattr("alguna_portal.bulk.pace.LONGEST_PAUSE", 0.8)
+    monkeypatch.setattr("alguna_portal.bulk.rate_limiter.FIRST_PAUSE", 0.8)
+    monkeypatch.setattr("alguna_portal.bulk.rate_limiter.LONGEST_PAUSE", 0.8)
     add(fake, 2, plan_id="plan_growth", customer_id=None)
     fake.fail(503)
     asked_so_far = len(fake.requests)

@@ -12,14 +12,14 @@ from django.utils import translation
 from pytest_django import Settings
 
 from alguna_portal.conf import conf
-from alguna_portal.link_mails import LinkNotSent
+from alguna_portal.customers.tasks import provision_customer
 from alguna_portal.links import address_of, send_link, send_links
+from alguna_portal.links.emails import LinkNotSent
+from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.tasks import mail_link, provision_customer
 from alguna_portal.testing import FakeAlguna
-
-from .logged import logged
-from .mailers import mail_by
+from tests.logged import logged
+from tests.mailers import mail_by
 
 PACKAGE = "django.tasks" if "django.tasks" in sys.modules else "django_tasks"
 
@@ -192,7 +192,7 @@ def test_a_customer_is_created_by_a_worker(alguna: FakeAlguna, customer: Custome
 
 def test_where_there_is_no_framework_the_setting_is_wrong(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """And says what is needed; off, it needs nothing."""
-    monkeypatch.setattr("alguna_portal.setting_types.find_spec", lambda module: None)
+    monkeypatch.setattr("alguna_portal.conf.types.find_spec", lambda module: None)
     settings.ALGUNA_PORTAL_USE_TASKS = True
     with pytest.raises(ImproperlyConfigured, match=r"needs django\.tasks or django_tasks, and neither"):
         _ = conf.USE_TASKS

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from alguna_portal import threads
+from alguna_portal.api import threads
 
 COLOUR = ContextVar("COLOUR", default="none")
 

@@ -17,8 +17,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from alguna_portal.access import Access
 from alguna_portal.models import Customer, Membership
 from alguna_portal.views import billing
-
-from .conftest import Alguna
+from tests.conftest import Alguna
 
 BILLING = "/billing/"
 

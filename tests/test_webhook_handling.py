@@ -17,11 +17,10 @@ from pytest_django import Settings
 
 from alguna_portal.models import WebhookDelivery
 from alguna_portal.signals import webhook_received
-from alguna_portal.webhooks import Event, PayloadError, handling, on, registry
+from alguna_portal.webhooks import Event, PayloadError, dispatch, on, registry
 from alguna_portal.webhooks.registry import registered
-
-from .logged import logged
-from .telling import SECRET, listening, message, tell
+from tests.logged import logged
+from tests.telling import SECRET, listening, message, tell
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,7 +116,7 @@ def test_whoever_handles_a_message_learns_what_came_of_it() -> None:
         tell(message(), ident="m")
     WebhookDelivery.objects.update(claimed_until=None)
     delivery = WebhookDelivery.objects.get()
-    assert handling.handle(delivery) is True
+    assert dispatch.handle(delivery) is True
     assert (delivery.state, delivery.error, delivery.tries, delivery.claimed_until) == ("handled", "", 2, None)
 
 
@@ -126,7 +125,7 @@ def test_who_begins_to_listen_later_hears_of_no_message_that_is_handled() -> Non
     tell(message(), ident="m")
     delivery = WebhookDelivery.objects.get()
     with listening("*") as late:
-        assert handling.handle(delivery) is True
+        assert dispatch.handle(delivery) is True
     assert (late, delivery.tries) == ([], 1)
 
 
@@ -138,7 +137,7 @@ def test_a_message_is_read_where_it_is_written(settings: Settings) -> None:
     delivery = WebhookDelivery.objects.get()
     settings.DATABASE_ROUTERS = ["tests.routing.Replica"]
     with listening("*") as heard:
-        assert handling.handle(delivery) is True
+        assert dispatch.handle(delivery) is True
     assert len(heard) == 1
 
 
@@ -202,7 +201,7 @@ def test_a_crash_before_it_is_recorded_undoes_what_was_done() -> None:
         assert Group.objects.count() == 0
         assert tell(message(), ident="m") == 503
         assert len(calls) == 1
-        with time_machine.travel(timezone.now() + handling.CLAIM, tick=True):
+        with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
             assert tell(message(), ident="m") == 204
             assert tell(message(), ident="m") == 204
     assert (len(before), len(calls), Group.objects.count()) == (1, 2, 1)
@@ -211,12 +210,12 @@ def test_a_crash_before_it_is_recorded_undoes_what_was_done() -> None:
 
 def test_a_crash_between_the_last_receiver_and_the_answer_repeats_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """The row knew who was done."""
-    monkeypatch.setattr(handling, "_finish", lambda *_: crash(None))  # type: ignore[arg-type]
+    monkeypatch.setattr(dispatch, "_finish", lambda *_: crash(None))  # type: ignore[arg-type]
     with listening("*") as heard:
         with pytest.raises(Crash):
             tell(message(), ident="m")
         monkeypatch.undo()
-        with time_machine.travel(timezone.now() + handling.CLAIM, tick=True):
+        with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
             assert tell(message(), ident="m") == 204
     assert len(heard) == 1
     assert state()[0] == "handled"
@@ -237,7 +236,7 @@ def test_two_who_both_believe_that_they_hold_the_claim_call_a_receiver_once() ->
         delivery = WebhookDelivery.objects.get()
         stale = WebhookDelivery.objects.get()
         stale.done, stale.payload = [], "{}"
-        assert list(handling._failures(stale)) == []
+        assert list(dispatch._failures(stale)) == []
     assert len(heard) == 1
     assert sorted(delivery.done) == sorted(stale.done)
 
@@ -246,7 +245,7 @@ def test_who_was_overtaken_says_nothing_of_the_message(caplog: pytest.LogCapture
     """It took longer than its claim lasts, and somebody else is at it: theirs is the last word."""
 
     def take_long(_event: Event) -> None:
-        WebhookDelivery.objects.update(tries=7, claimed_until=timezone.now() + handling.CLAIM)
+        WebhookDelivery.objects.update(tries=7, claimed_until=timezone.now() + dispatch.CLAIM)
 
     with listening("*", then=take_long, atomic=False):
         assert tell(message(), ident="m") == 204
@@ -286,7 +285,7 @@ def test_a_database_that_fails_has_the_message_sent_again(
     def fail(*_: Any, **__: Any) -> None:
         raise DatabaseError("ann@example.com")
 
-    monkeypatch.setattr("alguna_portal.intake._keep", fail)
+    monkeypatch.setattr("alguna_portal.webhooks.inbox._keep", fail)
     assert tell(message(email="ann@example.com")) == 503
     (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_not_kept"]
     assert (record.__dict__["error"], "ann@" in record.getMessage()) == ("DatabaseError", False)
@@ -298,7 +297,7 @@ def test_whoever_holds_the_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
         tell(message(), ident="m")
     delivery = WebhookDelivery.objects.get()
     WebhookDelivery.objects.update(claimed_until=None)
-    rows = handling.rows
+    rows = dispatch.rows
 
     class Locked:
         """Rows that somebody else holds."""
@@ -315,13 +314,13 @@ def test_whoever_holds_the_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
             raise OperationalError("could not obtain lock")
 
     monkeypatch.setattr(type(connection.features), "has_select_for_update_nowait", True)
-    monkeypatch.setattr(handling, "rows", lambda _delivery: Locked())
-    assert handling.handle(delivery) is False
-    monkeypatch.setattr(handling, "rows", rows)
-    assert handling.handle(delivery) is True
+    monkeypatch.setattr(dispatch, "rows", lambda _delivery: Locked())
+    assert dispatch.handle(delivery) is False
+    monkeypatch.setattr(dispatch, "rows", rows)
+    assert dispatch.handle(delivery) is True
     WebhookDelivery.objects.update(state="waiting", payload=message().decode(), done=[])
-    WebhookDelivery.objects.update(claimed_until=timezone.now() + handling.CLAIM)
-    assert handling.handle(delivery) is False
+    WebhookDelivery.objects.update(claimed_until=timezone.now() + dispatch.CLAIM)
+    assert dispatch.handle(delivery) is False
 
 
 def test_ids_that_differ_in_capitals_alone_are_two(settings: Settings) -> None:
@@ -348,7 +347,7 @@ def test_without_a_transaction_a_receiver_may_be_called_again() -> None:
     with listening("*", then=crash, atomic=False) as heard:
         with pytest.raises(Crash):
             tell(message(), ident="m")
-        with time_machine.travel(timezone.now() + handling.CLAIM, tick=True), pytest.raises(Crash):
+        with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True), pytest.raises(Crash):
             tell(message(), ident="m")
     assert len(heard) == 2
 
@@ -503,7 +502,7 @@ class TestWithWorkers:
 
     def test_the_worker_handles_it_and_tries_again_later(self, settings: Settings) -> None:
         """After growing pauses, as long as there are some; Alguna does not send it again."""
-        from alguna_portal.tasks import PAUSES, handle_delivery
+        from alguna_portal.webhooks.tasks import PAUSES, handle_delivery
 
         backend = self.backend(settings, "Dummy")
         tell(message())
@@ -532,7 +531,7 @@ class TestWithWorkers:
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """A lock, say, before anybody could be called."""
-        from alguna_portal.tasks import handle_delivery
+        from alguna_portal.webhooks.tasks import handle_delivery
 
         backend = self.backend(settings, "Dummy")
         tell(message())
@@ -541,7 +540,7 @@ class TestWithWorkers:
         def locked(*_: Any) -> None:
             raise DatabaseError("ann@example.com")
 
-        monkeypatch.setattr("alguna_portal.tasks.handle", locked)
+        monkeypatch.setattr("alguna_portal.webhooks.tasks.handle", locked)
         handle_delivery.func(WebhookDelivery.objects.get().pk)
         assert len(backend.results) == 1
         (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_failed"]
@@ -549,7 +548,7 @@ class TestWithWorkers:
 
     def test_a_backend_that_cannot_wait_leaves_it_failed(self, settings: Settings) -> None:
         """For whoever handles it again."""
-        from alguna_portal.tasks import handle_delivery
+        from alguna_portal.webhooks.tasks import handle_delivery
 
         backend = self.backend(settings, "Dummy")
         tell(message())
@@ -570,7 +569,7 @@ class TestWithWorkers:
         with listening("*", then=crash), listening("*") as other:
             assert tell(message(), ident="m") == 503
             assert tell(message(), ident="m") == 503
-        with listening("*") as heard, time_machine.travel(timezone.now() + handling.CLAIM, tick=True):
+        with listening("*") as heard, time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
             assert tell(message(), ident="m") == 204
         assert (len(other), len(heard)) == (0, 1)
 
@@ -589,7 +588,7 @@ class TestWithWorkers:
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         """The row waits; the next delivery enqueues it."""
-        from alguna_portal.tasks import handle_delivery
+        from alguna_portal.webhooks.tasks import handle_delivery
 
         backend = self.backend(settings, "Dummy")
         backend.clear()

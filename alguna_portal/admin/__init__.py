@@ -1,9 +1,9 @@
 """The admin: customers and their people, links, who opened portals, and what Alguna told. Each in its own file."""
 
-from .accesses import PortalAccessAdmin
-from .customers import CustomerAdmin
-from .deliveries import WebhookDeliveryAdmin
-from .links import PortalLinkAdmin
-from .memberships import MembershipAdmin
+from .customer import CustomerAdmin
+from .membership import MembershipAdmin
+from .portal_access import PortalAccessAdmin
+from .portal_link import PortalLinkAdmin
+from .webhook_delivery import WebhookDeliveryAdmin
 
 __all__ = ["CustomerAdmin", "MembershipAdmin", "PortalAccessAdmin", "PortalLinkAdmin", "WebhookDeliveryAdmin"]

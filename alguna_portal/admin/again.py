@@ -122,7 +122,7 @@ def handle_each(keys: Iterable[Any]) -> Iterator[Outcome]:
 
 def _handle(delivery: WebhookDelivery) -> Outcome:
     # Not above: the admin is loaded as a site starts, and reading messages takes a library of its own.
-    from alguna_portal.intake import have_handled
+    from alguna_portal.webhooks.inbox import have_handled
 
     if delivery.state == State.HANDLED:
         # By somebody else, since it was selected.

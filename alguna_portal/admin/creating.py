@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from alguna_portal.customers import Provisioned, provision
-from alguna_portal.events import event
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed
+from alguna_portal.log_events import event
 from alguna_portal.models import Customer
 
 from . import telling
@@ -173,7 +173,7 @@ def _create(customer: Customer, refusals: Callable[[Customer], list[str]], *, wi
 def _enqueue(key: Any, failures: list[str]) -> None:
     """Leave a customer to a worker; report what the queue will not take, as far as there is still somebody to tell."""
     # Not above: Django 5.2 has no tasks framework of its own.
-    from alguna_portal.tasks import provision_customer
+    from alguna_portal.customers.tasks import provision_customer
 
     try:
         provision_customer.enqueue(key)

@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db.models import Q, QuerySet
 
 from alguna_portal.models import PortalAccess
-from alguna_portal.models.links import masked
+from alguna_portal.models.portal_link import masked
 
 from .naming import company, person
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from alguna_portal.models import Customer, PortalLink, WebhookDelivery
-from alguna_portal.models.links import in_state
+from alguna_portal.models.portal_link import in_state
 
 from .naming import company
 from .plans import mapped_plans, unmapped

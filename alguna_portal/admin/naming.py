@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from alguna_portal.models import Customer
-from alguna_portal.models.links import masked
+from alguna_portal.models.portal_link import masked
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser

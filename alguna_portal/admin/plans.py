@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
-from alguna_portal.quoting import quotable_id
+from alguna_portal.redaction import quotable_id
 
 
 def mapped_plans() -> dict[str, str]:

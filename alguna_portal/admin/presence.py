@@ -7,10 +7,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from alguna_portal.breaker import Breaker
+from alguna_portal.api.circuit_breaker import Breaker
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
 from alguna_portal.models import Customer
-from alguna_portal.quoting import quotable_id
+from alguna_portal.redaction import quotable_id
 
 SECONDS = 2
 
@@ -30,7 +30,7 @@ class Bystander(Breaker):
 def presence(customer: Customer) -> SafeString | str:
     """Say whether Alguna has a customer with this alias, and whether it is the one known here."""
     # Not above, as in `customers`.
-    from alguna_portal.client import AlgunaClient
+    from alguna_portal.api.client import AlgunaClient
 
     try:
         client = AlgunaClient.from_settings(watcher=Bystander())

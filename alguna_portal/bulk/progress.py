@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from django.core.management.base import OutputWrapper
 from tqdm import tqdm
 
-from .tally import Tally
+from .summary import Tally
 
 EVERY = 10.0  # seconds
 

@@ -4,13 +4,13 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from alguna_portal import legacy
 from alguna_portal.conf import conf
+from alguna_portal.conf.hosts import is_loopback
 from alguna_portal.exceptions import AlgunaRefused, AlgunaUnavailable, AuthenticationFailed
-from alguna_portal.hosts import is_loopback
+from alguna_portal.portal_settings import LEGACY_API_VERSION
 
+from .context import Visit
 from .findings import Finding, Findings, error, ok, skipped, warning
-from .visit import Visit
 
 PRODUCTION, SANDBOX = "api.alguna.io", "api.sandbox.alguna.io"
 NO_PROXY = f"If that is no proxy of yours, ALGUNA_PORTAL_API_URL should be https://{PRODUCTION}."
@@ -71,7 +71,7 @@ def _answers(visit: Visit) -> Findings:
         yield error("key.works", "Alguna refuses the key (401).", remedy)
     elif isinstance(failure, AlgunaUnavailable):
         yield error("key.works", "Alguna could not be asked.", str(failure))
-    elif version == legacy.VERSION:
+    elif version == LEGACY_API_VERSION:
         found = "The key could not be tried: only making a session would, since the earlier API may know no customers."
         yield skipped("key.works", found)
     elif isinstance(failure, AlgunaRefused):
@@ -79,7 +79,7 @@ def _answers(visit: Visit) -> Findings:
         yield error("api.version", f"Alguna does not accept a call of version {version}. {failure}", remedy)
     else:
         yield error("key.works", "What answers is not Alguna's API.", str(failure))
-    if version == legacy.VERSION:
+    if version == LEGACY_API_VERSION:
         yield skipped("api.version", "The earlier API has no version, and only making a session would try it.")
     elif failure is None:
         yield ok("api.version", f"Version {version} is accepted.")

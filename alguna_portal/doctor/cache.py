@@ -14,12 +14,12 @@ from django.core.cache.backends.redis import RedisCache
 from django.db import DatabaseError, connections, router
 from django.utils import timezone
 
-from alguna_portal import threads
+from alguna_portal.api import threads
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
 
+from .context import Visit
 from .findings import Finding, Findings, Level, counted, error, note, ok, skipped, warning
-from .visit import Visit
 
 PREFIX = "alguna_portal:doctor:"
 LIFE = 30  # seconds; for the case that the doctor dies between writing and deleting

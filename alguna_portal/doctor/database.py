@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from django.db import DatabaseError
 from django.db.models import Count
 
-from alguna_portal import legacy
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
-from alguna_portal.portal_settings import PortalSettings
+from alguna_portal.portal_settings import PortalSettings, find_unsupported_fields
 
+from .context import Visit
 from .findings import Finding, Findings, counted, error, named, ok, skipped, warning
 from .tables import unapplied
-from .visit import Visit
 
 
 def look(visit: Visit) -> Findings:
@@ -63,5 +62,5 @@ def _unreadable(visit: Visit) -> Iterator[object]:
     own = Customer.objects.using(visit.using).exclude(portal_settings={}).order_by("pk")
     for key, raw in own.values_list("pk", "portal_settings").iterator():
         settings, problems = PortalSettings.salvage(raw)
-        if problems or (conf.API_VERSION == legacy.VERSION and legacy.missing_fields(settings)):
+        if problems or find_unsupported_fields(settings, conf.API_VERSION):
             yield key

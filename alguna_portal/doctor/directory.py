@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from alguna_portal.models import Customer
 
-from .asking import PAGE, Account
+from .probes import PAGE, Account
 
 
 class Whereabouts(StrEnum):

@@ -7,10 +7,10 @@ from django.core import mail
 from django.core.mail.backends import console, dummy, filebased, locmem, smtp
 from django.utils.module_loading import import_string
 
-from alguna_portal import threads
+from alguna_portal.api import threads
 
+from .context import Visit
 from .findings import Finding, Findings, error, note, ok, skipped, warning
-from .visit import Visit
 
 SENDER = "webmaster@localhost"  # Django's default
 SMTP = "django.core.mail.backends.smtp.EmailBackend"

@@ -8,8 +8,8 @@ from alguna_portal.access import by_membership
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer, Membership
 
+from .context import Visit
 from .findings import Finding, Findings, counted, error, named, note, ok, skipped
-from .visit import Visit
 
 
 def look(visit: Visit) -> Findings:

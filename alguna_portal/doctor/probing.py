@@ -9,8 +9,8 @@ import requests
 from requests.exceptions import SSLError
 from urllib3.exceptions import HTTPError, NameResolutionError
 
-from alguna_portal import threads
-from alguna_portal.calls import USER_AGENT
+from alguna_portal.api import threads
+from alguna_portal.api.retries import USER_AGENT
 
 NO_CERTIFICATE = "its certificate is not valid for it"
 NO_SUCH_NAME = "its name cannot be resolved"

@@ -7,7 +7,7 @@ from typing import Any
 from alguna_portal import __version__
 
 from .findings import Finding, Level
-from .rounds import Examination
+from .runner import Examination
 
 FORMAT = 1  # of the JSON; a higher one for a change that could break who reads it
 

@@ -4,8 +4,8 @@ from django.conf import settings
 
 from alguna_portal.conf import conf
 
+from .context import Visit
 from .findings import Findings, note, ok, warning
-from .visit import Visit
 
 IMMEDIATE = "immediate"  # in the names of both frameworks' backends
 DUMMY = "dummy"

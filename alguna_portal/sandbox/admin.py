@@ -9,11 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 
-from . import faults, weather
-from .debug_only import debug_only
-from .faults import Fault
+from alguna_portal.sandbox.engine.faults import Fault
+from alguna_portal.sandbox.web.debug_only import debug_only
+from alguna_portal.sandbox.web.store import reading, writing
+
+from .engine import faults, weather
 from .models import Weather
-from .records import reading, writing
 
 if TYPE_CHECKING:
     WeatherAdminBase = admin.ModelAdmin[Weather]

@@ -10,15 +10,16 @@ A customer is named by id or alias. Raise LookupError, and change nothing, where
 no subscription that could change.
 """
 
-from . import changes
-from .announcing import announce
+from alguna_portal.sandbox.engine.customers import by_ident
+from alguna_portal.sandbox.engine.engine import utc_now
+from alguna_portal.sandbox.engine.plans import Plan, by_id
+from alguna_portal.sandbox.engine.subscriptions import all_running, running
+from alguna_portal.sandbox.engine.types import JSON, ApiError, State
+from alguna_portal.sandbox.web.announcing import announce
+from alguna_portal.sandbox.web.store import reading, writing
+
 from .conf import conf
-from .customers import by_ident
-from .engine import utc_now
-from .messages import JSON, ApiError, State
-from .plans import Plan, by_id
-from .records import reading, writing
-from .subscriptions import all_running, running
+from .engine import changes
 
 
 def subscribe(customer: str, plan_id: str) -> None:

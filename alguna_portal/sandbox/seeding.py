@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
+from alguna_portal.sandbox.engine.customers import add, by_alias
+from alguna_portal.sandbox.engine.engine import utc_now
+from alguna_portal.sandbox.engine.plans import by_id
+from alguna_portal.sandbox.engine.types import JSON
+from alguna_portal.sandbox.engine.validation import Fields
+from alguna_portal.sandbox.web.store import writing
+
 from .conf import conf
-from .customers import add, by_alias
-from .engine import utc_now
-from .fields import Fields
-from .messages import JSON
-from .plans import by_id
-from .records import writing
 
 
 def add_customer(

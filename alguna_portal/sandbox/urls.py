@@ -2,8 +2,9 @@
 
 from django.urls import path, re_path
 
-from . import portal_edit_views, portal_views
-from .api_views import api
+from alguna_portal.sandbox.web.api_views import api
+
+from .web import portal_edit_views, portal_views
 
 app_name = "alguna_sandbox"
 

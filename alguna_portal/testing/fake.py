@@ -18,14 +18,14 @@ from urllib3 import HTTPResponse
 
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
-from alguna_portal.sandbox import changes, customers
-from alguna_portal.sandbox.customers import by_alias
-from alguna_portal.sandbox.engine import Engine
-from alguna_portal.sandbox.events import message_of
-from alguna_portal.sandbox.fields import Fields
-from alguna_portal.sandbox.messages import JSON, Answer, ApiError, Dropped, Request, new_state
-from alguna_portal.sandbox.plans import PLANS, Plan, by_id
-from alguna_portal.sandbox.subscriptions import running
+from alguna_portal.sandbox.engine import changes, customers
+from alguna_portal.sandbox.engine.customers import by_alias
+from alguna_portal.sandbox.engine.engine import Engine
+from alguna_portal.sandbox.engine.events import message_of
+from alguna_portal.sandbox.engine.plans import PLANS, Plan, by_id
+from alguna_portal.sandbox.engine.subscriptions import running
+from alguna_portal.sandbox.engine.types import JSON, Answer, ApiError, Dropped, Request, new_state
+from alguna_portal.sandbox.engine.validation import Fields
 from alguna_portal.sessions import forget
 
 from .seen import AskedRequest, MadeSession, ToldMessage
@@ -67,7 +67,7 @@ class FakeAlguna(BaseAdapter):
         def adapter(session: requests.Session, url: str) -> BaseAdapter:
             return self if url.startswith(self._api_url) else get_adapter(session, url)
 
-        with mock.patch.object(requests.Session, "get_adapter", adapter), mock.patch("alguna_portal.calls.pause"):
+        with mock.patch.object(requests.Session, "get_adapter", adapter), mock.patch("alguna_portal.api.retries.pause"):
             yield
 
     def fail(

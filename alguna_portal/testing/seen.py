@@ -7,7 +7,7 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from alguna_portal.sandbox.events import key_of, signed_headers
+from alguna_portal.sandbox.engine.events import key_of, signed_headers
 
 
 @dataclass(frozen=True, kw_only=True)

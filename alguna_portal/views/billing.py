@@ -22,7 +22,7 @@ from alguna_portal.sessions import open_session
 from alguna_portal.transactions import committing
 
 from .pages import METHODS, note, private
-from .replies import VARY, Reply, reply_to
+from .responses import VARY, Reply, reply_to
 
 logger = logging.getLogger(__name__)
 

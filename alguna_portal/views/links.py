@@ -23,9 +23,9 @@ from django.utils.translation import gettext
 from django.views.decorators.csrf import csrf_exempt
 
 from alguna_portal import audit
-from alguna_portal.events import event
 from alguna_portal.exceptions import AlgunaError
 from alguna_portal.links import LinkUnusable, find, open_link, renew, until
+from alguna_portal.log_events import event
 from alguna_portal.models import PortalLink
 from alguna_portal.transactions import committing
 

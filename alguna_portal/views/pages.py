@@ -14,9 +14,9 @@ from django.shortcuts import render
 from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.conf import conf
-from alguna_portal.events import event
+from alguna_portal.conf.addresses import is_mail_address
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
-from alguna_portal.setting_addresses import is_mail_address
+from alguna_portal.log_events import event
 
 METHODS = ("GET", "HEAD", "POST")
 RETRY_AFTER = 30  # seconds, where Alguna names none

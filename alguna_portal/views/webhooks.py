@@ -13,10 +13,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.conf import conf
-from alguna_portal.events import event
-from alguna_portal.intake import take_in
+from alguna_portal.log_events import event
 from alguna_portal.transactions import committing
-from alguna_portal.webhooks.messages import LARGEST_BODY, BadMessage, read
+from alguna_portal.webhooks.inbox import take_in
+from alguna_portal.webhooks.signatures import LARGEST_BODY, BadMessage, read
 
 from .pages import private, unlogged
 

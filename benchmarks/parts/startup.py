@@ -40,7 +40,7 @@ def measure() -> list[Figure]:
         ),
         Figure(measure="… on a site without Django's admin", figure=f"{_difference(lean, lean_without):.1f} ms"),
         at_most(
-            "import of `alguna_portal.client` / `import alguna`",
+            "import of `alguna_portal.api.client` / `import alguna`",
             paired(ours, sdk),
             0.35,
             note=f"{median(ours):.0f} ms against {median(sdk):.0f} ms",

@@ -8,7 +8,7 @@ from uuid import uuid4
 import urllib3
 from alguna import Alguna, BillingDetailsSettingsRequest, PlanOverviewSettingsRequest
 
-from alguna_portal.client import AlgunaClient
+from alguna_portal.api.client import AlgunaClient
 from alguna_portal.portal_settings import PortalSettings
 from benchmarks.settings import ALGUNA_PORTAL_API_KEY, ALGUNA_PORTAL_API_URL, ORDER
 

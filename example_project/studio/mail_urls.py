@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import mail_views
+from example_project.studio import mail_views
 
 urlpatterns = [
     path("", mail_views.mailbox, name="mailbox"),

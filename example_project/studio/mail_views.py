@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from .mailbox import Letter, letter, letters
+from example_project.studio.mailbox import Letter, letter, letters
 
 # No script, no form, nothing fetched, no origin; its links lead somewhere only when somebody follows them.
 CAGE = (

@@ -13,7 +13,7 @@ from time import time_ns
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from .conf import mailbox
+from example_project.studio.conf import mailbox
 
 
 class EmailBackend(BaseEmailBackend):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from . import views
+from example_project.studio import views
 
 urlpatterns = [
     path("", views.Landing.as_view(), name="landing"),

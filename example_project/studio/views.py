@@ -17,10 +17,9 @@ from django.views.decorators.http import require_POST
 
 from alguna_portal.access import accesses
 from alguna_portal.models import Customer, Membership
-
-from .conf import uses_sandbox
-from .demo import NEWCOMER, PEOPLE, expectation
-from .firings import READY, this_week
+from example_project.studio.conf import uses_sandbox
+from example_project.studio.demo import NEWCOMER, PEOPLE, expectation
+from example_project.studio.firings import READY, this_week
 
 
 class Landing(LoginView):

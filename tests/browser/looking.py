@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from axe_playwright_python.sync_playwright import Axe, AxeResults
 from playwright.sync_api import Page
 
-from .conftest import SCREENSHOTS
+from tests.browser.conftest import SCREENSHOTS
 
 Scheme = Literal["light", "dark"]
 

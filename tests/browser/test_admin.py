@@ -5,9 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Shell
-from .looking import look
-from .test_walk import press_billing, sign_in, stands_in_portal
+from tests.browser.conftest import Shell
+from tests.browser.looking import look
+from tests.browser.test_walk import press_billing, sign_in, stands_in_portal
 
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

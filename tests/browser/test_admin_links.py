@@ -5,8 +5,8 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from .looking import look
-from .test_admin import add_customer, enter_admin
+from tests.browser.looking import look
+from tests.browser.test_admin import add_customer, enter_admin
 
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -5,10 +5,10 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Mail
-from .keyboard import walk
-from .looking import look
-from .test_walk import press_billing, sign_in
+from tests.browser.conftest import Mail
+from tests.browser.keyboard import walk
+from tests.browser.looking import look
+from tests.browser.test_walk import press_billing, sign_in
 
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -7,8 +7,8 @@ import django_htmx
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import ROOT
-from .test_walk import sign_in, stands_in_portal
+from tests.browser.conftest import ROOT
+from tests.browser.test_walk import sign_in, stands_in_portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

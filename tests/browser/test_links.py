@@ -5,11 +5,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from . import keyboard
-from .conftest import Mail, Shell, under_policy, window
-from .keyboard import walk
-from .looking import look
-from .test_walk import stands_in_portal
+from tests.browser import keyboard
+from tests.browser.conftest import Mail, Shell, under_policy, window
+from tests.browser.keyboard import walk
+from tests.browser.looking import look
+from tests.browser.test_walk import stands_in_portal
 
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -5,11 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from .conftest import SCREENSHOTS, Mail
-from .keyboard import press, reach, walk
-from .looking import look
-from .test_admin import enter_admin
-from .test_walk import stands_in_portal
+from tests.browser.conftest import SCREENSHOTS, Mail
+from tests.browser.keyboard import press, reach, walk
+from tests.browser.looking import look
+from tests.browser.test_admin import enter_admin
+from tests.browser.test_walk import stands_in_portal
 
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import ROOT, Shell, under_policy
-from .keyboard import walk
-from .looking import look
-from .test_admin import enter_admin
-from .test_walk import press_billing, sign_in, stands_in_portal
+from tests.browser.conftest import ROOT, Shell, under_policy
+from tests.browser.keyboard import walk
+from tests.browser.looking import look
+from tests.browser.test_admin import enter_admin
+from tests.browser.test_walk import press_billing, sign_in, stands_in_portal
 
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -5,9 +5,9 @@ import json
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from .conftest import POLICY, Shell
-from .keyboard import walk
-from .looking import look
+from tests.browser.conftest import POLICY, Shell
+from tests.browser.keyboard import walk
+from tests.browser.looking import look
 
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Shell
-from .keyboard import press, walk
-from .looking import look
+from tests.browser.conftest import Shell
+from tests.browser.keyboard import press, walk
+from tests.browser.looking import look
 
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]

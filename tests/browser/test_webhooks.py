@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Shell
-from .test_walk import press_billing, sign_in, stands_in_portal
+from tests.browser.conftest import Shell
+from tests.browser.test_walk import press_billing, sign_in, stands_in_portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 

@@ -17,8 +17,7 @@ import requests
 
 from alguna_portal.conf import conf
 from alguna_portal.testing import fake_alguna
-
-from .document import contract
+from tests.contract.document import contract
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sandbox.secret"

@@ -13,7 +13,8 @@ from django.test import override_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alguna_portal.client import AlgunaClient
+from alguna_portal.api.client import AlgunaClient
+from alguna_portal.api.transport import send
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaRefused,
@@ -28,10 +29,8 @@ from alguna_portal.portal_settings import (
     PlanOverviewSettings,
     PortalSettings,
 )
-from alguna_portal.transport import send
-
-from .conftest import Door, unused
-from .document import SERVER, contract
+from tests.contract.conftest import Door, unused
+from tests.contract.document import SERVER, contract
 
 pytestmark = pytest.mark.xdist_group("contract")
 
@@ -216,4 +215,4 @@ def meet(monkeypatch: pytest.MonkeyPatch, fault: str, *, times: int = 1) -> None
         met = {"Alguna-Sandbox-Fault": left.pop()} if left else {}
         return send(*args, headers={**headers, **met}, **named)
 
-    monkeypatch.setattr("alguna_portal.calls.send", send_in_bad_weather)
+    monkeypatch.setattr("alguna_portal.api.retries.send", send_in_bad_weather)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Door, mail, unused
+from tests.contract.conftest import Door, mail, unused
 
 pytestmark = pytest.mark.xdist_group("contract")
 

@@ -33,8 +33,7 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from alguna_portal.portal_settings import BillingDetailsSettings, InvoiceListSettings, PlanOverviewSettings
-
-from .document import SERVER, contract, document, every_answer
+from tests.contract.document import SERVER, contract, document, every_answer
 
 DOCUMENTED = {400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504}
 SESSION = {

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import requests
 
-from .conftest import Door, unused
-from .document import every_answer
+from tests.contract.conftest import Door, unused
+from tests.contract.document import every_answer
 
 pytestmark = pytest.mark.xdist_group("contract")
 

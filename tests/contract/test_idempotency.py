@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Door, unused
+from tests.contract.conftest import Door, unused
 
 pytestmark = pytest.mark.xdist_group("contract")
 

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.config import SchemathesisConfig
 
-from .conftest import Door
-from .document import PATH, every_answer
+from tests.contract.conftest import Door
+from tests.contract.document import PATH, every_answer
 
 CONFIG = {
     "generation": {

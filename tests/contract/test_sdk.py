@@ -41,7 +41,7 @@ from alguna.types import (
     SubscriptionResponse,
 )
 
-from .conftest import KEY, mail, unused
+from tests.contract.conftest import KEY, mail, unused
 
 pytestmark = pytest.mark.xdist_group("sdk")
 

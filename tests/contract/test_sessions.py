@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from .conftest import Door, unused
+from tests.contract.conftest import Door, unused
 
 pytestmark = pytest.mark.xdist_group("contract")
 

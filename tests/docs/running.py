@@ -26,7 +26,7 @@ import standardwebhooks  # noqa: F401
 import tenacity  # noqa: F401
 from packaging.requirements import Requirement
 
-from .sorting import Step, laid_out
+from tests.docs.sorting import Step, laid_out
 
 ROOT = Path(__file__).resolve().parents[2]
 # What pages take from the environment, as `os.environ["…"]`.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .blocks import ROOT, Block, blocks, blocks_in, pages
+from tests.docs.blocks import ROOT, Block, blocks, blocks_in, pages
 
 # One process runs all pages; so one worker asks for them.
 pytestmark = pytest.mark.xdist_group("docs")

@@ -11,15 +11,15 @@ from django.test import override_settings
 from django.urls import get_resolver
 
 import alguna_portal
-from alguna_portal import checks, exceptions, portal_settings
-from alguna_portal.checks import IDS, REQUIRED_ON_USE
-from alguna_portal.conf import Conf, conf
+from alguna_portal import exceptions, portal_settings
+from alguna_portal.conf import checks, conf
+from alguna_portal.conf.checks import IDS, REQUIRED_ON_USE
+from alguna_portal.conf.settings import Conf
 from alguna_portal.models import Customer
-from alguna_portal.sandbox import faults
+from alguna_portal.sandbox.engine import faults
+from tests.docs.blocks import ROOT, pages
 from tests.test_observability import in_table
 from tests.test_signals import documented
-
-from .blocks import ROOT, pages
 
 DOCS = ROOT / "docs"
 PACKAGE = Path(alguna_portal.__file__).parent
@@ -49,7 +49,7 @@ def test_a_setting_is_described(generated: Callable[[str], str], name: str) -> N
 
         if hasattr(settings, f"ALGUNA_PORTAL_{name}"):
             delattr(settings, f"ALGUNA_PORTAL_{name}")
-        raw = eval(default.strip("`"), vars(importlib.import_module("alguna_portal.conf")))
+        raw = eval(default.strip("`"), vars(importlib.import_module("alguna_portal.conf.settings")))
         unset = getattr(conf, name)
         with override_settings(**{f"ALGUNA_PORTAL_{name}": raw}):
             assert getattr(conf, name) == unset
@@ -95,7 +95,7 @@ def test_all_weather_is_on_the_sandbox_page() -> None:
 
 def test_all_checks_are_in_the_reference(generated: Callable[[str], str]) -> None:
     """Those that the code gives out, of the app and of the sandbox."""
-    source = (PACKAGE / "checks.py").read_text() + (PACKAGE / "sandbox" / "checks.py").read_text()
+    source = (PACKAGE / "conf" / "checks.py").read_text() + (PACKAGE / "sandbox" / "checks.py").read_text()
     given = {*re.findall(r'id="(alguna_\w+\.[EW]\d+)"', source), *(f"alguna_portal.{each}" for each in IDS.values())}
     assert set(re.findall(r"^\| `(alguna_\w+\.[EW]\d+)`", generated("checks"), re.MULTILINE)) == given
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .blocks import ROOT, blocks
-from .sorting import INCLUDED, SETTINGS, URLS
+from tests.docs.blocks import ROOT, blocks
+from tests.docs.sorting import INCLUDED, SETTINGS, URLS
 
 pytestmark = pytest.mark.slow
 

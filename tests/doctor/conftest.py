@@ -19,13 +19,12 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership
-from alguna_portal.sandbox.customers import add
-from alguna_portal.sandbox.engine import Engine
-from alguna_portal.sandbox.fields import Fields
-from alguna_portal.sandbox.messages import Answer, Request, json_answer, new_state
+from alguna_portal.sandbox.engine.customers import add
+from alguna_portal.sandbox.engine.engine import Engine
+from alguna_portal.sandbox.engine.types import Answer, Request, json_answer, new_state
+from alguna_portal.sandbox.engine.validation import Fields
 from tests.conftest import API
-
-from .mailing import Postbox, mail_through, serving
+from tests.doctor.mailing import Postbox, mail_through, serving
 
 WEBHOOK = "https://app.example.com/billing/webhook/"
 SECRET = "whsec_bm90LWEtc2VjcmV0LWF0LWFsbC1idXQtbG9uZw=="

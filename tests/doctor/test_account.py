@@ -7,14 +7,13 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from alguna_portal.bulk.pace import Pace
-from alguna_portal.doctor import asking
-from alguna_portal.doctor.asking import ReadingClient
+from alguna_portal.bulk.rate_limiter import Pace
+from alguna_portal.doctor import probes
+from alguna_portal.doctor.probes import ReadingClient
 from alguna_portal.models import Customer
-from alguna_portal.sandbox.messages import Answer
+from alguna_portal.sandbox.engine.types import Answer
 from tests.conftest import API
-
-from .conftest import Account, examined
+from tests.doctor.conftest import Account, examined
 
 
 def test_a_key_that_works_is_asked_about_once(well: Settings, account: Account) -> None:
@@ -178,7 +177,7 @@ def test_alguna_is_asked_in_turn(well: Settings, account: Account, monkeypatch: 
             turns.append(self._given.maxlen or 0)
             return super().turn()
 
-    monkeypatch.setattr(asking, "Pace", Counting)
+    monkeypatch.setattr(probes, "Pace", Counting)
     Customer.objects.create(alias="gone", customer_id="cust_gone")
     examined()
     assert turns == [50] * len(account.requests)

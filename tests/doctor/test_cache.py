@@ -10,9 +10,8 @@ from django.core.cache.backends.locmem import LocMemCache
 from pytest_django import Settings
 
 from alguna_portal.doctor import cache as examination
-from alguna_portal.doctor import visit
-
-from .conftest import examined
+from alguna_portal.doctor import context
+from tests.doctor.conftest import examined
 
 HERE = "tests.doctor.test_cache"
 
@@ -139,7 +138,7 @@ def test_a_cache_is_tried(well: Settings, backend: str, level: str, words: str) 
 def test_a_cache_that_hangs_is_not_waited_for(well: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody's timeout is needed for that; and what is said is how long it had."""
     use(well, "Hanging")
-    monkeypatch.setattr(visit, "SECONDS", 1.0)
+    monkeypatch.setattr(context, "SECONDS", 1.0)
     found = examined("--offline")["cache.works"]["found"]
     assert re.fullmatch(r"The cache “default” did not answer within (1|0\.\d\d?) s\.", found)
 
@@ -150,7 +149,7 @@ def test_a_cache_for_which_no_time_is_left_is_not_at_fault(
 ) -> None:
     """It is skipped, whatever its kind."""
     use(well, backend, LOCATION="portal_cache")
-    monkeypatch.setattr(visit, "SECONDS", 0.0)
+    monkeypatch.setattr(context, "SECONDS", 0.0)
     said = examined("--offline")
     assert said["cache.examined"]["found"] == "There was no time left for the rest of this."
     assert "cache.works" not in said

@@ -8,10 +8,9 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from pytest_django import Settings
 
 from alguna_portal.doctor import cache as examination
-from alguna_portal.doctor import visit
-
-from .conftest import examined
-from .test_cache import use
+from alguna_portal.doctor import context
+from tests.doctor.conftest import examined
+from tests.doctor.test_cache import use
 
 FULL = f"{__name__}.Full"
 
@@ -124,7 +123,7 @@ def test_a_redis_that_does_not_tell_is_not_waited_for(well: Settings, monkeypatc
     """Not beyond the end of the visit."""
     use(well, FULL)
     monkeypatch.setattr(Server, "to_tell", 5)
-    monkeypatch.setattr(visit, "SECONDS", 1.0)
+    monkeypatch.setattr(context, "SECONDS", 1.0)
     began = monotonic()
     assert "(TimeoutError)" in examined("--offline")["cache.eviction"]["found"]
     assert monotonic() - began < 4

@@ -5,8 +5,7 @@ from django.core.cache import caches
 from pytest_django import Settings
 
 from alguna_portal.models import Customer
-
-from .conftest import examined
+from tests.doctor.conftest import examined
 
 
 def test_a_table_for_too_few_is_a_warning(well: Settings) -> None:

@@ -12,14 +12,13 @@ from django.db import OperationalError
 from pytest_django import Settings
 
 from alguna_portal import __version__
-from alguna_portal.doctor import rounds, visit
+from alguna_portal.doctor import context, runner
 from alguna_portal.doctor.findings import Level, counted, named, skipped
-from alguna_portal.doctor.rounds import EXAMINATIONS, Examination
+from alguna_portal.doctor.runner import EXAMINATIONS, Examination
 from alguna_portal.models import Customer
+from tests.doctor.conftest import Account, examined, run
+from tests.doctor.mailing import Postbox
 from tests.wild import hang, served
-
-from .conftest import Account, examined, run
-from .mailing import Postbox
 
 DOCS = Path(__file__).parents[2] / "docs" / "howto" / "doctor.md"
 
@@ -114,13 +113,12 @@ def test_an_examination_that_crashes_keeps_no_other_from_its_turn(
 ) -> None:
     """It is an error by its name, and what it said before stays."""
 
-    def look(_visit: visit.Visit) -> Any:
+    def look(_visit: context.Visit) -> Any:
         yield skipped("cache.size", "Before.")
         raise OperationalError("password of mia")
 
-    look.__module__ = "alguna_portal.doctor.cache"
-    crashing = Examination(title="Cache", look=look)
-    monkeypatch.setattr(rounds, "EXAMINATIONS", (crashing, EXAMINATIONS[0]))
+    crashing = Examination(name="cache", title="Cache", look=look)
+    monkeypatch.setattr(runner, "EXAMINATIONS", (crashing, EXAMINATIONS[0]))
     said = examined()
     assert [each["name"] for each in said.report["findings"]] == ["cache.size", "cache.examined", "settings.valid"]
     assert said["cache.examined"]["found"] == "This could not be looked at: OperationalError."
@@ -139,17 +137,16 @@ def test_a_wrong_setting_is_said_once(well: Settings, monkeypatch: pytest.Monkey
 def test_a_wrong_setting_of_somebody_elses_is_an_error(well: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody has said it yet, and its text may hold anything."""
 
-    def look(_visit: visit.Visit) -> Any:
+    def look(_visit: context.Visit) -> Any:
         raise ImproperlyConfigured("redis://:password@cache")
 
-    look.__module__ = "alguna_portal.doctor.cache"
-    monkeypatch.setattr(rounds, "EXAMINATIONS", (Examination(title="Cache", look=look),))
+    monkeypatch.setattr(runner, "EXAMINATIONS", (Examination(name="cache", title="Cache", look=look),))
     assert examined()["cache.examined"]["found"] == "This could not be looked at: ImproperlyConfigured."
 
 
 def test_it_ends_when_time_is_up(well: Settings, account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     """What asks nobody is looked at all the same."""
-    monkeypatch.setattr(visit, "SECONDS", 0.0)
+    monkeypatch.setattr(context, "SECONDS", 0.0)
     began = monotonic()
     said = examined()
     assert monotonic() - began < 5
@@ -161,7 +158,7 @@ def test_it_ends_when_time_is_up(well: Settings, account: Account, monkeypatch: 
 
 def test_an_alguna_that_hangs_is_not_waited_for(site: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long its timeouts are; nor does what comes later take longer for it."""
-    monkeypatch.setattr(visit, "SECONDS", 1.0)
+    monkeypatch.setattr(context, "SECONDS", 1.0)
     site.ALGUNA_PORTAL_WEBHOOK_SECRETS = []
     site.ALGUNA_PORTAL_TIMEOUT = site.ALGUNA_PORTAL_TIME_BUDGET = 60
     Customer.objects.create(alias="a")

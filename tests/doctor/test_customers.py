@@ -6,10 +6,9 @@ import pytest
 from django.core.management import call_command
 from pytest_django import Settings
 
-from alguna_portal.doctor import asking, customers, visit
+from alguna_portal.doctor import context, customers, probes
 from alguna_portal.models import Customer
-
-from .conftest import Account, examined, run
+from tests.doctor.conftest import Account, examined, run
 
 
 def many(account: Account, number: int) -> None:
@@ -134,15 +133,15 @@ def test_all_are_looked_up_however_long_it_takes(
 ) -> None:
     """Without it, what there is no time for is not looked at, and that is said."""
     many(account, 3)
-    monkeypatch.setattr(asking.Account, "pages", None)
-    real = visit.Visit.seconds
+    monkeypatch.setattr(probes.Account, "pages", None)
+    real = context.Visit.seconds
 
-    def seconds(self: visit.Visit, at_most: float = 5.0) -> float:
+    def seconds(self: context.Visit, at_most: float = 5.0) -> float:
         if len(account.requests) > 1:
             self.until = 0.0
         return real(self, at_most)
 
-    monkeypatch.setattr(visit.Visit, "seconds", seconds)
+    monkeypatch.setattr(context.Visit, "seconds", seconds)
     assert examined()["customers.known"]["found"] == "1 of 4 customers looked up; then there was no time left."
     account.requests.clear()
     assert examined("--all")["customers.known"]["found"] == "4 customers as Alguna has them; looked up: all."
@@ -164,5 +163,5 @@ def test_aliases_are_not_shown(well: Settings) -> None:
 )
 def test_a_page_that_makes_no_sense_has_nobody_on_it(data: dict[str, Any]) -> None:
     """Those customers are asked for one by one."""
-    page = asking._page(data)
+    page = probes._page(data)
     assert (page.ids, page.pages) == ({}, None)

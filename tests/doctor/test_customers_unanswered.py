@@ -3,12 +3,11 @@
 import pytest
 from pytest_django import Settings
 
-from alguna_portal.doctor import asking, customers
+from alguna_portal.doctor import customers, probes
 from alguna_portal.models import Customer
-from alguna_portal.sandbox.messages import Answer, Request, json_answer
-
-from .conftest import Account, examined
-from .test_customers import many
+from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
+from tests.doctor.conftest import Account, examined
+from tests.doctor.test_customers import many
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,7 @@ def test_a_failure_in_passing_costs_one_customer(
     Customer.objects.filter(alias__in=["many-0", "many-1"]).delete()
     Customer.objects.create(alias="x")
     Customer.objects.create(alias="y")
-    monkeypatch.setattr(asking.Account, "pages", None)
+    monkeypatch.setattr(probes.Account, "pages", None)
     said = examined()
     assert naps == [0.0, 2.0, 0.0, 0.0]
     assert said.level("customers.known") == "skipped"
@@ -86,7 +85,7 @@ def test_who_could_not_be_looked_up_is_counted(
 ) -> None:
     """Nobody is told to look at all where that was done."""
     many(account, 3)
-    monkeypatch.setattr(asking.Account, "pages", None)
+    monkeypatch.setattr(probes.Account, "pages", None)
     monkeypatch.setattr(customers, "SAMPLE", sample)
 
     def fail(request: Request) -> Answer | None:

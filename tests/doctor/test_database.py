@@ -9,10 +9,9 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import QuerySet
 from pytest_django import Settings
 
-from alguna_portal.doctor import database, memberships, visit
+from alguna_portal.doctor import context, database, memberships
 from alguna_portal.models import Customer, Membership
-
-from .conftest import examined
+from tests.doctor.conftest import examined
 
 
 def test_migrations_that_are_missing_are_an_error(well: Settings) -> None:
@@ -33,7 +32,7 @@ def test_a_database_that_is_not_there_is_an_error(well: Settings, monkeypatch: p
         raise OperationalError("password authentication failed for user mia")
 
     monkeypatch.setattr(database, "unapplied", refuse)
-    monkeypatch.setattr(visit, "unapplied", refuse)
+    monkeypatch.setattr(context, "unapplied", refuse)
     said = examined("--offline")
     assert said["database.reachable"]["found"] == "The database cannot be asked (OperationalError)."
     assert said.level("customers.known") == "skipped"

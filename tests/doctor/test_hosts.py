@@ -10,9 +10,8 @@ from pytest_django import Settings
 from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import NameResolutionError
 
-from alguna_portal.doctor import visit
-
-from .conftest import Account, Said, examined
+from alguna_portal.doctor import context
+from tests.doctor.conftest import Account, Said, examined
 
 OWN = "billing.example.com"
 
@@ -137,5 +136,5 @@ def test_not_more_than_some_domains_are_asked(well: Settings) -> None:
 def test_domains_that_there_is_no_time_for_are_named(well: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of them."""
     well.ALGUNA_PORTAL_URL_HOSTS = [OWN]
-    monkeypatch.setattr(visit, "SECONDS", 0.0)
+    monkeypatch.setattr(context, "SECONDS", 0.0)
     assert own(examined())[0]["found"] == f"{OWN} was not asked: there was no time left."

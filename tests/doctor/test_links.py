@@ -8,8 +8,7 @@ from django.urls import path, set_script_prefix
 from pytest_django import Settings
 
 from alguna_portal.doctor import links
-
-from .conftest import examined
+from tests.doctor.conftest import examined
 
 
 def elsewhere(request: HttpRequest, token: str) -> HttpResponse:

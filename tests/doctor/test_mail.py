@@ -9,11 +9,10 @@ from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from pytest_django import Settings
 
-from alguna_portal.doctor import visit
+from alguna_portal.doctor import context
+from tests.doctor.conftest import examined
+from tests.doctor.mailing import Postbox
 from tests.mailers import mail_by
-
-from .conftest import examined
-from .mailing import Postbox
 
 
 class Api(BaseEmailBackend):
@@ -50,8 +49,8 @@ def test_a_server_that_hangs_is_not_waited_for(
 ) -> None:
     """Whatever Django's own timeout is, which is none."""
     postbox.greeting = b""
-    real = visit.Visit.seconds
-    monkeypatch.setattr(visit.Visit, "seconds", lambda self, at_most=5.0: min(real(self, at_most), 0.5))
+    real = context.Visit.seconds
+    monkeypatch.setattr(context.Visit, "seconds", lambda self, at_most=5.0: min(real(self, at_most), 0.5))
     began = monotonic()
     # By the connection's own timeout or by the doctor's, whichever is first.
     assert examined().level("mail.server") == "error"

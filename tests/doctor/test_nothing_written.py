@@ -12,9 +12,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalAccess, PortalLink
-
-from .conftest import WEBHOOK, Account, run
-from .mailing import Postbox
+from tests.doctor.conftest import WEBHOOK, Account, run
+from tests.doctor.mailing import Postbox
 
 
 def rows() -> dict[str, list[Any]]:

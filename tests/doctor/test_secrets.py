@@ -14,15 +14,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from alguna_portal.doctor import rounds
+from alguna_portal.doctor import runner
 from alguna_portal.doctor.findings import error
 from alguna_portal.doctor.redaction import HIDDEN, redaction
-from alguna_portal.doctor.rounds import EXAMINATIONS, Examination
+from alguna_portal.doctor.runner import EXAMINATIONS, Examination
 from alguna_portal.exceptions import BadAnswer
-from alguna_portal.sandbox.messages import Answer, Request, json_answer
+from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
+from tests.doctor.conftest import Account, run
 from tests.mailers import mail_by
-
-from .conftest import Account, run
 
 HERE = "tests.doctor.test_secrets"
 # What everybody who fails says.
@@ -114,10 +113,9 @@ def test_no_secret_is_said_by_an_examination_that_crashes(well: Settings, monkey
             yield error(f"{module}.said", " ".join(SAID), " ".join(SAID))
             raise BadAnswer(" ".join(SAID))
 
-        look.__module__ = f"alguna_portal.doctor.{module}"
-        return Examination(title=module, look=look)
+        return Examination(name=module, title=module, look=look)
 
-    monkeypatch.setattr(rounds, "EXAMINATIONS", [crashing(each.name) for each in EXAMINATIONS])
+    monkeypatch.setattr(runner, "EXAMINATIONS", [crashing(each.name) for each in EXAMINATIONS])
     with known(key="k" * 20, webhook="d" * 32, secret_key="s" * 40, password="p" * 12) as kept:
         for arguments in ([], ["--json"]):
             _status, said, failure = run(*arguments)

@@ -6,8 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from alguna_portal.doctor import encryption
-
-from .conftest import examined
+from tests.doctor.conftest import examined
 
 
 def test_what_the_system_checks_say_is_said(well: Settings) -> None:

@@ -9,7 +9,7 @@ import requests
 from django.test import Client
 from pytest_django import Settings
 
-from .conftest import WEBHOOK, Account, examined
+from tests.doctor.conftest import WEBHOOK, Account, examined
 
 Answers = Callable[..., None]
 

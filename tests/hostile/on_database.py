@@ -11,14 +11,14 @@ from django.db import IntegrityError, transaction
 from django.test import Client
 from django.test.utils import setup_test_environment
 
-from alguna_portal.customers import Provisioned, store
+from alguna_portal.customers import Provisioned
+from alguna_portal.customers.provisioning import store
 from alguna_portal.exceptions import AlgunaError
-from alguna_portal.link_mails import address_of
 from alguna_portal.links import send_link
+from alguna_portal.links.emails import address_of
 from alguna_portal.models import Customer, Membership
 from alguna_portal.testing import fake_alguna
-
-from .lookalikes import ACME, ALIKE
+from tests.hostile.lookalikes import ACME, ALIKE
 
 ADMIN = "/admin/alguna_portal"
 ODD = ["%00", "1%00", "%25", "_", "%5C", "'", "%22", "%ED%A0%80", "%F0%9F%98%80", "9" * 40, "-1", "1e9", "a+" * 300]

@@ -20,9 +20,8 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.testing import FakeAlguna, fake_alguna
+from tests.hostile.attacker import BILLING, signed_in
 from tests.mailed import path
-
-from .attacker import BILLING, signed_in
 
 Test = TypeVar("Test", bound=Callable[..., None])
 

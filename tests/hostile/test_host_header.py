@@ -16,9 +16,8 @@ from pytest_django import Settings
 from alguna_portal.links import find
 from alguna_portal.models import Customer, PortalLink
 from tests.conftest import Alguna
+from tests.hostile.attacker import BILLING, EVIL, FORMS, leads_to, signed_in
 from tests.mailed import SITE, path, sent
-
-from .attacker import BILLING, EVIL, FORMS, leads_to, signed_in
 
 POISON = {
     "Host": EVIL,

@@ -15,9 +15,8 @@ from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.testing import fake_alguna
 from tests.conftest import Alguna
+from tests.hostile.attacker import BILLING, FORMS, signed_in
 from tests.mailed import html_of, path, sent
-
-from .attacker import BILLING, FORMS, signed_in
 
 MARK = "alert(/us/)"
 EVIL = f"\"'><script>{MARK}</script><img src=x onerror={MARK}></script></title></textarea>{{{{ 7|add:7 }}}}&lt;b&gt;"

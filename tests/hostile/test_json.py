@@ -9,13 +9,12 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from alguna_portal.api.transport import LARGEST_BODY
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
-from alguna_portal.transport import LARGEST_BODY
 from tests.conftest import Alguna
+from tests.hostile.attacker import BILLING, EVIL, FORMS, signed_in
 from tests.mailed import path
-
-from .attacker import BILLING, EVIL, FORMS, signed_in
 
 GOOD = {
     "id": "s1",

@@ -19,9 +19,8 @@ from alguna_portal.models import Customer, Membership
 from alguna_portal.sessions import forget, open_session
 from alguna_portal.testing import FakeAlguna, fake_alguna
 from tests.conftest import Alguna
-
-from .attacker import BILLING, signed_in
-from .lookalikes import ACME, ALIKE
+from tests.hostile.attacker import BILLING, signed_in
+from tests.hostile.lookalikes import ACME, ALIKE
 
 told_apart = pytest.mark.skipif(
     connection.vendor == "mysql", reason="MariaDB takes some for the same: what comes of that is in test_databases.py"

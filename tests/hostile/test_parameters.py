@@ -9,9 +9,8 @@ from django.test import Client
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
+from tests.hostile.attacker import BILLING, FORMS, leads_to, signed_in
 from tests.mailed import path
-
-from .attacker import BILLING, FORMS, leads_to, signed_in
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -8,8 +8,7 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership
 from tests.conftest import Alguna
-
-from .attacker import BILLING, FORMS, leads_to, signed_in
+from tests.hostile.attacker import BILLING, FORMS, leads_to, signed_in
 
 
 @pytest.fixture

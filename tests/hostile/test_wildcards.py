@@ -9,9 +9,8 @@ from alguna_portal.links import find
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
+from tests.hostile.attacker import BILLING, FORMS, signed_in
 from tests.mailed import path
-
-from .attacker import BILLING, FORMS, signed_in
 
 WILD = [
     "%",

@@ -12,8 +12,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 import alguna_portal
-
-from .conftest import ROOT, Distributions, run
+from tests.package.conftest import ROOT, Distributions, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("package")]
 

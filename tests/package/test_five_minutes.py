@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from .conftest import ROOT, Environment, run
-from .pages import Section, pages_with, section
+from tests.package.conftest import ROOT, Environment, run
+from tests.package.pages import Section, pages_with, section
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("package")]
 

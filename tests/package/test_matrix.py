@@ -10,8 +10,7 @@ import pytest
 
 import noxfile
 from tests import servers
-
-from .conftest import CLEAN, ROOT
+from tests.package.conftest import CLEAN, ROOT
 
 CELL = "py3.13-django6.1-postgres"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Environment, run
-from .test_five_minutes import installed  # noqa: F401
+from tests.package.conftest import Environment, run
+from tests.package.test_five_minutes import installed  # noqa: F401
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("package")]
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.package.conftest import CLEAN, ROOT, run
+from tests.package.upgrading import Database, code_of, database, lost, tags, upgrade
 from tests.servers import SERVERS
-
-from .conftest import CLEAN, ROOT, run
-from .upgrading import Database, code_of, database, lost, tags, upgrade
 
 pytestmark = pytest.mark.slow
 

@@ -11,9 +11,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from tests.package.conftest import CLEAN, ROOT, run
 from tests.services.conftest import own_database
-
-from .conftest import CLEAN, ROOT, run
 
 Rows = dict[str, list[dict[str, str]]]
 

@@ -11,11 +11,10 @@ import pytest
 from django.test import Client
 from django.utils.html import strip_tags
 
-from alguna_portal.sandbox import delivering
-from alguna_portal.sandbox.engine import Engine
-from alguna_portal.sandbox.messages import JSON, Answer, Request, State, new_state
-
-from .receiving import SECRET, Receiver
+from alguna_portal.sandbox.engine.engine import Engine
+from alguna_portal.sandbox.engine.types import JSON, Answer, Request, State, new_state
+from alguna_portal.sandbox.web import webhook_delivery
+from tests.sandbox.receiving import SECRET, Receiver
 
 HEADERS = {"Authorization": "Bearer sandbox.secret", "Alguna-Version": "2026-04-01"}
 START = datetime(2026, 4, 1, 10, tzinfo=UTC)
@@ -154,5 +153,5 @@ def receiver(settings: Any) -> Iterator[Receiver]:
         settings.ALGUNA_SANDBOX_WEBHOOK_URL = receiver.url
         settings.ALGUNA_SANDBOX_WEBHOOK_SECRET = SECRET
         yield receiver
-        delivering.clear()
-        delivering.quiet()
+        webhook_delivery.clear()
+        webhook_delivery.quiet()

@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 
-from alguna_portal.sandbox.brand import text_on
-from alguna_portal.sandbox.display import amount, day
-
-from .conftest import Door
+from alguna_portal.sandbox.web.branding import text_on
+from alguna_portal.sandbox.web.display import amount, day
+from tests.sandbox.conftest import Door
 
 
 @pytest.mark.parametrize(

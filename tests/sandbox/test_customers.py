@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Alguna, read
+from tests.sandbox.conftest import Alguna, read
 
 
 def ids(answer: dict[str, Any]) -> list[str]:

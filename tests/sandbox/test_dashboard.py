@@ -9,14 +9,14 @@ from django.core.checks import run_checks
 from django.db import transaction
 from standardwebhooks import Webhook
 
-from alguna_portal.sandbox import dashboard, delivering
+from alguna_portal.sandbox import dashboard
 from alguna_portal.sandbox.conf import conf
-from alguna_portal.sandbox.outbox import Outbox
-from alguna_portal.sandbox.plans import PLANS
+from alguna_portal.sandbox.engine.outbox import Outbox
+from alguna_portal.sandbox.engine.plans import PLANS
 from alguna_portal.sandbox.seeding import add_customer
-
-from .conftest import Door, link, text
-from .receiving import SECRET
+from alguna_portal.sandbox.web import webhook_delivery
+from tests.sandbox.conftest import Door, link, text
+from tests.sandbox.receiving import SECRET
 
 
 class Inbox:
@@ -43,7 +43,7 @@ def outbox(transactional_db: None, settings: Any, inbox: Inbox) -> Iterator[Outb
     settings.ALGUNA_SANDBOX_WEBHOOK_URL = "https://app.test/billing/webhook/"
     settings.ALGUNA_SANDBOX_WEBHOOK_SECRET = SECRET
     add_customer(alias="42", name="Acme")
-    with delivering.by_hand(inbox) as outbox:
+    with webhook_delivery.by_hand(inbox) as outbox:
         yield outbox
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox import announcing, delivering, faults, weather
-from alguna_portal.sandbox.events import message_of
-from alguna_portal.sandbox.fates import Fate
-from alguna_portal.sandbox.messages import JSON, new_state
-
-from .receiving import SECRET, Receiver
+from alguna_portal.sandbox.engine import faults, weather
+from alguna_portal.sandbox.engine.events import message_of
+from alguna_portal.sandbox.engine.fates import Fate
+from alguna_portal.sandbox.engine.types import JSON, new_state
+from alguna_portal.sandbox.web import announcing, webhook_delivery
+from tests.sandbox.receiving import SECRET, Receiver
 
 NAME = "alguna-sandbox-webhook"
 
@@ -26,7 +26,7 @@ def send(url: str, *numbers: int, fate: Fate | None = None) -> None:
     """Send messages that differ by number."""
     for number in numbers:
         message = message_of({"type": "test", "number": number})
-        delivering.send(message, url=url, key=b"x", fate=fate or Fate())
+        webhook_delivery.send(message, url=url, key=b"x", fate=fate or Fate())
 
 
 def ids(receiver: Receiver) -> list[str]:
@@ -37,7 +37,7 @@ def test_a_receiver_that_fails_is_told_again_until_it_does_not(receiver: Receive
     """Under one id, and at its own address."""
     receiver.statuses = [500, 302, 503]
     send(receiver.url, 1)
-    delivering.quiet()
+    webhook_delivery.quiet()
     got = ids(receiver)
     assert len(got) == 4
     assert len(set(got)) == 1
@@ -52,14 +52,14 @@ def test_a_receiver_that_takes_too_long_is_told_again(receiver: Receiver, settin
     first = receiver.get()[0]["svix-id"]
     again = receiver.get()[0]["svix-id"]
     slow.set()
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert first == again
 
 
 def test_where_nobody_is_a_message_is_given_up(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
     """After as many tries as the schedule has, and one."""
     send("http://127.0.0.1:1/webhook", 1)
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert caplog.text.count("did not arrive") == 4
     assert caplog.text.count("given up") == 1
 
@@ -68,7 +68,7 @@ def test_an_address_that_is_none_stops_nothing(receiver: Receiver, caplog: pytes
     """The next message goes out."""
     send("no address", 1)
     send(receiver.url, 2)
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert len(ids(receiver)) == 1
 
 
@@ -78,12 +78,12 @@ def test_an_error_of_ours_is_logged_and_ends_its_own_message_alone(
     """The thread goes on."""
     settings.ALGUNA_SANDBOX_WEBHOOK_TIMEOUT = "soon"
     send(receiver.url, 1)
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert "test (msg_" in caplog.text
     assert "could not be sent" in caplog.text
     settings.ALGUNA_SANDBOX_WEBHOOK_TIMEOUT = 5
     send(receiver.url, 2)
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert len(ids(receiver)) == 1
 
 
@@ -98,7 +98,7 @@ def test_threads_do_not_pile_up(receiver: Receiver) -> None:
     (worker,) = [thread for thread in threading.enumerate() if thread.name == NAME]
     assert worker.daemon
     doors.set()
-    delivering.quiet()
+    webhook_delivery.quiet()
     worker.join(5)
     assert not worker.is_alive()
     assert len(set(ids(receiver))) == 99
@@ -109,7 +109,7 @@ def test_a_duplicate_comes_at_the_same_moment(receiver: Receiver) -> None:
     both = threading.Barrier(2)
     receiver.meanwhile = lambda: both.wait(5)
     send(receiver.url, 1, fate=Fate(delays=[0, 0]))
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert not both.broken
     assert len(ids(receiver)) == 2
 
@@ -118,7 +118,7 @@ def test_what_is_late_is_waited_for(receiver: Receiver) -> None:
     """Meanwhile others go ahead."""
     send(receiver.url, 1, fate=Fate(delays=[0.1]))
     send(receiver.url, 2)
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert [body[-2:] for _, body in receiver.every()] == [b"2}", b"1}"]
 
 
@@ -127,12 +127,12 @@ def test_who_is_in_a_hurry_waits_for_nothing(receiver: Receiver) -> None:
     send(receiver.url, 1, fate=Fate(delays=[60]))
     send(receiver.url, 2, fate=Fate(held=True))
     with pytest.raises(TimeoutError, match="2 webhook messages still wait"):
-        delivering.quiet(0.05)
-    delivering.quiet(5, hurry=True)
+        webhook_delivery.quiet(0.05)
+    webhook_delivery.quiet(5, hurry=True)
     assert [body[-2:] for _, body in receiver.every()] == [b"2}", b"1}"]
     send(receiver.url, 3, fate=Fate(delays=[60]))
     with pytest.raises(TimeoutError):
-        delivering.quiet(0.05)
+        webhook_delivery.quiet(0.05)
 
 
 def test_by_hand_nothing_is_sent_by_itself(receiver: Receiver) -> None:
@@ -143,13 +143,13 @@ def test_by_hand_nothing_is_sent_by_itself(receiver: Receiver) -> None:
         sent.append(body)
         return 204
 
-    with delivering.by_hand(transport) as outbox:
+    with webhook_delivery.by_hand(transport) as outbox:
         send(receiver.url, 1, 2)
         assert sent == []
         first, second = outbox.waiting
         outbox.deliver(second)
     send(receiver.url, 3)
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert [body[-2:] for body in sent] == [b"2}"]
     assert len(ids(receiver)) == 1
     assert outbox.waiting == [first]
@@ -164,6 +164,6 @@ def test_the_weather_meets_what_is_announced(
     weather.change(state, faults.read("webhook-loss=1; webhook-times=1"))
     with django_capture_on_commit_callbacks(execute=True):
         announcing.announce(state, events)
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert [body[-2:] for _, body in receiver.every()] == [b"1}", b"2}"]
     assert SECRET.encode() not in repr(state).encode()

@@ -7,9 +7,8 @@ import pytest
 from django.test import Client
 
 from alguna_portal.sandbox.models import Record
-from alguna_portal.sandbox.records import Records
-
-from .conftest import HEADERS, Door
+from alguna_portal.sandbox.web.store import Records
+from tests.sandbox.conftest import HEADERS, Door
 
 
 @pytest.mark.parametrize("encoded", ["a%2Fb%20c", "a/b%20c"])

@@ -11,7 +11,7 @@ import pytest
 import requests
 from django.core.wsgi import get_wsgi_application
 
-from .conftest import HEADERS, Door
+from tests.sandbox.conftest import HEADERS, Door
 
 DROP = {**HEADERS, "Alguna-Sandbox-Fault": "drop"}
 

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox.messages import JSON
-from alguna_portal.sandbox.portal import Portal, open_portal
-
-from .conftest import HEADERS, Alguna, Door, read, text
+from alguna_portal.sandbox.engine.portal import Portal, open_portal
+from alguna_portal.sandbox.engine.types import JSON
+from tests.sandbox.conftest import HEADERS, Alguna, Door, read, text
 
 PATH = "/portal/customer-session/customer-portal"
 NO_VERSION = {"Authorization": HEADERS["Authorization"]}

@@ -5,10 +5,9 @@ import sys
 
 import pytest
 
-from alguna_portal.sandbox.engine import Engine, utc_now
-from alguna_portal.sandbox.messages import Answer, Request, new_state
-
-from .conftest import HEADERS, Alguna, read
+from alguna_portal.sandbox.engine.engine import Engine, utc_now
+from alguna_portal.sandbox.engine.types import Answer, Request, new_state
+from tests.sandbox.conftest import HEADERS, Alguna, read
 
 
 @pytest.mark.parametrize(
@@ -117,7 +116,7 @@ def test_the_default_clock_knows_its_zone() -> None:
 def test_the_engine_needs_no_django() -> None:
     """It is to run under an HTTP library alike, so nothing that it uses may bring Django in."""
     program = (
-        "import sys; from alguna_portal.sandbox import engine, forms, portal, rate, visits;"
+        "import sys; from alguna_portal.sandbox.engine import engine, portal, rate, single_use;"
         "sys.exit(any(name.partition('.')[0] == 'django' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -2,11 +2,10 @@
 
 import pytest
 
-from alguna_portal.sandbox import fates, faults, weather
-from alguna_portal.sandbox.fates import Fate
-from alguna_portal.sandbox.messages import new_state
-
-from .conftest import HEADERS, Alguna
+from alguna_portal.sandbox.engine import fates, faults, weather
+from alguna_portal.sandbox.engine.fates import Fate
+from alguna_portal.sandbox.engine.types import new_state
+from tests.sandbox.conftest import HEADERS, Alguna
 
 
 def drawn(text: str, count: int = 200) -> list[Fate]:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from alguna_portal.sandbox import faults
-from alguna_portal.sandbox.messages import Answer, Dropped
+from alguna_portal.sandbox.engine import faults
+from alguna_portal.sandbox.engine.types import Answer, Dropped
 
 
 @pytest.mark.parametrize(

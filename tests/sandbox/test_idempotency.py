@@ -6,10 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from alguna_portal.sandbox.engine import Engine
-from alguna_portal.sandbox.messages import Answer, Request
-
-from .conftest import HEADERS, Alguna, read
+from alguna_portal.sandbox.engine.engine import Engine
+from alguna_portal.sandbox.engine.types import Answer, Request
+from tests.sandbox.conftest import HEADERS, Alguna, read
 
 ACME = {"name": "Acme", "currency": "USD"}
 

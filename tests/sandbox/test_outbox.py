@@ -8,11 +8,10 @@ import pytest
 import time_machine
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from alguna_portal.sandbox.events import Message, key_of
-from alguna_portal.sandbox.fates import Fate
-from alguna_portal.sandbox.outbox import HELD_SECONDS, Outbox
-
-from .receiving import SECRET
+from alguna_portal.sandbox.engine.events import Message, key_of
+from alguna_portal.sandbox.engine.fates import Fate
+from alguna_portal.sandbox.engine.outbox import HELD_SECONDS, Outbox
+from tests.sandbox.receiving import SECRET
 
 URL = "https://app.test/billing/webhook/"
 

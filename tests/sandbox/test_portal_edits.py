@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox.cards import BRANDS, read_card
-from alguna_portal.sandbox.messages import InvalidForm
+from alguna_portal.sandbox.engine.cards import BRANDS, read_card
+from alguna_portal.sandbox.engine.types import InvalidForm
 from alguna_portal.sandbox.models import Record
-
-from .conftest import CARD, COMPANY, START, Door, link, text
+from tests.sandbox.conftest import CARD, COMPANY, START, Door, link, text
 
 
 def error_at(response: Any, field: str, said: str) -> bool:

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from alguna_portal.sandbox.seeding import add_customer
-
-from .conftest import Door, link, text
+from tests.sandbox.conftest import Door, link, text
 
 
 def test_the_portal_shows_its_three_sections(door: Door) -> None:

@@ -9,8 +9,7 @@ from django.urls import get_resolver
 
 from alguna_portal.sandbox.models import Record
 from alguna_portal.sandbox.urls import urlpatterns
-
-from .conftest import Door, link, text
+from tests.sandbox.conftest import Door, link, text
 
 
 def test_the_server_refuses_what_the_session_does_not_allow(door: Door) -> None:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from alguna_portal.sandbox.engine import Engine
-from alguna_portal.sandbox.messages import Request, new_state
-from alguna_portal.sandbox.rate import RateLimit
-
-from .conftest import HEADERS, Door, read
+from alguna_portal.sandbox.engine.engine import Engine
+from alguna_portal.sandbox.engine.rate import RateLimit
+from alguna_portal.sandbox.engine.types import Request, new_state
+from tests.sandbox.conftest import HEADERS, Door, read
 
 
 def test_within_any_second_so_many_pass_and_no_more() -> None:

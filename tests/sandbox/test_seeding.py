@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from alguna_portal.sandbox.messages import ApiError
+from alguna_portal.sandbox.engine.types import ApiError
 from alguna_portal.sandbox.seeding import add_customer
-
-from .conftest import Door
+from tests.sandbox.conftest import Door
 
 
 def test_a_seeded_customer_is_as_the_api_would_make_it(door: Door) -> None:

@@ -4,10 +4,9 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox.messages import JSON
-from alguna_portal.sandbox.portal import LinkExpired, NothingThere, Portal, PortalRefused, open_portal
-
-from .conftest import Alguna, read
+from alguna_portal.sandbox.engine.portal import LinkExpired, NothingThere, Portal, PortalRefused, open_portal
+from alguna_portal.sandbox.engine.types import JSON
+from tests.sandbox.conftest import Alguna, read
 
 PATH = "/customer-portal-sessions"
 

@@ -8,7 +8,7 @@ from django.core.checks import run_checks
 from django.core.management import call_command
 from django.test import Client
 
-from .conftest import Door, link, text
+from tests.sandbox.conftest import Door, link, text
 
 
 def works(browser: Client, path: str) -> bool:

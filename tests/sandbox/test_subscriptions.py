@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .conftest import Alguna, read
+from tests.sandbox.conftest import Alguna, read
 
 
 def found(alguna: Alguna, **query: str) -> list[dict[str, Any]]:

@@ -6,10 +6,9 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from alguna_portal.sandbox import faults, weather
-from alguna_portal.sandbox.messages import Dropped
-
-from .conftest import HEADERS, Alguna, Door, read
+from alguna_portal.sandbox.engine import faults, weather
+from alguna_portal.sandbox.engine.types import Dropped
+from tests.sandbox.conftest import HEADERS, Alguna, Door, read
 
 ACME = {"name": "Acme", "currency": "USD"}
 

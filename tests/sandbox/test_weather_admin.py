@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
-from .conftest import Door, text
+from tests.sandbox.conftest import Door, text
 
 PAGE = "/admin/alguna_sandbox/weather/"
 

@@ -10,11 +10,10 @@ import pytest
 from django.core.checks import run_checks
 from standardwebhooks import Webhook
 
-from alguna_portal.sandbox import delivering
-from alguna_portal.sandbox.events import key_of, signed_headers
-
-from .conftest import CARD, COMPANY, Door, link, text
-from .receiving import SECRET, Receiver
+from alguna_portal.sandbox.engine.events import key_of, signed_headers
+from alguna_portal.sandbox.web import webhook_delivery
+from tests.sandbox.conftest import CARD, COMPANY, Door, link, text
+from tests.sandbox.receiving import SECRET, Receiver
 
 
 def cancel(door: Door) -> dict[str, Any]:
@@ -63,7 +62,7 @@ def test_a_change_of_plan_is_told(door: Door, receiver: Receiver, django_capture
     with django_capture_on_commit_callbacks(execute=True):
         door.client.post(address, {"plan": "plan_growth"})
         door.client.post(address, {"plan": "plan_growth"})
-    delivering.quiet()
+    webhook_delivery.quiet()
     told = [json.loads(body) for _, body in receiver.every()]
     assert [each["type"] for each in told] == ["subscription.updated", "subscription.version.updated"]
     assert [each["data"]["name"] for each in told] == ["Growth", "Growth"]
@@ -88,7 +87,7 @@ def test_nothing_is_told_before_it_is_written(
     """A transaction that has not ended tells nothing."""
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         cancel(door)
-    delivering.quiet()
+    webhook_delivery.quiet()
     assert len(callbacks) == 1
     assert receiver.every() == []
 
@@ -100,8 +99,8 @@ def test_a_failure_is_logged_and_never_shown(
     receiver.statuses = [500]
     with django_capture_on_commit_callbacks(execute=True):
         cancel(door)
-    delivering.quiet(hurry=True)
-    (record,) = [record for record in caplog.records if record.name == "alguna_portal.sandbox.outbox"]
+    webhook_delivery.quiet(hurry=True)
+    (record,) = [record for record in caplog.records if record.name == "alguna_portal.sandbox.engine.outbox"]
     assert record.levelno == logging.WARNING
     assert re.search(
         r"^subscription\.canceled \(msg_\w+\) did not arrive at .*, again in 1 seconds: 500$", record.message

@@ -13,7 +13,7 @@ from threading import Event, Lock
 import pytest
 import requests
 
-from .conftest import JSONHandler, Shared, environment, free_port, run_python, serving, session_of, start
+from tests.services.conftest import JSONHandler, Shared, environment, free_port, run_python, serving, session_of, start
 
 pytestmark = pytest.mark.services
 

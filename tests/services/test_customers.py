@@ -11,8 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.servers import SERVERS
-
-from .conftest import JSONHandler, Shared, environment, own_database, run_python, serving, session_of
+from tests.services.conftest import JSONHandler, Shared, environment, own_database, run_python, serving, session_of
 
 pytestmark = pytest.mark.services
 

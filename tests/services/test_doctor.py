@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 from redis import Redis
 
-from .conftest import Shared
+from tests.services.conftest import Shared
 
 pytestmark = [pytest.mark.services, pytest.mark.django_db]
 

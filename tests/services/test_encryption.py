@@ -10,8 +10,7 @@ import pytest
 from redis import Redis
 
 from alguna_portal.testing import MadeSession
-
-from .conftest import Alguna, Shared, Site, run_python
+from tests.services.conftest import Alguna, Shared, Site, run_python
 
 pytestmark = pytest.mark.services
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from .conftest import Alguna, Shared, Site, run_python
+from tests.services.conftest import Alguna, Shared, Site, run_python
 
 pytestmark = pytest.mark.services
 

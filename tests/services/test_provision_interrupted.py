@@ -18,8 +18,7 @@ from pytest_django import DjangoDbBlocker
 from alguna_portal.models import Customer
 from tests.provisioning import AlgunaServer, alguna_server
 from tests.servers import url
-
-from .conftest import LOCMEM, Shared, environment, missing
+from tests.services.conftest import LOCMEM, Shared, environment, missing
 
 pytestmark = pytest.mark.services
 

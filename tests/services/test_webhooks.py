@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import LOCMEM, Shared, run_python
-from .test_customers import PROCESSES, Alguna, alguna, at_once, database
+from tests.services.conftest import LOCMEM, Shared, run_python
+from tests.services.test_customers import PROCESSES, Alguna, alguna, at_once, database
 
 __all__ = ["alguna", "database"]
 

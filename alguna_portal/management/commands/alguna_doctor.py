@@ -7,10 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.color import no_style
 
 from alguna_portal.doctor import text
+from alguna_portal.doctor.context import Visit
 from alguna_portal.doctor.findings import Finding, Level, counted
 from alguna_portal.doctor.report import Report
-from alguna_portal.doctor.rounds import examine
-from alguna_portal.doctor.visit import Visit
+from alguna_portal.doctor.runner import examine
 
 FAIL_LEVELS = [Level.WARNING.value, Level.ERROR.value]
 QUIET = (Level.WARNING, Level.ERROR)  # all that is said with --verbosity 0

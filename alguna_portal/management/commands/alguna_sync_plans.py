@@ -13,16 +13,16 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from alguna_portal import plan_sync
-from alguna_portal.bulk.commands import CustomersCommand, at_least_one, customers_on
+from alguna_portal.bulk.command import CustomersCommand, at_least_one, customers_on
 from alguna_portal.bulk.progress import Progress
 from alguna_portal.bulk.reading import read
-from alguna_portal.bulk.runs import PacedClient, Run
-from alguna_portal.bulk.tally import Tally
+from alguna_portal.bulk.runner import PacedClient, Run
+from alguna_portal.bulk.summary import Tally
 from alguna_portal.conf import conf
+from alguna_portal.customers import plan_sync
+from alguna_portal.customers.plan_sync import Learned, Synced
 from alguna_portal.exceptions import StrangerAnswered
 from alguna_portal.models import Customer
-from alguna_portal.plan_sync import Learned, Synced
 
 BATCH = 200  # rows read at a time
 MARGIN = 10  # minutes in which an interrupted run may be begun again

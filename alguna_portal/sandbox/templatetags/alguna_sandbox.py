@@ -2,7 +2,7 @@
 
 from django import template
 
-from alguna_portal.sandbox import display
+from alguna_portal.sandbox.web import display
 
 register = template.Library()
 

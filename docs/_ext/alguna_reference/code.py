@@ -10,11 +10,11 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from alguna_portal import checks as checks_module
-from alguna_portal import conf as conf_module
-from alguna_portal import events as events_module
 from alguna_portal import exceptions as exceptions_module
+from alguna_portal import log_events as events_module
 from alguna_portal import signals as signals_module
+from alguna_portal.conf import checks as checks_module
+from alguna_portal.conf import settings as conf_module
 from alguna_portal.sandbox import checks as sandbox_checks
 
 

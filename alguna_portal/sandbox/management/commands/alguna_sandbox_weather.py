@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from alguna_portal.sandbox import faults, weather
-from alguna_portal.sandbox.records import reading, writing
+from alguna_portal.sandbox.engine import faults, weather
+from alguna_portal.sandbox.web.store import reading, writing
 
 
 class Command(BaseCommand):

@@ -1,0 +1,54 @@
+"""Which sessions users may be sent to: the customer's own, on a known host. Pure."""
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from alguna_portal.conf.hosts import is_listed, is_loopback
+from alguna_portal.exceptions import StrangerAnswered, UnsafePortalURL
+from alguna_portal.redaction import quotable, quotable_id
+
+from .answers import PortalSession
+
+LONGEST_URL = 4096
+
+
+def vet(
+    session: PortalSession, *, customer_id: str | None, url_hosts: Sequence[str], loopback_http: bool
+) -> PortalSession:
+    """Return the session if users may be sent there: for this customer, https, on a known host.
+
+    `customer_id` is Alguna's id of the customer, where it is known. With `loopback_http`, http passes on
+    a listed host that is this machine: the sandbox during development.
+    """
+    # The earlier API does not say whose a session is.
+    if customer_id and session.customer_id and session.customer_id != customer_id:
+        raise StrangerAnswered(
+            f"Alguna made the session for customer “{quotable_id(session.customer_id)}”, but this customer's id is "
+            f"“{quotable_id(customer_id)}”. Does its alias belong to another customer in Alguna, or its id to "
+            "another account?"
+        )
+    if problem := _url_problem(session.url, url_hosts, loopback_http=loopback_http):
+        raise UnsafePortalURL(f"Alguna's portal URL is refused: {problem}.")
+    return session
+
+
+def _url_problem(url: str, url_hosts: Sequence[str], *, loopback_http: bool) -> str:
+    """Say why users must not be sent to a URL, without showing it, or return an empty string."""
+    # Browsers and urlsplit disagree on spaces, backslashes and control characters; so none may be there.
+    if len(url) > LONGEST_URL or not re.fullmatch(r"[!-\[\]-~]+", url):
+        return "it is too long, or has characters that do not belong in a URL"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "it cannot be read"
+    if "@" in parts.netloc:
+        return "it has a user name"
+    if not re.fullmatch(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[::1\])(:[0-9]*)?", parts.netloc.lower()):
+        return "its host is not a plain host name"
+    if not is_listed(host, url_hosts):
+        return f"“{quotable(host)}” is not in ALGUNA_PORTAL_URL_HOSTS; add it if it is your portal's domain"
+    if parts.scheme != "https" and not (parts.scheme == "http" and loopback_http and is_loopback(host)):
+        return "it is not https"
+    return ""

@@ -1,0 +1,127 @@
+"""One HTTP request and its answer, bounded in time and in size. No exception of `requests` leaves it.
+
+The bound in time is a hard one. The timeouts of `requests` hold for each read alone, so a server that sends a
+byte now and then could keep a caller for ever, and a name server for half a minute. So the request runs in
+another thread, and its caller leaves it behind when time is up.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from time import monotonic
+from typing import Any
+from urllib.parse import urljoin
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.exceptions import HTTPError
+
+from alguna_portal.exceptions import AlgunaUnavailable, BadAnswer
+
+from . import threads
+
+CONNECTIONS = threads.IDLE  # kept alive per process
+LARGEST_BODY = 1024 * 1024  # bytes; what is asked for here never takes more than a few thousand
+CHUNK = 64 * 1024
+# What changes in the environment of a running process, if anything does.
+PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came back, whatever it says."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def send(
+    method: str,
+    url: str,
+    *,
+    json: dict[str, Any] | None,
+    headers: Mapping[str, str],
+    auth: AuthBase,
+    timeout: tuple[float, float],
+    within: float,
+) -> Answer:
+    """Send one request and return its answer within so many seconds, or raise `AlgunaUnavailable`.
+
+    `timeout` is for the connection and for each read, as in `requests`. Redirects are not followed. Raise
+    `BadAnswer` for a body that is too large.
+    """
+    deadline = monotonic() + within
+
+    def exchange() -> Answer:
+        session = _connections()
+        # What `session.request` does beyond this, it does for redirects and cookies, at twice the cost.
+        request = requests.PreparedRequest()
+        request.prepare(method=method, url=url, headers=headers, json=json, auth=auth)
+        limits = (min(timeout[0], within), min(timeout[1], within))
+        with session.get_adapter(url).send(request, stream=True, timeout=limits, **_environment(url)) as response:
+            return Answer(status=response.status_code, headers=response.headers, body=_body(response, deadline))
+
+    try:
+        return threads.within(within, exchange)
+    except TimeoutError:
+        raise AlgunaUnavailable("Alguna did not answer in the time there was. Try again later.") from None
+    # RequestException is an OSError. Errors of urllib3, and of the modules below, slip through requests now and then;
+    # and a process that can start no more threads has none for Alguna.
+    except (OSError, HTTPError, ValueError, RuntimeError) as exc:
+        raise AlgunaUnavailable(
+            f"Alguna cannot be reached ({_names(exc)}). Try again later; if it stays so, check ALGUNA_PORTAL_API_URL "
+            "and the way out of your network."
+            # Not `from exc`: it has the request, and the frames of its traceback have the key. Reports show both.
+        ) from None
+
+
+def _names(exc: BaseException) -> str:
+    """Name an exception and what it began with, without their texts."""
+    root = exc
+    while root.__context__ is not None:
+        root = root.__context__
+    return " < ".join(dict.fromkeys([type(exc).__name__, type(root).__name__]))
+
+
+def _body(response: requests.Response, deadline: float) -> bytes:
+    """Read a body as it comes, and give up on one that is too large or too slow."""
+    body = b""
+    # Only `read1` returns what has come; any other read waits until a whole chunk has.
+    while chunk := response.raw.read1(CHUNK, decode_content=True):
+        body += chunk
+        if len(body) > LARGEST_BODY:
+            raise BadAnswer(f"Alguna answered {response.status_code} with more than {LARGEST_BODY} bytes.")
+        if monotonic() > deadline:
+            raise TimeoutError
+    return body
+
+
+def _environment(url: str) -> Any:
+    """Return what the environment says of the way to an address: proxies and certificates."""
+    # By the origin, which decides: what comes after it is another one each time, and may be somebody's alias.
+    return _environment_read(urljoin(url, "/"), *map(os.environ.get, PROXIES))
+
+
+@lru_cache(maxsize=64)
+def _environment_read(origin: str, *_: str | None) -> dict[str, Any]:
+    """Read the environment, which is costly; again when one of the variables has changed."""
+    found: dict[str, Any] = {**_connections().merge_environment_settings(origin, {}, None, None, None)}
+    return {name: found[name] for name in ("proxies", "verify", "cert")}
+
+
+_sessions: dict[int, requests.Session] = {}
+
+
+def _connections() -> requests.Session:
+    """Return this process's one pool. A forked child opens its own, since it must not share sockets."""
+    pid = os.getpid()
+    if pid not in _sessions:
+        session = requests.Session()
+        session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+        session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
+        # Without a lock, which a fork could leave locked for ever; of two that come first at once, one is kept.
+        _sessions.setdefault(pid, session)
+    return _sessions[pid]

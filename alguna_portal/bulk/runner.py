@@ -1,0 +1,194 @@
+"""Long runs over many rows: Alguna is asked in threads, the database in the main thread alone.
+
+So a run works inside a transaction and on SQLite, and needs no connection for each thread. Requests keep one pace
+together, and when Alguna is not to be had, all leave it alone together. Only a few rows are under way at a time, so
+memory does not grow with them. Whatever ends a run, the rows that are done are stored.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Generic, Self, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import OperationalError
+
+from alguna_portal.api.answers import JSON, Said
+from alguna_portal.api.client import AlgunaClient
+from alguna_portal.exceptions import (
+    AlgunaError,
+    AlgunaUnavailable,
+    AuthenticationFailed,
+    BadAnswer,
+    StrangerAnswered,
+)
+from alguna_portal.log_events import event
+
+from .crew import crew, interruptible
+from .progress import Progress
+from .rate_limiter import NAP, Pace, PaceClosed, Patience
+from .summary import Tally
+
+logger = logging.getLogger(__name__)
+
+TRIES = 5  # for each row, where Alguna was not to be had
+STILL_RUNS = 409  # the same request, for another run: a reason for one row to wait, and not for all
+AHEAD = 3  # rows for each worker, under way or waiting to be
+
+Row = TypeVar("Row")
+Found = TypeVar("Found")
+
+
+class PacedClient(AlgunaClient):
+    """A client for many threads: each request waits for its turn before its time begins, and is sent once.
+
+    It has no breaker. A run is patient in its own way, and must not trip the one that the site's clicks share.
+    """
+
+    patience: Patience
+
+    @classmethod
+    def at(cls, rate: int) -> Self:
+        """Make the client that the settings describe, for so many requests a second."""
+        client = cls.from_settings()
+        client.retries = 0
+        client.patience = Patience(Pace(rate))
+        return client
+
+    def _call(self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None) -> Said:
+        turn = self.patience.pace.turn()
+        try:
+            return super()._call(method, path, body, within=within, key=key)
+        except AlgunaUnavailable as exc:
+            if exc.status != STILL_RUNS and (seconds := self.patience.failed(turn, exc.retry_after, str(exc))):
+                extra = event("run_paused", error=type(exc).__name__, seconds=seconds)
+                logger.warning("Everybody waits %.1f s. %s", seconds, exc, extra=extra)
+            raise
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Generic[Row, Found]):
+    """One run: `check` and `store` are called in the main thread, `ask` in the workers.
+
+    `check` raises `ValidationError` for a row that is not worth asking for. `store` returns what the row is counted
+    as. An `AlgunaError` out of `ask` or `store` is a failure of its row, as is a lock in the database;
+    `AuthenticationFailed` ends the run, as would happen to every row. Whatever else is raised ends it too, and is
+    raised again once all is stored that was under way. `key` names a row in the summary.
+    """
+
+    ask: Callable[[Row, PacedClient], Found]
+    store: Callable[[Row, Found], str]
+    key: Callable[[Row], object]
+    client: PacedClient
+    workers: int
+    progress: Progress
+    check: Callable[[Row], object] = lambda _row: None
+
+    def over(self, rows: Iterable[Row], tally: Tally) -> None:
+        """Work through the rows, and count them; return when they are done, or the run has to end before.
+
+        The first Ctrl-C begins no more rows, the second raises `KeyboardInterrupt` at once.
+        """
+        pace = self.client.patience.pace
+        todo: SimpleQueue[Row | None] = SimpleQueue()
+        done: SimpleQueue[tuple[Row, Future[Found]]] = SimpleQueue()
+        source, under_way = iter(rows), 0
+        crashes: list[Exception] = []
+        with interruptible() as interrupted, crew(self.workers, self._work, todo, done):
+            while True:
+                while under_way < AHEAD * self.workers and not pace.closed and not interrupted.is_set():
+                    try:
+                        if (row := next(source, None)) is None:
+                            break
+                        if self._passes(row, tally):
+                            todo.put(row)
+                            under_way += 1
+                    except Exception as exc:  # noqa: BLE001  (as where it is settled)
+                        pace.close()
+                        crashes.append(exc)
+                self.progress.show(tally, pause=pace.pause_left)
+                if interrupted.is_set() and not tally.interrupted:
+                    tally.interrupted = True
+                    pace.close()
+                    self.progress.say("Interrupted: what is under way is finished first. Ctrl-C again leaves at once.")
+                if not under_way:
+                    break
+                try:
+                    row, found = done.get(timeout=NAP)
+                except Empty:
+                    continue
+                under_way -= 1
+                if unexpected := self._settle(row, found, tally):
+                    crashes.append(unexpected)
+        tally.stopped = tally.stopped or self.client.patience.exhausted
+        if crashes:
+            raise crashes[0]
+
+    def _passes(self, row: Row, tally: Tally) -> bool:
+        try:
+            self.check(row)
+        except ValidationError as exc:
+            tally.fail(self.key(row), reasons(exc))
+        except OperationalError as exc:
+            tally.fail(self.key(row), [locked(exc)])
+        else:
+            return True
+        self.progress.show(tally)
+        return False
+
+    def _work(self, row: Row) -> Found:
+        """Ask for one row, again where Alguna was not to be had; in a worker."""
+        patience = self.client.patience
+        tries = 0
+        while not patience.pace.closed:
+            tries += 1
+            try:
+                found = self.ask(row, self.client)
+            except AlgunaUnavailable as exc:
+                if tries == TRIES:
+                    raise
+                if exc.status == STILL_RUNS:
+                    patience.pace.rest(exc.retry_after or 0.0)
+            except BadAnswer as exc:
+                if not isinstance(exc, StrangerAnswered):
+                    patience.puzzled(str(exc))
+                raise
+            except AlgunaError:
+                patience.succeeded()
+                raise
+            else:
+                patience.succeeded()
+                return found
+        raise PaceClosed
+
+    def _settle(self, row: Row, found: "Future[Found]", tally: Tally) -> Exception | None:
+        """Store and count what came of a row; return what nobody expected."""
+        try:
+            tally.count(self.store(row, found.result()))
+        except PaceClosed:
+            pass
+        except AuthenticationFailed as exc:
+            tally.stopped = str(exc)
+            self.client.patience.pace.close()
+        except AlgunaError as exc:
+            tally.fail(self.key(row), [f"{type(exc).__name__}: {exc}"])
+        except OperationalError as exc:
+            tally.fail(self.key(row), [locked(exc)])
+        except Exception as exc:  # noqa: BLE001  (whatever it is, the rows under way come first)
+            self.client.patience.pace.close()
+            return exc
+        return None
+
+
+def locked(exc: OperationalError) -> str:
+    """Say that a row is locked, on a busy site: the next run will find it as it is."""
+    return f"The database would not store it ({type(exc).__name__})."
+
+
+def reasons(exc: ValidationError) -> list[str]:
+    """Name what is wrong with each field, or with the row as such."""
+    if not hasattr(exc, "error_dict"):
+        return exc.messages
+    return [f"{field}: {message}" for field, messages in exc.message_dict.items() for message in messages]

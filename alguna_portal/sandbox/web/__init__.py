@@ -1,0 +1,1 @@
+"""The sandbox over HTTP: API, portal pages, webhook delivery and storage."""

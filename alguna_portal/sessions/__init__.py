@@ -1,0 +1,8 @@
+"""Portal sessions: opened, cached and created."""
+
+from alguna_portal.api.answers import PortalSession
+
+from .cache import forget
+from .opening import aopen_session, open_session
+
+__all__ = ["PortalSession", "aopen_session", "forget", "open_session"]

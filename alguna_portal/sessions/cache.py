@@ -1,0 +1,115 @@
+"""Where sessions are kept between clicks, and how they are forgotten.
+
+A cached session is a credential. Its key stands for everything that it depends on (account, customer, portal
+settings, reuse scope), so a changed plan or role never meets an old session.
+
+Every entry carries the generation that its customer had when the session was asked for. To forget a customer is
+to drop the generation: all entries of all users are then misses, and so is one that is still on its way.
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from django.core.cache.backends.base import BaseCache
+
+from alguna_portal.api.answers import PortalSession
+from alguna_portal.cache import attempt, cache_key
+from alguna_portal.conf import conf
+from alguna_portal.log_events import event
+from alguna_portal.portal_settings import PortalSettings
+
+from .entries import as_entry, from_entry
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+    from alguna_portal.models import Customer
+
+logger = logging.getLogger(__name__)
+
+CLOCK_TOLERANCE = timedelta(minutes=1)  # how far the clocks of machines that share a cache may be apart
+# Longer than any session lives; a generation that ends under a session costs no more than a new one.
+GENERATION_SECONDS = timedelta(days=31).total_seconds()
+
+
+class Place:
+    """The place of one session in the cache."""
+
+    def __init__(self, key: str, generation_key: str) -> None:
+        self.key = key
+        self.lock = f"{key}:lock"
+        self.generation_key = generation_key
+        # Known after `get`; without one, nothing is kept.
+        self._generation: str | None = None
+
+    def get(self) -> PortalSession | None:
+        """Return the session kept here that has not expired, if the cache works and has one."""
+        return attempt(self._get, None)
+
+    def put(self, session: PortalSession) -> None:
+        """Keep a session until it expires. Call `get` first: it finds the generation that was asked under."""
+        seconds = (session.expires_at - datetime.now(UTC)).total_seconds()
+        if self._generation is not None and seconds > 0:
+            entry = as_entry(session) | {"generation": self._generation}
+            attempt(lambda cache: cache.set(self.key, entry, timeout=seconds), None)
+
+    def _get(self, cache: BaseCache) -> PortalSession | None:
+        found = cache.get_many([self.key, self.generation_key])
+        self._generation = found.get(self.generation_key)
+        if self._generation is None:
+            # `get_or_set` keeps the first of two that come at once.
+            self._generation = cache.get_or_set(self.generation_key, lambda: uuid4().hex, GENERATION_SECONDS)
+        entry = found.get(self.key)
+        if not isinstance(entry, dict) or entry.get("generation") != self._generation:
+            return None
+        session = from_entry(entry)
+        now = datetime.now(UTC)
+        # One from the future shows that our clock was set back: how long it really lives cannot be known.
+        from_future = session and session.created_at > now + CLOCK_TOLERANCE
+        return session if session and session.expires_at > now and not from_future else None
+
+
+def place_for(
+    customer: "Customer",
+    portal_settings: PortalSettings,
+    *,
+    user: "AbstractBaseUser | AnonymousUser | None",
+    browser: str | None,
+) -> Place | None:
+    """Find the place of a session under the reuse scope; None where this caller's sessions are not reused."""
+    scope = conf.SESSION_REUSE
+    holder = {"user": user and user.pk, "browser": browser, "customer": "all", "never": None}[scope]
+    if holder in (None, ""):
+        return None
+    # Read before anything is asked: where an entry is read, a wrong setting would pass for a cache that failed.
+    _ = conf.ENCRYPT_CACHE
+    session = [
+        conf.API_URL,
+        conf.API_KEY,
+        str(customer.alias),
+        portal_settings.payload(),
+        scope,
+        str(holder),
+    ]
+    return Place(cache_key("session", session), _generation_key(customer))
+
+
+def forget(customer: "Customer") -> bool:
+    """Make every cached session of a customer unreachable, for all users and roles, from now on.
+
+    Return False, and log an error, where the cache failed and they may still be given out.
+    """
+    forgotten = attempt(lambda cache: [cache.delete(_generation_key(customer))], None, insist=True) is not None
+    if not forgotten:
+        logger.error(
+            "Customer %s: cached sessions could not be forgotten.",
+            customer.pk or "(unsaved)",
+            extra=event("sessions_not_forgotten", customer=customer.pk),
+        )
+    return forgotten
+
+
+def _generation_key(customer: "Customer") -> str:
+    return cache_key("generation", [str(customer.alias)])

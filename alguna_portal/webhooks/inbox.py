@@ -1,0 +1,65 @@
+"""Messages of Alguna's taken in: each becomes a row before anything else, and is handled at once or by a worker."""
+
+import json
+import logging
+
+from django.conf import settings
+from django.db import Error
+from django.utils import timezone
+
+from alguna_portal.conf import conf
+from alguna_portal.log_events import event
+from alguna_portal.models import WebhookDelivery
+from alguna_portal.models.webhook_delivery import key_of
+
+from .dispatch import SETTLED, database, handle
+from .signatures import Message
+
+logger = logging.getLogger(__name__)
+
+
+def take_in(message: Message) -> bool:
+    """Keep a message and have it handled; say whether that is settled, or whether it is to be delivered again."""
+    try:
+        return have_handled(_keep(message))
+    # A lock, a row that is gone, a database that is away. Its own report would show what the message says.
+    except (Error, WebhookDelivery.DoesNotExist) as exc:
+        extra = event("webhook_not_kept", type=message.type, error=type(exc).__name__)
+        logger.error("A webhook could not be kept, or handled (%s).", extra["error"], extra=extra)  # noqa: TRY400
+        return False
+
+
+def _keep(message: Message) -> WebhookDelivery:
+    """Return the row of a message, which may have been there before."""
+    delivery, _created = WebhookDelivery.objects.using(database()).get_or_create(
+        message_key=key_of(message.id),
+        defaults={
+            "message_id": message.id,
+            "type": message.type,
+            "sent_at": message.timestamp if settings.USE_TZ else timezone.make_naive(message.timestamp),
+            "payload": json.dumps(message.data),
+        },
+    )
+    return delivery
+
+
+def have_handled(delivery: WebhookDelivery) -> bool:
+    """Have a message handled that was kept: by a worker with `USE_TASKS`, else at once; say whether that is settled."""
+    if delivery.state == WebhookDelivery.State.HANDLED:
+        return True
+    if not conf.USE_TASKS:
+        return handle(delivery)
+    # Not above: Django 5.2 has no tasks framework of its own.
+    from .tasks import handle_delivery
+
+    try:
+        result = handle_delivery.enqueue(delivery.pk)
+    except Exception as exc:  # noqa: BLE001  (queues raise what they like)
+        extra = event("webhook_not_queued", delivery=delivery.pk, error=type(exc).__name__)
+        logger.error("Webhook %s could not be enqueued (%s).", delivery.pk, extra["error"], extra=extra)  # noqa: TRY400
+        return False
+    if not result.is_finished:
+        return True
+    # The backend has run it at once, and nobody will come back to it.
+    delivery.refresh_from_db(using=database())
+    return delivery.state in SETTLED
