@@ -22,7 +22,7 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tests.servers import SERVERS, declared_missing, url
+from tests.support.databases import SERVERS, declared_missing, url
 
 
 @dataclass(frozen=True, kw_only=True)

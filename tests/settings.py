@@ -6,7 +6,7 @@ from pathlib import Path
 import django
 import environ
 
-from tests.servers import url
+from tests.support.databases import url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

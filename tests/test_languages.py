@@ -14,7 +14,7 @@ from pytest_django import Settings
 from alguna_portal.links import send_link
 from alguna_portal.links.emails import one_line
 from alguna_portal.models import Customer, PortalLink
-from tests.mailed import html_of, path, sent, text
+from tests.support.emails import html_of, path, sent, text
 from tests.test_translations import PACKAGE, catalogue, every_locale
 
 # What stays of a template once its tags, its variables and its markup are taken away.

@@ -25,8 +25,8 @@ from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
-from tests.mailed import press
-from tests.test_setups import lay_out, run
+from tests.docs.test_setups import lay_out, run
+from tests.support.emails import press
 
 BILLING = reverse("alguna_portal:billing")
 PACKAGE = Path(alguna_portal.__file__).parent

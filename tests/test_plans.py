@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer
 from alguna_portal.plans import settings_for
-from tests.logged import logged
+from tests.support.logs import logged
 
 CANCEL = ("plan_overview_settings", "allow_subscription_cancel")
 UNSET, ON, OFF = {}, {CANCEL[0]: {CANCEL[1]: True}}, {CANCEL[0]: {CANCEL[1]: False}}  # type: ignore[var-annotated]

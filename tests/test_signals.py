@@ -21,7 +21,7 @@ from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.sessions import aopen_session, open_session
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
-from tests.mailed import press
+from tests.support.emails import press
 
 BILLING = reverse("alguna_portal:billing")
 SIGNALS = {name: each for name, each in vars(signals).items() if isinstance(each, Signal)}

@@ -18,8 +18,8 @@ from alguna_portal.links.emails import LinkNotSent
 from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
-from tests.logged import logged
-from tests.mailers import mail_by
+from tests.support.logs import logged
+from tests.support.mailers import mail_by
 
 PACKAGE = "django.tasks" if "django.tasks" in sys.modules else "django_tasks"
 
@@ -67,7 +67,7 @@ def test_mails_are_enqueued_and_not_sent(queued: Any, customer: Customer, umbrel
 @pytest.mark.django_db(transaction=True)
 def test_a_link_is_saved_where_its_customer_is(settings: Settings, queued: Any, customer: Customer) -> None:
     """By a host's router, which is told what is written."""
-    settings.DATABASE_ROUTERS = ["tests.routing.Elsewhere"]
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
     (link,) = send_links([customer]).sent
     settings.DATABASE_ROUTERS = []
     assert PortalLink.objects.get() == link
@@ -114,7 +114,7 @@ def test_a_mail_that_fails_at_once_is_reported_at_once(settings: Settings, custo
     """By the immediate backend, which is what Django has unless told otherwise."""
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
-    mail_by(settings, "tests.mailers.Down")
+    mail_by(settings, "tests.support.mailers.Down")
     assert send_links([customer]).failed == [(customer, "LinkNotSent")]
     assert PortalLink.objects.count() == 0
 
@@ -153,7 +153,7 @@ def test_a_mail_that_fails_in_a_worker_is_the_workers_failure(
 ) -> None:
     """So that the queue shows it, without an address, and can try again."""
     link = send_link(customer)
-    mail_by(settings, "tests.mailers.Down")
+    mail_by(settings, "tests.support.mailers.Down")
     with pytest.raises(LinkNotSent, match=rf"Link {link.pk} could not be mailed \(ConnectionRefusedError\)"):
         mail_link.call(link.pk, None)
     link.refresh_from_db()
@@ -217,7 +217,7 @@ def test_workers_read_where_it_is_written(settings: Settings, alguna: FakeAlguna
     """A replica may not have it yet, and a mail that finds no link is lost."""
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
-    settings.DATABASE_ROUTERS = ["tests.routing.Replica"]
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
     link = send_link(customer)
     assert provision_customer.call(customer.pk) == "created"
     settings.DATABASE_ROUTERS = []

@@ -1,7 +1,7 @@
 """The blocks of code in the pages of the documentation, and what is said of each in a comment before it.
 
-    <!-- run by tests/test_csp.py -->       another test takes the block from the page, and runs it
-    <!-- all run by tests/test_csp.py -->   so it does with all blocks of the page that have no comment of their own
+    <!-- run by tests/views/test_csp.py -->  another test takes the block from the page, and runs it
+    <!-- all run by tests/views/test_csp.py -->  so for all blocks of the page without a comment of their own
     <!-- not run: needs your account -->    nobody does, and why
     <!-- run                                not seen by readers: code that comes between the blocks, or a file
     assert acme.plan == "enterprise"        of the project if its first line says so

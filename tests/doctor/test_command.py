@@ -18,7 +18,7 @@ from alguna_portal.doctor.runner import EXAMINATIONS, Examination
 from alguna_portal.models import Customer
 from tests.doctor.conftest import Account, examined, run
 from tests.doctor.mailing import Postbox
-from tests.wild import hang, served
+from tests.support.misbehaving_servers import hang, served
 
 DOCS = Path(__file__).parents[2] / "docs" / "howto" / "doctor.md"
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from alguna_portal.doctor import context
 from tests.doctor.conftest import examined
 from tests.doctor.mailing import Postbox
-from tests.mailers import mail_by
+from tests.support.mailers import mail_by
 
 
 class Api(BaseEmailBackend):

@@ -21,7 +21,7 @@ from alguna_portal.doctor.runner import EXAMINATIONS, Examination
 from alguna_portal.exceptions import BadAnswer
 from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
 from tests.doctor.conftest import Account, run
-from tests.mailers import mail_by
+from tests.support.mailers import mail_by
 
 HERE = "tests.doctor.test_secrets"
 # What everybody who fails says.

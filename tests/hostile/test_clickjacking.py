@@ -13,7 +13,7 @@ from pytest_django import Settings
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, FORMS, signed_in
-from tests.mailed import path
+from tests.support.emails import path
 
 MIDDLEWARE = "django.middleware.clickjacking.XFrameOptionsMiddleware"
 

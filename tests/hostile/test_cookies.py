@@ -13,7 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 from alguna_portal.models import PortalLink
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, FORMS, signed_in
-from tests.mailed import path
+from tests.support.emails import path
 
 MEGABYTE = 1024 * 1024
 FILLING = "Zy" * (MEGABYTE // 2)

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from alguna_portal.models import Customer, PortalLink
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, FORMS, signed_in
-from tests.mailed import path
+from tests.support.emails import path
 
 OURS = ("/billing/", "/admin/alguna_portal/", "/admin/alguna_sandbox/", "/sandbox/")
 # Callers of the sandbox's API prove themselves by a key, and Alguna's webhooks by a signature, in a header that no

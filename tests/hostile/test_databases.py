@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers import SERVERS
 from tests.services.conftest import own_database, run_python
+from tests.support.databases import SERVERS
 
 pytestmark = pytest.mark.services
 

@@ -21,7 +21,7 @@ from pytest_django import Settings
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.testing import FakeAlguna, fake_alguna
 from tests.hostile.attacker import BILLING, signed_in
-from tests.mailed import path
+from tests.support.emails import path
 
 Test = TypeVar("Test", bound=Callable[..., None])
 

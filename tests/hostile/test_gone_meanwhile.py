@@ -16,7 +16,7 @@ from alguna_portal.signals import customer_provisioned, link_sent
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, FORMS, signed_in
-from tests.mailed import path, sent
+from tests.support.emails import path, sent
 
 # As on a site: each statement is stored at once, and foreign keys are checked then.
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,7 +17,7 @@ from alguna_portal.links import send_link, send_links
 from alguna_portal.models import Customer, PortalAccess
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, FORMS, signed_in
-from tests.mailed import sent
+from tests.support.emails import sent
 
 BREAKS = ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\t\n "]
 if connection.vendor != "postgresql":  # which stores no NUL

@@ -17,7 +17,7 @@ from alguna_portal.links import find
 from alguna_portal.models import Customer, PortalLink
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, EVIL, FORMS, leads_to, signed_in
-from tests.mailed import SITE, path, sent
+from tests.support.emails import SITE, path, sent
 
 POISON = {
     "Host": EVIL,

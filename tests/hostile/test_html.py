@@ -16,7 +16,7 @@ from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.testing import fake_alguna
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, FORMS, signed_in
-from tests.mailed import html_of, path, sent
+from tests.support.emails import html_of, path, sent
 
 MARK = "alert(/us/)"
 EVIL = f"\"'><script>{MARK}</script><img src=x onerror={MARK}></script></title></textarea>{{{{ 7|add:7 }}}}&lt;b&gt;"

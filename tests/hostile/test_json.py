@@ -14,7 +14,7 @@ from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, EVIL, FORMS, signed_in
-from tests.mailed import path
+from tests.support.emails import path
 
 GOOD = {
     "id": "s1",

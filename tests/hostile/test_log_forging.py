@@ -19,7 +19,7 @@ from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, signed_in
-from tests.mailed import path
+from tests.support.emails import path
 
 # Ends of lines by one reader's opinion or another's, a terminal's commands, and what no encoding has.
 FORGED = "x\r\nERROR forged\n\x0b\x0c\x1c\x85\u2028\u2029\x1b[2J\x1b]0;title\x07\x00\u202e\u200b\ud800"

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, EVIL, FORMS, leads_to, signed_in
-from tests.mailed import path
+from tests.support.emails import path
 
 # Each leads some browser to evil.example, runs something, or is read differently by somebody on the way.
 SPELLINGS = [

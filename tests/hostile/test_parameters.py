@@ -10,7 +10,7 @@ from django.test import Client
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, FORMS, leads_to, signed_in
-from tests.mailed import path
+from tests.support.emails import path
 
 FORM = "application/x-www-form-urlencoded"
 

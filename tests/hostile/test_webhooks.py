@@ -8,7 +8,7 @@ import time_machine
 from pytest_django import Settings
 
 from alguna_portal.models import WebhookDelivery
-from tests.telling import SECRET, listening, message, signed, tell
+from tests.support.webhooks import SECRET, listening, message, signed, tell
 
 pytestmark = pytest.mark.django_db
 
@@ -52,7 +52,7 @@ def test_headers_of_both_names_are_not_mixed() -> None:
 
 
 def test_messages_that_come_in_another_order_are_all_handled() -> None:
-    """Each once, whichever is first; what is true now is not for their order to say (see tests/test_plan_sync.py)."""
+    """Each once, whichever is first; what is true now does not depend on their order (see test_plan_sync.py)."""
     bodies = [message("invoice.issued", number=number) for number in range(4)]
     deliveries = [(body, signed(body, ident=f"msg_{number}")) for number, body in enumerate(bodies)]
     with listening("*") as heard:

@@ -10,7 +10,7 @@ from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, FORMS, signed_in
-from tests.mailed import path
+from tests.support.emails import path
 
 WILD = [
     "%",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import noxfile
-from tests import servers
 from tests.package.conftest import CLEAN, ROOT
+from tests.support import databases
 
 CELL = "py3.13-django6.1-postgres"
 
@@ -41,19 +41,19 @@ def test_what_is_declared_may_be_missing(tmp_path: Path, monkeypatch: pytest.Mon
     """A name a line, in CI; elsewhere, anything may be."""
     declared = tmp_path / "missing"
     declared.write_text("# python3.12\nmariadb  # until the machine has it\n\n")
-    monkeypatch.setattr(servers, "DECLARED", declared)
+    monkeypatch.setattr(databases, "DECLARED", declared)
     monkeypatch.setenv("CI", "true")
-    assert servers.declared_missing() == ["mariadb"]
-    assert servers.may_be_missing("mariadb")
-    assert not servers.may_be_missing("postgres")
+    assert databases.declared_missing() == ["mariadb"]
+    assert databases.may_be_missing("mariadb")
+    assert not databases.may_be_missing("postgres")
     monkeypatch.delenv("CI")
-    assert servers.may_be_missing("postgres")
+    assert databases.may_be_missing("postgres")
 
 
 def test_the_list_names_what_there_is() -> None:
     """A misspelt name would declare nothing."""
     known = {need for cell in noxfile.CELLS for need in cell.needs} | {"redis-server", "memcached"}
-    assert set(servers.declared_missing()) <= known
+    assert set(databases.declared_missing()) <= known
 
 
 def test_what_is_declared_is_skipped_in_ci() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.package.conftest import CLEAN, ROOT, run
 from tests.package.upgrading import Database, code_of, database, lost, tags, upgrade
-from tests.servers import SERVERS
+from tests.support.databases import SERVERS
 
 pytestmark = pytest.mark.slow
 

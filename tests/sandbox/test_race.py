@@ -12,7 +12,7 @@ import environ
 import psycopg
 import pytest
 
-from tests.servers import may_be_missing, url
+from tests.support.databases import may_be_missing, url
 
 POSTGRES_URL = url("postgres")
 

@@ -24,7 +24,7 @@ from uuid import uuid4
 import environ
 import pytest
 
-from tests.servers import SERVERS, may_be_missing, url
+from tests.support.databases import SERVERS, may_be_missing, url
 
 Server = TypeVar("Server", bound=ThreadingHTTPServer)
 

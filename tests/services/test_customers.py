@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.servers import SERVERS
 from tests.services.conftest import JSONHandler, Shared, environment, own_database, run_python, serving, session_of
+from tests.support.databases import SERVERS
 
 pytestmark = pytest.mark.services
 

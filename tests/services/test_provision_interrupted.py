@@ -16,9 +16,9 @@ from django.db import OperationalError, connections
 from pytest_django import DjangoDbBlocker
 
 from alguna_portal.models import Customer
-from tests.provisioning import AlgunaServer, alguna_server
-from tests.servers import url
 from tests.services.conftest import LOCMEM, Shared, environment, missing
+from tests.support.databases import url
+from tests.support.engine_server import AlgunaServer, alguna_server
 
 pytestmark = pytest.mark.services
 

@@ -1,0 +1,215 @@
+"""Many customers created in the admin at once: in bounded time, with few messages, and no more calls than help."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+from django.core.exceptions import ValidationError
+from django.db import OperationalError
+from django.test import Client
+
+from alguna_portal.admin import creating
+from alguna_portal.customers import Provisioned, provision
+from alguna_portal.models import Customer
+from alguna_portal.signals import customer_provisioned
+from alguna_portal.testing import FakeAlguna, fake_alguna
+from tests.admin.test_create_in_alguna import act, confirm, messages
+from tests.admin.test_customer import LIST, text
+
+LEFT = "Try again later, or run “manage.py alguna_provision”."
+
+
+@pytest.fixture(autouse=True)
+def fake() -> Iterator[FakeAlguna]:
+    """Alguna, which knows nobody yet."""
+    with fake_alguna(knows_everyone=False) as fake:
+        yield fake
+
+
+@pytest.fixture
+def shops(db: None) -> list[Customer]:
+    """Three customers that Alguna would take, in the order of the list."""
+    rows = [Customer(alias=f"shop-{number}", name=f"Shop {number}", currency="EUR") for number in range(3)]
+    return Customer.objects.bulk_create(rows)
+
+
+@pytest.mark.parametrize(
+    ("failure", "begins"),
+    [
+        (503, "Shop 0: Alguna is unavailable. Alguna answered 503"),
+        (requests.ConnectionError("gone"), "Shop 0: Alguna is unavailable."),
+        (401, "Shop 0: failed. Alguna answered 401"),
+    ],
+)
+def test_who_would_fare_no_better_is_not_tried(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer], failure: int | Exception, begins: str
+) -> None:
+    """An outage, or a key that is refused, is met once."""
+    fake.fail(failure)
+    told = messages(confirm(admin_client, act(admin_client, *shops)))
+    assert [level for level, _text in told] == ["error", "warning"]
+    assert told[0][1].startswith(begins)
+    assert told[1][1] == f"2 customers were not tried. {LEFT}"
+    assert not Customer.objects.exclude(customer_id=None).exists()
+
+
+def test_what_is_wrong_with_one_stops_no_other(admin_client: Client, fake: FakeAlguna, shops: list[Customer]) -> None:
+    """Alguna refuses the first, and is asked for the others."""
+    fake.fail(400, detail="No, mia@acme.example.")
+    told = messages(confirm(admin_client, act(admin_client, *shops)))
+    assert [level for level, _text in told] == ["error", "success", "success"]
+    assert told[0][1].startswith("Shop 0: failed. Alguna answered 400")
+    assert "mia@" not in told[0][1]
+
+
+def test_time_is_bounded(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Late customers are not begun, and what is begun late gets what is left."""
+    clock = iter([100, 100, 114.9, 115])
+    given: list[float] = []
+
+    def noted(customer: Customer, *, within: float) -> Provisioned:
+        given.append(within)
+        return provision(customer)
+
+    monkeypatch.setattr(creating, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(creating, "provision", noted)
+    told = messages(confirm(admin_client, act(admin_client, *shops)))
+    assert [text for _level, text in told] == [
+        "Shop 0: created in Alguna.",
+        "Shop 1: created in Alguna.",
+        f"1 customer was not tried. {LEFT}",
+    ]
+    assert given == [20, pytest.approx(5.1)]
+
+
+def test_what_happens_meanwhile_is_told(admin_client: Client, fake: FakeAlguna, shops: list[Customer]) -> None:
+    """A customer is deleted, another provided for by somebody else, before their turn has come."""
+    _first, second, third = shops
+
+    def meanwhile(customer: Customer, **kwargs: object) -> None:
+        second.delete()
+        Customer.objects.filter(pk=third.pk).update(customer_id="cust_else", currency="")
+
+    key = second.pk
+    customer_provisioned.connect(meanwhile)
+    try:
+        told = messages(confirm(admin_client, act(admin_client, *shops)))
+    finally:
+        customer_provisioned.disconnect(meanwhile)
+    assert told == [
+        ("success", "Shop 0: created in Alguna."),
+        ("warning", f"customer {key}: deleted meanwhile."),
+        ("info", "Shop 2: known already."),
+    ]
+
+
+def test_a_race_that_is_lost_in_the_last_moment_is_no_failure(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The row is read, and then somebody else is faster."""
+
+    def late(customer: Customer, *, within: float) -> Provisioned:
+        Customer.objects.filter(pk=customer.pk).update(customer_id=f"cust_{customer.pk}")
+        return provision(customer, within=within)
+
+    monkeypatch.setattr(creating, "provision", late)
+    told = messages(confirm(admin_client, act(admin_client, shops[0])))
+    assert told == [("info", "Shop 0: known already.")]
+
+
+def test_a_row_that_changes_in_the_last_moment_is_refused(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was right when it was read may be wrong by now; the others go on."""
+
+    def late(customer: Customer, *, within: float) -> Provisioned:
+        if customer.alias == "shop-0":
+            raise ValidationError({"alias": ["It was changed meanwhile."]})
+        return provision(customer, within=within)
+
+    monkeypatch.setattr(creating, "provision", late)
+    told = messages(confirm(admin_client, act(admin_client, *shops[:2])))
+    assert told == [
+        ("error", "Shop 0: refused. It was changed meanwhile."),
+        ("success", "Shop 1: created in Alguna."),
+    ]
+
+
+def test_a_database_that_fails_for_one_stops_no_other(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told of by the kind of its failure, since a text of the database's may quote the row."""
+
+    def failing(customer: Customer, *, within: float) -> Provisioned:
+        if customer.alias == "shop-1":
+            raise OperationalError("deadlock: (mia@acme.example)")
+        return provision(customer, within=within)
+
+    monkeypatch.setattr(creating, "provision", failing)
+    told = messages(confirm(admin_client, act(admin_client, *shops)))
+    assert told == [
+        ("success", "Shop 0: created in Alguna."),
+        ("error", "Shop 1: the database failed (OperationalError). Try again."),
+        ("success", "Shop 2: created in Alguna."),
+    ]
+
+
+def test_what_nobody_thought_of_hides_no_success(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error is one, and who was created before it is told of on the next page."""
+
+    def failing(customer: Customer, *, within: float) -> Provisioned:
+        if customer.alias == "shop-1":
+            raise RuntimeError("oops")
+        return provision(customer, within=within)
+
+    monkeypatch.setattr(creating, "provision", failing)
+    admin_client.raise_request_exception = False
+    asked = act(admin_client, *shops)
+    assert confirm(admin_client, asked).status_code == 500
+    assert messages(admin_client.get(LIST)) == [
+        ("success", "Shop 0: created in Alguna."),
+        ("warning", f"2 customers were not tried. {LEFT}"),
+    ]
+
+
+def test_many_are_told_of_by_what_came_of_them(admin_client: Client, fake: FakeAlguna, shops: list[Customer]) -> None:
+    """Counts, so that the next page can carry them; what went well comes first."""
+    rows = [Customer(alias=f"old-{number}", name="Old", customer_id=f"cust_{number}") for number in range(15)]
+    rows += [Customer(alias=f"bad-{number}", name="Zero") for number in range(3)]
+    Customer.objects.bulk_create(rows)
+    assert len(messages(confirm(admin_client, act(admin_client, *Customer.objects.exclude(alias="shop-0"))))) == 20
+    Customer.objects.exclude(name="Old").update(customer_id=None)
+    assert messages(confirm(admin_client, act(admin_client, *Customer.objects.all()))) == [
+        ("success", "2 customers: found in Alguna and adopted."),
+        ("success", "1 customer: created in Alguna."),
+        ("error", "3 customers: refused. Currency: Alguna has no customers without one."),
+        ("info", "15 customers: known already."),
+    ]
+
+
+def test_reasons_that_differ_are_not_told_without_end(admin_client: Client, fake: FakeAlguna, db: None) -> None:
+    """Twenty of them, then how many more; the one that went well is told of."""
+    rows = [Customer(alias=f"shop-{number:02}", name="Shop", currency="EUR") for number in range(24)]
+    Customer.objects.bulk_create(rows)
+    for number in range(23):
+        fake.fail(400, detail=f"Reason {number}.")
+    told = messages(confirm(admin_client, act(admin_client, *Customer.objects.all())))
+    assert told[0] == ("success", "1 customer: created in Alguna.")
+    assert told[-1] == ("error", "4 customers: refused or failed, for yet other reasons.")
+    assert len(told) == 21
+
+
+def test_five_hundred_are_done_in_one_go(
+    admin_client: Client, fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    """The page that follows opens, with one message; the clock stands still, so that no machine is too slow."""
+    monkeypatch.setattr(creating, "monotonic", lambda: 0)
+    rows = [Customer(alias=f"shop-{number}", name="Shop", currency="EUR") for number in range(500)]
+    Customer.objects.bulk_create(rows)
+    shown = confirm(admin_client, act(admin_client, rows[0], select_across=1))
+    assert messages(shown) == [("success", "500 customers: created in Alguna.")]
+    assert "500 customers: created in Alguna." in text(shown)

@@ -1,0 +1,175 @@
+"""A customer edited in the admin while others change it: what nobody touched stays as it is by now."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.db.models.signals import pre_save
+from django.test import Client
+
+from alguna_portal.admin import CustomerAdmin
+from alguna_portal.models import Customer
+from alguna_portal.testing import fake_alguna
+from tests.admin.test_customer import LIST, change, form, text
+
+
+@pytest.fixture(autouse=True)
+def _fake() -> Iterator[None]:
+    """Alguna, which the page of a customer asks."""
+    with fake_alguna():
+        yield
+
+
+def opened(client: Client, customer: Customer) -> dict[str, Any]:
+    """Open a customer's page; return what its form would send."""
+    page = client.get(change(customer))
+    shown = page.context["adminform"].form
+    fields = {name: shown[name].value() or "" for name in shown.fields}
+    initial = {shown[name].html_initial_name: fields[name] for name in fields if shown[name].field.show_hidden_initial}
+    for name, value in initial.items():
+        assert f'<input type="hidden" name="{name}"' in text(page)
+        assert not value or f'value="{value}"' in text(page)
+    return form(**fields, **initial)
+
+
+@pytest.fixture
+def stored_while_saving() -> Iterator[None]:
+    """Have a worker store the id after a form was read and before it is written, as where it waits for a lock."""
+
+    def store(instance: Customer, **kwargs: object) -> None:
+        Customer.objects.filter(pk=instance.pk).update(customer_id="cust_new", plan="growth")
+
+    pre_save.connect(store, sender=Customer)
+    yield
+    pre_save.disconnect(store, sender=Customer)
+
+
+def test_an_id_that_is_stored_while_a_form_is_open_is_not_erased(admin_client: Client, acme: Customer) -> None:
+    """The form was opened without one, and says so; nobody has emptied the field."""
+    fields = opened(admin_client, acme)
+    Customer.objects.filter(pk=acme.pk).update(customer_id="cust_new")
+    assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.name, acme.customer_id) == ("Acme Ltd", "cust_new")
+
+
+def test_an_id_that_is_stored_while_a_form_is_saved_is_not_erased(
+    admin_client: Client, acme: Customer, stored_while_saving: None
+) -> None:
+    """Nor is anything else written over that nobody has touched."""
+    fields = opened(admin_client, acme)
+    assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.name, acme.customer_id, acme.plan) == ("Acme Ltd", "cust_new", "growth")
+
+
+def test_a_form_that_was_refused_still_knows_what_it_was_opened_with(admin_client: Client, acme: Customer) -> None:
+    """It is sent again with what its page holds by then."""
+    fields = opened(admin_client, acme)
+    Customer.objects.filter(pk=acme.pk).update(customer_id="cust_new")
+    refused = admin_client.post(change(acme), fields | {"currency": "ZZZ"})
+    (hidden,) = re.findall('<input type="hidden" name="initial-customer_id"[^>]*>', text(refused))
+    assert "cust_new" not in hidden
+    admin_client.post(change(acme), fields)
+    acme.refresh_from_db()
+    assert acme.customer_id == "cust_new"
+
+
+@pytest.mark.parametrize(("typed", "stored"), [("", None), ("cust_other", "cust_other"), ("cust_old", "cust_old")])
+def test_an_id_can_be_emptied_and_changed(admin_client: Client, acme: Customer, typed: str, stored: str | None) -> None:
+    """By somebody who does just that."""
+    Customer.objects.filter(pk=acme.pk).update(customer_id="cust_old")
+    admin_client.post(change(acme), opened(admin_client, acme) | {"customer_id": typed})
+    acme.refresh_from_db()
+    assert acme.customer_id == stored
+
+
+def test_all_that_was_changed_is_written(admin_client: Client, acme: Customer) -> None:
+    """Field by field."""
+    fields = {
+        "name": "New",
+        "alias": "new-1",
+        "customer_id": "cust_1",
+        "email": "new@acme.example",
+        "currency": "EUR",
+        "plan": "growth",
+    }
+    settings = {"invoice_list_settings": {"show_section": False}}
+    sent = {"portal_settings": '{"invoice_list_settings": {"show_section": false}}'}
+    admin_client.post(change(acme), opened(admin_client, acme) | fields | sent)
+    assert Customer.objects.values(*fields, "portal_settings").get() == fields | {"portal_settings": settings}
+
+
+def test_what_a_hosts_own_admin_sets_is_written(
+    admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it would be by Django: before it saves, on the object, and inside of the settings."""
+    save_model = CustomerAdmin.save_model
+
+    def with_plan(self: Any, request: Any, obj: Customer, form: Any, change: bool) -> None:
+        obj.plan = "enterprise"
+        obj.portal_settings["invoice_list_settings"] = {"show_section": True}
+        save_model(self, request, obj, form, change)
+
+    monkeypatch.setattr(CustomerAdmin, "save_model", with_plan)
+    # What is in no form is the very object that was read.
+    monkeypatch.setattr(CustomerAdmin, "readonly_fields", [*CustomerAdmin.readonly_fields, "portal_settings"])
+    admin_client.post(change(acme), opened(admin_client, acme))
+    acme.refresh_from_db()
+    assert acme.plan == "enterprise"
+    assert acme.portal_settings == {"invoice_list_settings": {"show_section": True}}
+
+
+def test_an_id_that_is_read_only_is_left_alone(
+    admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch, stored_while_saving: None
+) -> None:
+    """A host may take it out of people's hands altogether."""
+    monkeypatch.setattr(CustomerAdmin, "readonly_fields", [*CustomerAdmin.readonly_fields, "customer_id"])
+    fields = opened(admin_client, acme)
+    assert "initial-customer_id" not in fields
+    assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.name, acme.customer_id) == ("Acme Ltd", "cust_new")
+
+
+def test_a_list_that_a_host_makes_editable_is_saved(
+    admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With Django's own forms, and as they do it."""
+    monkeypatch.setattr(admin.site._registry[Customer], "list_editable", ["plan"])
+    rows = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-0-id": acme.pk, "form-0-plan": "growth"}
+    assert admin_client.post(LIST, {**rows, "_save": "Save"}).status_code == 302
+    acme.refresh_from_db()
+    assert acme.plan == "growth"
+
+
+def test_a_plan_that_an_event_sets_while_a_form_is_open_is_not_taken_back(admin_client: Client, acme: Customer) -> None:
+    """Nobody has chosen another; and whoever does has their way."""
+    fields = opened(admin_client, acme)
+    Customer.objects.filter(pk=acme.pk).update(plan="growth")
+    assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.name, acme.plan) == ("Acme Ltd", "growth")
+    assert admin_client.post(change(acme), fields | {"plan": "enterprise"}).status_code == 302
+    acme.refresh_from_db()
+    assert acme.plan == "enterprise"
+
+
+def test_a_customer_that_is_deleted_while_its_page_is_made_has_nothing_said_of_it(
+    admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither is Alguna asked, nor is there anything to do; and the page opens."""
+    get_object = CustomerAdmin.get_object
+
+    def meanwhile(self: Any, *args: Any, **kwargs: Any) -> Any:
+        found = get_object(self, *args, **kwargs)
+        Customer.objects.filter(pk=acme.pk).delete()
+        return found
+
+    monkeypatch.setattr(CustomerAdmin, "get_object", meanwhile)
+    page = admin_client.get(change(acme))
+    assert page.status_code == 200
+    assert text(page).count('<div class="readonly">-</div>') == 4
+    assert "Send portal link" not in text(page)

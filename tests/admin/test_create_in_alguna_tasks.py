@@ -1,0 +1,139 @@
+"""“Create in Alguna” where a tasks framework is set up: left to workers, and what is wrong is told at once."""
+
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.test import Client
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+
+from alguna_portal.customers.tasks import provision_customer
+from alguna_portal.models import Customer
+from alguna_portal.testing import FakeAlguna
+from tests.admin.test_create_in_alguna import act, confirm, messages, page
+from tests.admin.test_create_in_alguna import fake as fake  # the fixtures
+from tests.admin.test_customer import change
+from tests.test_tasks import backend
+from tests.test_tasks import queued as queued
+
+
+@pytest.fixture
+def shops(db: None) -> list[Customer]:
+    """Three customers that Alguna would take."""
+    return Customer.objects.bulk_create(
+        Customer(alias=f"shop-{number}", name=f"Shop {number}", currency="EUR") for number in range(3)
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_customers_are_left_to_workers(
+    admin_client: Client, queued: Any, fake: FakeAlguna, shops: list[Customer], acme: Customer
+) -> None:
+    """Those that are valid and not known; the others are told of at once, and Alguna is not asked."""
+    Customer.objects.create(alias="known", name="Known", customer_id="cust_1")
+    told = messages(confirm(admin_client, act(admin_client, *Customer.objects.all())))
+    assert told == [
+        ("success", "3 customers queued: workers create them in Alguna."),
+        ("error", "Acme: refused. Currency: Alguna has no customers without one."),
+        ("info", "1 customer: known already."),
+    ]
+    assert [list(result.args) for result in queued.results] == [[shop.pk] for shop in shops]
+    assert fake.requests == []
+    noted = {(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.all()}
+    assert noted == {(str(shop.pk), "Queued to be created in Alguna.") for shop in shops}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_customer_is_left_to_a_worker(admin_client: Client, queued: Any, shops: list[Customer]) -> None:
+    """From its own page, too; the worker creates it."""
+    admin_client.post(page(shops[0]), {"confirmed": "Yes"})
+    assert messages(admin_client.get(change(shops[0]))) == [
+        ("success", "1 customer queued: a worker creates it in Alguna.")
+    ]
+    (result,) = queued.results
+    provision_customer.call(*result.args)
+    shops[0].refresh_from_db()
+    assert shops[0].customer_id
+
+
+def test_nothing_to_leave_is_not_told(admin_client: Client, queued: Any, acme: Customer) -> None:
+    """Nor noted."""
+    told = messages(confirm(admin_client, act(admin_client, acme)))
+    assert [level for level, _said in told] == ["error"]
+    assert not LogEntry.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_queue_that_is_not_there_is_told_once(
+    admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch, shops: list[Customer]
+) -> None:
+    """By the kind of failure, since its text may hold a password; the rest is not tried."""
+    enqueue = type(queued).enqueue
+    left = iter([True])
+
+    def failing(self: Any, task: Any, args: Any, kwargs: Any) -> Any:
+        if next(left, False):
+            return enqueue(self, task, args, kwargs)
+        raise ConnectionRefusedError("redis://:secret@queue.example")
+
+    monkeypatch.setattr(type(queued), "enqueue", failing)
+    told = messages(confirm(admin_client, act(admin_client, *shops)))
+    assert told == [
+        ("success", "1 customer queued: a worker creates it in Alguna."),
+        ("error", "Shop 1: could not be queued (ConnectionRefusedError)."),
+        ("warning", "1 customer was not tried. Try again later, or run “manage.py alguna_provision”."),
+    ]
+
+
+def test_in_a_transaction_workers_are_told_when_it_ends(
+    admin_client: Client,
+    queued: Any,
+    shops: list[Customer],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    """Before, they would find no row; after a rollback, there is nothing for them to do."""
+    with django_capture_on_commit_callbacks(execute=True) as callbacks:
+        confirm(admin_client, act(admin_client, *shops))
+        assert queued.results == []
+    assert len(callbacks) == 3
+    assert [list(result.args) for result in queued.results] == [[shop.pk] for shop in shops]
+
+
+def test_a_queue_that_fails_after_the_answer_is_logged(
+    admin_client: Client,
+    queued: Any,
+    shops: list[Customer],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    """There is nobody left to tell; each is tried, and named without what the failure says."""
+
+    def failing(self: Any, task: Any, args: Any, kwargs: Any) -> None:
+        raise ConnectionRefusedError("redis://:secret@queue.example")
+
+    monkeypatch.setattr(type(queued), "enqueue", failing)
+    with django_capture_on_commit_callbacks(execute=True):
+        confirm(admin_client, act(admin_client, *shops))
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("alguna_portal")] == [
+        f"Customer {shop.pk} could not be enqueued (ConnectionRefusedError)." for shop in shops
+    ]
+
+
+def test_a_setting_that_is_wrong_is_told(
+    admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, shops: list[Customer]
+) -> None:
+    """As where no framework is installed."""
+    monkeypatch.setattr("alguna_portal.conf.types.find_spec", lambda module: None)
+    settings.ALGUNA_PORTAL_USE_TASKS = True
+    ((level, said),) = messages(confirm(admin_client, act(admin_client, *shops)))
+    assert (level, "needs django.tasks or django_tasks" in said) == ("error", True)
+
+
+def test_without_the_setting_customers_are_created_at_once(
+    admin_client: Client, settings: Settings, shops: list[Customer]
+) -> None:
+    """Whatever framework is there."""
+    settings.TASKS = backend("dummy")
+    confirm(admin_client, act(admin_client, *shops))
+    assert not Customer.objects.filter(customer_id=None).exists()

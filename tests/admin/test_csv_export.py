@@ -1,0 +1,174 @@
+"""The audit trail as CSV: what was selected, as programs read it, harmless in spreadsheets."""
+
+import csv
+from datetime import datetime, timedelta, timezone
+from io import StringIO
+from typing import Any
+
+import pytest
+import time_machine
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
+from django.test import AsyncClient, Client
+from pytest_django import DjangoAssertNumQueries, Settings
+
+from alguna_portal.admin import export as export_module
+from alguna_portal.models import Customer, PortalAccess
+from tests.admin.test_customer import text
+from tests.admin.test_portal_access import AT, LIST, access
+
+HEADER = (
+    "at,user,user_key,impersonated,customer,customer_alias,via,role,outcome,error,session_id,portal_settings,link\r\n"
+)
+
+
+def export(client: Client, *rows: PortalAccess, query: str = "", **more: Any) -> Any:
+    """Choose the action for some accesses in the list."""
+    fields = {"action": "export_as_csv", "_selected_action": [row.pk for row in rows], "index": 0}
+    return client.post(LIST + query, {**fields, **more})
+
+
+def content(response: Any) -> str:
+    """The file."""
+    return b"".join(response.streaming_content).decode("utf-8")
+
+
+def cells(response: Any) -> list[list[str]]:
+    """What the file says, without its header."""
+    return list(csv.reader(StringIO(content(response), newline="")))[1:]
+
+
+@time_machine.travel("2026-03-05T23:30:00Z", tick=False)
+def test_the_selected_are_exported(admin_client: Client, manager: User, acme: Customer, settings: Settings) -> None:
+    """A file with a header, all that was recorded, and times in UTC whatever the site's own are."""
+    settings.TIME_ZONE = "Asia/Tokyo"
+    Customer.objects.filter(pk=acme.pk).update(name="Ächme, “Ltd”")
+    at = datetime(2026, 3, 4, 7, 6, tzinfo=timezone(timedelta(hours=2)))
+    one = access(
+        manager,
+        acme,
+        at=at,
+        user_key="7",
+        customer_alias="acme-old",
+        impersonated=True,
+        error="Oops",
+        session_id="sess_9",
+        portal_settings={"é": {"show_section": True}},
+    )
+    access(manager, acme)
+    response = export(admin_client, one)
+    assert response.streaming
+    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="portal-accesses-2026-03-05.csv"'
+    assert "no-store" in response.headers["Cache-Control"]
+    assert content(response) == HEADER + (
+        '2026-03-04T05:06:00+00:00,mia,7,true,"Ächme, “Ltd”",acme-old,view,manager,opened,Oops,sess_9,'
+        '"{""é"": {""show_section"": true}}",\r\n'
+    )
+
+
+def test_a_selection_across_all_pages_is_exported(
+    admin_client: Client, manager: User, acme: Customer, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    """All that the filters find, which one query reads."""
+    rows = [access(manager, acme, outcome="denied") for _ in range(150)]
+    access(manager, acme)
+    response = export(admin_client, rows[0], query="?outcome__exact=denied", select_across=1)
+    with django_assert_num_queries(1):
+        found = cells(response)
+    assert len(found) == 150
+    assert {row[8] for row in found} == {"denied"}
+
+
+def test_rows_are_read_some_at_a_time(
+    admin_client: Client,
+    acme: Customer,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    """Each once, the latest first, where several have the same time and however the list is ordered."""
+    monkeypatch.setattr(export_module, "CHUNK", 2)
+    for number in (3, 1, 2, 1, 2, 1, 2):
+        access(None, acme, at=AT + timedelta(days=number))
+    first = PortalAccess.objects.all()[0]
+    response = export(admin_client, first, query="?o=1", select_across=1)
+    with django_assert_num_queries(4) as queries:
+        found = cells(response)
+    assert [row[0][:10] for row in found] == [f"2026-03-0{4 + number}" for number in (3, 2, 2, 2, 1, 1, 1)]
+    assert all("LIMIT 2" in query["sql"] for query in queries.captured_queries)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_async_site_sends_rows_as_they_are_read(
+    admin_user: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some at a time, and not all of them once the last has been read."""
+    monkeypatch.setattr(export_module, "CHUNK", 2)
+    rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(5)]
+    client = AsyncClient()
+    client.force_login(admin_user)
+    fields = {"action": "export_as_csv", "_selected_action": [row.pk for row in rows], "index": 0}
+
+    async def read() -> list[bytes]:
+        response: Any = await client.post(LIST, fields)
+        parts = []
+        async for part in response.streaming_content:
+            parts.append(part)
+            # What is deleted by now has been read, or is not sent.
+            await PortalAccess.objects.filter(pk=rows[4].pk).adelete()
+        return parts
+
+    parts = async_to_sync(read)()
+    assert [part.count(b"acme-1") for part in parts] == [1, 2, 1]
+    assert b"".join(parts).decode().startswith(HEADER)
+
+
+def test_what_is_recorded_or_deleted_meanwhile_moves_no_row(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None twice, and none left out, as pages counted by their number would have it."""
+    monkeypatch.setattr(export_module, "CHUNK", 2)
+    rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(5)]
+    read = export_module.latest_first(PortalAccess.objects.all())
+    assert [next(read), next(read)] == rows[:2]
+    access(None, acme, at=AT + timedelta(days=1))
+    rows[0].delete()
+    rows[1].delete()
+    assert list(read) == rows[2:]
+
+
+def test_an_export_that_ends_with_a_whole_chunk_ends(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an empty one, and not with the last one over again."""
+    monkeypatch.setattr(export_module, "CHUNK", 2)
+    rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(4)]
+    assert list(export_module.latest_first(PortalAccess.objects.all())) == rows
+
+
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_a_spreadsheet_runs_nothing(admin_client: Client, acme: Customer, first: str) -> None:
+    """A customer may be called what it likes; a name that only has such signs stays as it is."""
+    access(None, acme, error=f"{first}cmd|' /C calc'!A0", session_id="a=b+c-d")
+    (row,) = cells(export(admin_client, PortalAccess.objects.get()))
+    assert row[9] == f"'{first}cmd|' /C calc'!A0"
+    assert row[10] == "a=b+c-d"
+
+
+def test_no_address_is_exported(admin_client: Client, db: None) -> None:
+    """People and customers are called as on the pages; who was nobody's row, by what was kept."""
+    user = User.objects.create_user("mia@acme.example")
+    customer = Customer.objects.create(alias="bill@acme.example")
+    first = access(user, customer)
+    second = access(None, None, user_key="gone@acme.example", customer_alias="left@acme.example")
+    third = access(outcome="denied", role="")
+    response = export(admin_client, first, second, third)
+    assert [row[1:6] for row in cells(response)] == [
+        ["", "", "false", "", ""],
+        ["user g…@acme.example (deleted)", "g…@acme.example", "false", "", "l…@acme.example"],
+        [f"user {user.pk}", str(user.pk), "false", f"customer {customer.pk}", "b…@acme.example"],
+    ]
+
+
+def test_the_list_offers_it(admin_client: Client, acme: Customer) -> None:
+    """By name, and as the only action."""
+    access(None, acme)
+    shown = text(admin_client.get(LIST))
+    assert '<option value="export_as_csv">Export selected as CSV</option>' in shown
+    assert shown.count("<option value=") == 2

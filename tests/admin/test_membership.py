@@ -1,0 +1,245 @@
+"""The people of customers in the admin: on the page of a few, in a list of their own where they are many."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from alguna_portal.models import Customer, Membership
+from alguna_portal.testing import fake_alguna
+from tests.admin.test_customer import ADD, browser, change, form, text
+
+MEMBERS = reverse("admin:alguna_portal_membership_changelist")
+ADD_MEMBER = reverse("admin:alguna_portal_membership_add")
+
+
+@pytest.fixture(autouse=True)
+def _fake() -> Iterator[None]:
+    """Alguna, which the page of a customer asks."""
+    with fake_alguna():
+        yield
+
+
+@pytest.fixture
+def _no_users() -> Iterator[None]:
+    """An admin without users: members are entered by their ids."""
+    users = admin.site._registry.pop(User)
+    yield
+    admin.site._registry[User] = users
+
+
+def people(customer: Customer, count: int) -> None:
+    """Make so many more members."""
+    first = User.objects.count()
+    users = User.objects.bulk_create(User(username=f"p{first + number:03}") for number in range(count))
+    Membership.objects.bulk_create(Membership(user=user, customer=customer) for user in users)
+
+
+def asked(client: Client, url: str) -> list[str]:
+    """What the database is asked for a page."""
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(url).status_code == 200
+    return [query["sql"] for query in queries]
+
+
+def sent_by(page: Any) -> dict[str, Any]:
+    """What the form of a customer's page would send, members included."""
+    shown = page.context["adminform"].form
+    fields = {name: shown[name].value() or "" for name in shown.fields}
+    for inline in page.context["inline_admin_formsets"]:
+        for each in (inline.formset.management_form, *inline.formset.forms):
+            fields |= {each[name].html_name: each[name].value() for name in each.fields if name != "DELETE"}
+    return {name: "" if value is None else value for name, value in fields.items()}
+
+
+def test_more_members_are_no_more_queries(admin_client: Client, acme: Customer) -> None:
+    """Where users are searched."""
+    people(acme, 2)
+    admin_client.get(change(acme))
+    few = asked(admin_client, change(acme))
+    people(acme, 18)
+    assert len(asked(admin_client, change(acme))) == len(few)
+    assert text(admin_client.get(change(acme))).count(" selected>p0") == 20
+
+
+@pytest.mark.usefixtures("_no_users")
+def test_more_members_by_their_ids_are_no_more_queries(admin_client: Client, acme: Customer) -> None:
+    """Where they are not, each is named beside the id."""
+    people(acme, 2)
+    admin_client.get(change(acme))
+    few = asked(admin_client, change(acme))
+    people(acme, 18)
+    assert len(asked(admin_client, change(acme))) == len(few)
+    assert len(re.findall(r"<strong>\s*p0\d\d\s*</strong>", text(admin_client.get(change(acme))))) == 20
+
+
+def test_more_members_are_no_more_queries_for_those_who_only_look(stranger: User, acme: Customer) -> None:
+    """To whom they are shown as text."""
+    client = browser(stranger, "view_customer", "view_membership")
+    people(acme, 2)
+    client.get(change(acme))
+    few = asked(client, change(acme))
+    people(acme, 18)
+    assert len(asked(client, change(acme))) == len(few)
+    assert text(client.get(change(acme))).count(">p0") == 20
+
+
+def test_another_user_who_was_chosen_is_named_again(admin_client: Client, manager: User, stranger: User) -> None:
+    """When the form is refused for something else."""
+    customer = Customer.objects.get()
+    fields = sent_by(admin_client.get(change(customer)))
+    refused = admin_client.post(change(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
+    assert f'<option value="{stranger.pk}" selected>sue</option>' in text(refused)
+    assert ">mia</option>" not in text(refused)
+
+
+@pytest.mark.usefixtures("_no_users")
+def test_another_user_whose_id_was_entered_is_named_again(admin_client: Client, manager: User, stranger: User) -> None:
+    """As well."""
+    customer = Customer.objects.get()
+    fields = sent_by(admin_client.get(change(customer)))
+    refused = admin_client.post(change(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
+    assert re.findall(r"<strong>(?:<a [^>]*>)?(mia|sue)<", text(refused)) == ["sue"]
+
+
+def test_a_user_who_has_a_page_leads_there(manager: User, stranger: User) -> None:
+    """Also where whoever looks may not search users."""
+    helper = browser(stranger, "change_customer", "view_customer", "change_membership", "view_membership")
+    shown = text(helper.get(change(Customer.objects.get())))
+    address = reverse("admin:auth_user_change", args=[manager.pk])
+    assert re.search(rf'<strong>\s*<a href="{address}">mia</a>\s*</strong>', shown)
+
+
+def test_as_many_as_fit_into_a_form_can_be_saved(admin_client: Client, acme: Customer) -> None:
+    """Django refuses more than a thousand fields; one more member, and they have a list of their own."""
+    people(acme, 100)
+    page = admin_client.get(change(acme))
+    assert ">Members<" not in text(page)
+    fields = sent_by(page) | {"name": "Acme Ltd"}
+    assert admin_client.post(change(acme), fields | {"memberships-99-role": "viewer"}).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.name, acme.memberships.filter(role="viewer").count()) == ("Acme Ltd", 1)
+    people(acme, 1)
+    assert "memberships-TOTAL_FORMS" not in text(admin_client.get(change(acme)))
+
+
+def test_a_customer_with_very_many_members_can_be_saved(admin_client: Client, acme: Customer) -> None:
+    """Its page has few queries, and no member is lost."""
+    people(acme, 300)
+    page = admin_client.get(change(acme))
+    assert len(asked(admin_client, change(acme))) < 20
+    assert admin_client.post(change(acme), sent_by(page) | {"name": "Acme Ltd"}).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.name, acme.memberships.count()) == ("Acme Ltd", 300)
+
+
+def test_many_members_are_among_the_tools(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
+    """Which lead to the list of them, and of nobody else's."""
+    people(acme, 101)
+    people(umbrella, 1)
+    url = f"{MEMBERS}?customer={acme.pk}"
+    assert f'<li><a href="{url}">Members</a></li>' in text(admin_client.get(change(acme)))
+    found = admin_client.get(url).context["cl"]
+    assert found.result_count == 101
+    assert found.filter_specs[1].lookup_choices == [(str(acme.pk), "Acme")]
+
+
+def test_who_may_not_see_members_is_not_led_to_them(
+    admin_client: Client, stranger: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is anybody where a host has taken their list away."""
+    people(acme, 101)
+    assert ">Members<" not in text(browser(stranger, "view_customer").get(change(acme)))
+    registry: dict[Any, Any] = admin.site._registry
+    monkeypatch.delitem(registry, Membership)
+    assert ">Members<" not in text(admin_client.get(change(acme)))
+
+
+@pytest.mark.parametrize(("before", "more"), [(100, 1), (101, -1)])
+def test_a_form_is_saved_as_it_was_opened(admin_client: Client, acme: Customer, before: int, more: int) -> None:
+    """However many members there are by then."""
+    people(acme, before)
+    fields = sent_by(admin_client.get(change(acme))) | {"name": "Acme Ltd"}
+    if more > 0:
+        fields["memberships-0-role"] = "viewer"
+        people(acme, more)
+    else:
+        Membership.objects.all()[0].delete()
+    assert admin_client.post(change(acme), fields).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.name, acme.memberships.count()) == ("Acme Ltd", before + more)
+    assert acme.memberships.filter(role="viewer").count() == (more > 0)
+
+
+@pytest.mark.parametrize("query", ["mia", "Acm", "acme-1"])
+def test_memberships_are_found(admin_client: Client, manager: User, umbrella: Customer, query: str) -> None:
+    """By the user's name, and by the customer's name or alias."""
+    people(umbrella, 1)
+    found = admin_client.get(MEMBERS, {"q": query}).context["cl"].result_list
+    assert [each.user for each in found] == [manager]
+
+
+def test_the_list_of_memberships_names_no_address(admin_client: Client, db: None) -> None:
+    """As no list does, and it asks for the rows once."""
+    user = User.objects.create_user("mia@acme.example")
+    customer = Customer.objects.create(alias="bill@acme.example")
+    Membership.objects.create(user=user, customer=customer)
+    shown = text(admin_client.get(MEMBERS))
+    assert f">user {user.pk}<" in shown
+    assert f">customer {customer.pk}<" in shown
+    assert "mia@" not in shown
+    assert "bill@" not in shown
+    few = asked(admin_client, MEMBERS)
+    people(customer, 20)
+    assert len(asked(admin_client, MEMBERS)) == len(few)
+
+
+def test_a_membership_is_added(admin_client: Client, acme: Customer, stranger: User) -> None:
+    """By a user and a customer who are searched, not picked from all there are."""
+    assert text(admin_client.get(ADD_MEMBER)).count('class="admin-autocomplete"') == 2
+    fields = {"user": stranger.pk, "customer": acme.pk, "role": "viewer"}
+    assert admin_client.post(ADD_MEMBER, fields).status_code == 302
+    assert Membership.objects.values("user", "customer", "role").get() == fields
+
+
+@pytest.mark.usefixtures("_no_users")
+def test_without_the_users_admin_a_member_is_added_by_its_id(admin_client: Client) -> None:
+    """There is nothing to search in."""
+    shown = text(admin_client.get(ADD_MEMBER))
+    assert shown.count('class="admin-autocomplete"') == 1
+    assert '<input type="text" name="user"' in shown
+
+
+def test_memberships_are_changed_by_those_who_may(stranger: User, manager: User) -> None:
+    """By Django's permissions."""
+    page = reverse("admin:alguna_portal_membership_change", args=[Membership.objects.get().pk])
+    assert browser(stranger, "change_customer").get(MEMBERS).status_code == 403
+    assert 'name="_save"' not in text(browser(stranger, "view_membership").get(page))
+    helper = browser(stranger, "view_membership", "change_membership")
+    assert 'name="_save"' in text(helper.get(page))
+    assert helper.get(ADD_MEMBER).status_code == 403
+
+
+def test_the_page_to_add_a_customer_says_nothing_of_a_saved_one(admin_client: Client) -> None:
+    """No heading stands over nothing."""
+    shown = text(admin_client.get(ADD))
+    assert "Sent to Alguna" not in shown
+    assert "in Alguna:" not in shown
+    assert 'name="memberships-TOTAL_FORMS"' in shown
+    refused = text(admin_client.post(ADD, form(alias="")))
+    assert "This field is required." in refused
+    assert "Sent to Alguna" not in refused
+
+
+def test_a_customer_is_read_twice_for_its_page(admin_client: Client, acme: Customer) -> None:
+    """By Django, and once more for all that is said of it as it was saved."""
+    queries = asked(admin_client, change(acme))
+    of_customer = [sql for sql in queries if re.search(r"FROM .alguna_portal_customer. WHERE .*id. = ", sql)]
+    assert len(of_customer) == 2

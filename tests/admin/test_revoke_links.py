@@ -1,0 +1,79 @@
+"""Links revoked in the admin while something goes wrong: what was revoked by then is told, and noted."""
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.db import OperationalError
+from django.test import Client
+from pytest_django import Settings
+
+from alguna_portal.models import Customer, PortalLink
+from tests.admin.test_create_in_alguna import messages
+from tests.admin.test_portal_link import LIST, row
+from tests.admin.test_portal_link_actions import act
+
+UNREVOKED = "An unexpected error ended it: 2 portal links were not revoked, as far as is known."
+
+
+@pytest.fixture
+def links(acme: Customer) -> list[PortalLink]:
+    """Three links that work, in the order of the list."""
+    return [row(acme), row(acme), row(acme)][::-1]
+
+
+def noted() -> set[tuple[str | None, str]]:
+    """What stands in the histories."""
+    return {(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.all()}
+
+
+def test_a_link_that_is_deleted_meanwhile_stops_no_other(
+    admin_client: Client, links: list[PortalLink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told of, and not as revoked."""
+    first, second, third = links
+    revoke, key = PortalLink.revoke, second.pk
+
+    def meanwhile(self: PortalLink) -> None:
+        PortalLink.objects.filter(pk=key).delete()
+        revoke(self)
+
+    monkeypatch.setattr(PortalLink, "revoke", meanwhile)
+    assert messages(act(admin_client, "revoke", *links)) == [
+        ("success", "2 portal links revoked."),
+        ("info", "1 link was deleted meanwhile."),
+    ]
+    assert noted() == {(str(first.pk), "Revoked."), (str(third.pk), "Revoked.")}
+
+
+def test_an_unexpected_error_leaves_no_revoked_link_untold(
+    admin_client: Client, links: list[PortalLink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor how many still work."""
+    revoke = PortalLink.revoke
+
+    def lost(self: PortalLink) -> None:
+        if self == links[1]:
+            raise OperationalError("lost")
+        revoke(self)
+
+    monkeypatch.setattr(PortalLink, "revoke", lost)
+    admin_client.raise_request_exception = False
+    assert act(admin_client, "revoke", *links).status_code == 500
+    assert messages(admin_client.get(LIST)) == [("error", UNREVOKED), ("success", "1 portal link revoked.")]
+    assert noted() == {(str(links[0].pk), "Revoked.")}
+    assert list(PortalLink.objects.filter(revoked_at=None)) == links[1:]
+
+
+def test_a_link_is_revoked_where_it_is_written(settings: Settings, links: list[PortalLink]) -> None:
+    """A replica may not know of it yet."""
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
+    links[0].revoke()
+    assert links[0].state == "revoked"
+    settings.DATABASE_ROUTERS = []
+    assert PortalLink.objects.get(pk=links[0].pk).revoked_at == links[0].revoked_at
+
+
+def test_a_link_that_is_gone_is_revoked_without_an_error(links: list[PortalLink]) -> None:
+    """There is nothing left that could be opened."""
+    PortalLink.objects.filter(pk=links[0].pk).delete()
+    links[0].revoke()
+    assert links[0].revoked_at is None

@@ -1,0 +1,234 @@
+"""Links sent to many customers from the admin: in one request, or left to workers."""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import User
+from django.contrib.messages import ERROR
+from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
+from django.db import OperationalError, connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from pytest_django import Settings
+
+from alguna_portal.admin import posting, send_portal_links, telling
+from alguna_portal.links import Posted, send_links, sending
+from alguna_portal.links.tasks import mail_link
+from alguna_portal.models import Customer, Membership, PortalLink
+from tests.admin.test_create_in_alguna import messages
+from tests.admin.test_customer import LIST, text
+from tests.admin.test_portal_link import row
+from tests.admin.test_send_portal_links import act, confirm, lost_at, named, recipients
+from tests.support import mailers
+from tests.test_tasks import backend
+
+WHY = "since mailing takes too long for one request"
+UNTRIED_ONE = f"1 portal link was not tried, {WHY}: %s. Try it again, or set ALGUNA_PORTAL_USE_TASKS."
+UNTRIED = f"%d portal links were not tried, {WHY}: %s. Try them again, or set ALGUNA_PORTAL_USE_TASKS."
+
+
+@pytest.fixture
+def queued(settings: Settings) -> Any:
+    """A queue whose worker has the day off."""
+    settings.ALGUNA_PORTAL_USE_TASKS = True
+    settings.TASKS = backend("dummy")
+    return mail_link.get_backend()
+
+
+def rows(count: int) -> list[Customer]:
+    """Make customers that can be written to."""
+    return Customer.objects.bulk_create(
+        Customer(alias=f"c-{number:03}", name=f"C {number:03}", email=f"c{number}@example.com")
+        for number in range(count)
+    )
+
+
+def test_five_hundred_work_within_the_request(admin_client: Client, settings: Settings) -> None:
+    """Each gets one mail, over one connection, with two statements for each and a handful for all."""
+    mailers.mail_by(settings, "tests.support.mailers.Picky")
+    mailers.Picky.opened = 0
+    asked = act(admin_client, *rows(500))
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        done = confirm(admin_client, asked)
+    assert messages(done) == [("success", "500 portal links sent.")]
+    assert sorted(recipients()) == sorted(f"c{number}@example.com" for number in range(500))
+    assert mailers.Picky.opened == 1
+    assert PortalLink.objects.exclude(sent_at=None).values("customer").distinct().count() == 500
+    assert LogEntry.objects.values("object_id").distinct().count() == 500
+    # Outside of a test's transaction there are no savepoints.
+    statements = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    of_links = [sql for sql in statements if sql.startswith(("INSERT", "UPDATE")) and "portallink" in sql]
+    assert len(of_links) <= 1000
+    assert len(statements) - len(of_links) < 40
+
+
+def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read once, counted, and the first of them listed."""
+    monkeypatch.setattr(send_portal_links, "MOST_LISTED", 3)
+    Customer.objects.bulk_create(Customer(alias=f"none-{number}", name="None") for number in range(4))
+    rows(496)
+    customers = list(Customer.objects.all())
+    with CaptureQueriesContext(connection) as queries:
+        shown = text(act(admin_client, *customers))
+    assert len(queries) < 20
+    assert "<h2>496 customers get mail</h2>" in shown
+    assert "<p>And 493 more, not listed here.</p>" in shown
+    assert "<h2>4 customers cannot be written to</h2>" in shown
+    assert "<p>And 1 more, not listed here.</p>" in shown
+    assert shown.count("…@example.com") == 3
+    assert 'value="Send 496 portal links"' in shown
+
+
+def test_messages_name_a_few(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have to fit into a cookie or a session."""
+    monkeypatch.setattr(telling, "MOST_TOLD", 2)
+    none = Customer.objects.bulk_create(Customer(alias=f"none-{number}", name=f"N{number}") for number in range(4))
+    asked = act(admin_client, *none, *rows(1))
+    told = messages(confirm(admin_client, asked))
+    assert told[1] == (
+        "warning",
+        f"4 customers have no e-mail address: {named(none[0])}, {named(none[1])}, and 2 more",
+    )
+
+
+def test_who_is_found_twice_gets_one_mail(admin_client: Client, manager: User, viewer: User, acme: Customer) -> None:
+    """As when a list is narrowed by its members' roles, and two of them have it."""
+    Membership.objects.update(role="manager")
+    Customer.objects.filter(pk=acme.pk).update(email="billing@acme.example")
+    filtered = f"{LIST}?memberships__role__exact=manager"
+    fields = {"action": "send_portal_link", "_selected_action": [acme.pk], "index": 0, "select_across": 1}
+    admin_client.post(filtered, {**fields, "role": "manager", "confirmed": "Send"})
+    assert recipients() == ["billing@acme.example"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_a_queue_mails_are_enqueued(admin_client: Client, queued: Any, umbrella: Customer) -> None:
+    """It says so beforehand and afterwards, and in the history; who has no address is told at once."""
+    asked = act(admin_client, *rows(500), umbrella)
+    assert "The mail is left to workers." in text(asked)
+    done = confirm(admin_client, asked)
+    assert messages(done) == [
+        ("success", "500 portal links queued: workers mail them."),
+        (
+            "warning",
+            f"1 customer has no e-mail address: {named(umbrella)}",
+        ),
+    ]
+    assert (len(queued.results), mail.outbox) == (500, [])
+    assert {entry.get_change_message() for entry in LogEntry.objects.all()} == {"Portal link queued."}
+
+
+class Clock(EmailBackend):
+    """A server that takes ten seconds for a mail."""
+
+    now = 0.0
+
+    def send_messages(self, messages: Sequence[EmailMessage]) -> int:
+        """Send, slowly."""
+        type(self).now += 10
+        return super().send_messages(list(messages))
+
+
+def test_time_is_bounded(admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After fifteen seconds no mail is begun: who was not tried is named, and has no link and no entry."""
+    mailers.mail_by(settings, f"{__name__}.Clock")
+    monkeypatch.setattr(Clock, "now", 0.0)
+    monkeypatch.setattr(sending, "monotonic", lambda: Clock.now)
+    customers = rows(4)
+    told = messages(confirm(admin_client, act(admin_client, *customers)))
+    untried = customers[2:]
+    assert told == [
+        ("success", "2 portal links sent."),
+        ("warning", UNTRIED % (2, f"{named(untried[0])}, {named(untried[1])}")),
+    ]
+    assert len(mail.outbox) == PortalLink.objects.count() == LogEntry.objects.count() == 2
+    monkeypatch.setattr(telling, "START_SECONDS", 0.0)
+    told = messages(confirm(admin_client, act(admin_client, untried[0])))
+    assert told == [("warning", UNTRIED_ONE % named(untried[0]))]
+
+
+def test_an_unexpected_error_leaves_no_mail_untold(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sent by then is told, of this user and this time alone, and stands in the histories."""
+    customers = rows(3)
+    stranger = User.objects.create_user("sue")
+    send_links(customers, sent_by=stranger)
+    send_links(customers, sent_by=User.objects.get(username="admin"))
+    asked = act(admin_client, *customers)
+    mail.outbox.clear()
+    admin_client.raise_request_exception = False
+    other = Customer.objects.create(alias="other", name="Other")
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        row(customers[2], sent_by=stranger)
+        row(other, sent_by=User.objects.get(username="admin"))
+    lost_at(monkeypatch, 3)
+    assert confirm(admin_client, asked).status_code == 500
+    assert messages(admin_client.get(LIST)) == [
+        ("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known."),
+        ("success", "2 portal links sent."),
+    ]
+    assert recipients() == ["c0@example.com", "c1@example.com"]
+    entries = LogEntry.objects.order_by("object_id").values_list("object_id", flat=True)
+    assert list(entries) == [str(customer.pk) for customer in customers[:2]]
+
+
+def test_a_mail_that_may_not_be_out_is_not_told_as_sent(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row alone is no mail."""
+    customers = rows(1)
+    asked = act(admin_client, *customers)
+
+    def cut(made: Iterable[PortalLink]) -> Any:
+        for _each in made:
+            raise OperationalError("lost")
+
+    monkeypatch.setattr(sending, "deliver", cut)
+    admin_client.raise_request_exception = False
+    assert confirm(admin_client, asked).status_code == 500
+    assert PortalLink.objects.exists()
+    told = messages(admin_client.get(LIST))
+    assert told == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_unexpected_error_leaves_nothing_untold_that_was_queued(
+    admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its mail is not out, and is on its way."""
+    customers = rows(2)
+    asked = act(admin_client, *customers)
+    lost_at(monkeypatch, 2)
+    admin_client.raise_request_exception = False
+    assert confirm(admin_client, asked).status_code == 500
+    assert messages(admin_client.get(LIST))[1:] == [("success", "1 portal link queued: a worker mails it.")]
+    assert (len(queued.results), LogEntry.objects.get().object_id) == (1, str(customers[0].pk))
+
+
+def test_an_unexpected_error_tells_of_nobody_twice(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has no address, and whose is malformed, is told by name, and not counted among the rest."""
+    good = rows(4)
+    none = Customer.objects.create(alias="none", name="None")
+    malformed = Customer.objects.create(alias="bad", name="Bad", email="no address")
+    asked = act(admin_client, *good, none, malformed)
+    lost_at(monkeypatch, 2)
+    admin_client.raise_request_exception = False
+    assert confirm(admin_client, asked).status_code == 500
+    assert messages(admin_client.get(LIST)) == [
+        ("error", "An unexpected error ended it: 3 portal links were not sent, as far as is known."),
+        ("success", "1 portal link sent."),
+        ("warning", f"1 customer has no e-mail address: {named(none)}"),
+        ("error", f"1 portal link failed (malformed e-mail address): {named(malformed)}"),
+    ]
+
+
+def test_who_was_not_tried_is_not_counted_once_more(acme: Customer) -> None:
+    """Where the error comes after the time was up."""
+    level, text = posting.broken_off(4, Posted(untried=[acme, acme], skipped=[acme]))
+    assert (level, text) == (ERROR, "An unexpected error ended it: 1 portal link was not sent, as far as is known.")

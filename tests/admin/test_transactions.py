@@ -1,0 +1,187 @@
+"""The admin under ATOMIC_REQUESTS: what Alguna has, or has been mailed, is stored at once, and nothing stays locked."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.core import mail
+from django.db import connection
+from django.test import Client
+from django.urls import resolve
+
+from alguna_portal.admin import CustomerAdmin, PortalLinkAdmin, creating, link_actions, send_portal_links
+from alguna_portal.customers import provision
+from alguna_portal.links import send_again, send_links
+from alguna_portal.models import Customer, PortalLink
+from alguna_portal.testing import FakeAlguna, fake_alguna
+from tests.admin import test_create_in_alguna, test_portal_link_actions, test_send_portal_links
+from tests.admin.test_create_in_alguna import confirm
+from tests.admin.test_customer import LIST
+from tests.admin.test_portal_link import LIST as LINKS
+from tests.admin.test_portal_link import row
+from tests.admin.test_portal_link_actions import door
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def fake() -> Iterator[FakeAlguna]:
+    """Alguna, which knows nobody yet."""
+    with fake_alguna(knows_everyone=False) as fake:
+        yield fake
+
+
+@pytest.fixture(autouse=True)
+def _atomic_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that has each request in a transaction."""
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
+
+
+@pytest.fixture
+def shops(db: None) -> list[Customer]:
+    """Two customers that Alguna would take, and that can be written to."""
+    for number in range(2):
+        Customer.objects.create(
+            alias=f"shop-{number}", name=f"Shop {number}", currency="EUR", email=f"{number}@shop.example"
+        )
+    return list(Customer.objects.all())
+
+
+class Oops(Exception):
+    """A late error."""
+
+
+@pytest.fixture
+def in_transaction(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each customer that was to be created, or link that was to be sent again, was so in a transaction."""
+    seen: list[bool] = []
+
+    def noting(function: Any) -> Any:
+        def noted(*args: Any, **kwargs: Any) -> Any:
+            seen.append(connection.in_atomic_block)
+            return function(*args, **kwargs)
+
+        return noted
+
+    monkeypatch.setattr(creating, "provision", noting(provision))
+    monkeypatch.setattr(link_actions, "send_again", noting(send_again))
+    monkeypatch.setattr(send_portal_links, "send_links", noting(send_links))
+    return seen
+
+
+def fail_late(monkeypatch: pytest.MonkeyPatch, *admins: type) -> None:
+    """Let the last thing that is done fail: telling of it."""
+
+    def failing(self: Any, *args: Any, **kwargs: Any) -> None:
+        raise Oops
+
+    for each in admins:
+        monkeypatch.setattr(each, "message_user", failing)
+
+
+def test_the_action_creates_outside_of_a_transaction(
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late error takes back neither the ids nor what stands in the histories."""
+    asked = test_create_in_alguna.act(admin_client, *shops)
+    fail_late(monkeypatch, CustomerAdmin)
+    with pytest.raises(Oops):
+        confirm(admin_client, asked)
+    assert in_transaction == [False, False]
+    assert not Customer.objects.filter(customer_id=None).exists()
+    assert LogEntry.objects.count() == 2
+
+
+def test_the_page_of_one_creates_outside_of_a_transaction(
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the action does."""
+    fail_late(monkeypatch, CustomerAdmin)
+    with pytest.raises(Oops):
+        admin_client.post(test_create_in_alguna.page(shops[0]), {"confirmed": "Yes"})
+    assert in_transaction == [False]
+    assert Customer.objects.exclude(customer_id=None).get() == shops[0]
+
+
+def test_links_are_sent_outside_of_a_transaction(
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late error leaves no mails whose links nobody knows of; from the list as from the page of one."""
+    asked = test_send_portal_links.act(admin_client, *shops)
+    fail_late(monkeypatch, CustomerAdmin)
+    with pytest.raises(Oops):
+        test_send_portal_links.confirm(admin_client, asked)
+    with pytest.raises(Oops):
+        admin_client.post(test_send_portal_links.page(shops[0]), {"role": "viewer", "confirmed": "Send"})
+    assert in_transaction == [False, False]
+    assert (len(mail.outbox), PortalLink.objects.exclude(sent_at=None).count()) == (3, 3)
+
+
+def test_links_are_sent_again_outside_of_a_transaction(
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also here."""
+    link = row(shops[0])
+    fail_late(monkeypatch, PortalLinkAdmin)
+    with pytest.raises(Oops):
+        test_portal_link_actions.act(admin_client, "send_again", link)
+    with pytest.raises(Oops):
+        admin_client.post(door("send_again", link))
+    assert in_transaction == [False, False]
+    assert (len(mail.outbox), PortalLink.objects.count()) == (2, 3)
+
+
+def test_what_was_revoked_stays_revoked(
+    admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever happens afterwards."""
+    first, second = row(shops[0]), row(shops[1])
+    fail_late(monkeypatch, PortalLinkAdmin)
+    with pytest.raises(Oops):
+        test_portal_link_actions.act(admin_client, "revoke", first)
+    with pytest.raises(Oops):
+        admin_client.post(door("revoke", second))
+    assert not PortalLink.objects.filter(revoked_at=None).exists()
+
+
+@pytest.mark.parametrize("address", [LIST, LINKS])
+def test_other_actions_are_as_the_host_has_them(
+    admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    """Django's own, or the host's: in a transaction, which an error takes back."""
+    link = row(shops[0])
+    fail_late(monkeypatch, CustomerAdmin, PortalLinkAdmin)
+    chosen = shops[0] if address == LIST else link
+    fields = {"action": "delete_selected", "_selected_action": chosen.pk, "post": "yes"}
+    with pytest.raises(Oops):
+        admin_client.post(address, fields)
+    assert type(chosen).objects.filter(pk=chosen.pk).exists()
+    assert not LogEntry.objects.exists()
+
+
+def test_without_the_setting_there_is_no_transaction(
+    admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Django does it, which commits what was done."""
+    monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", False)
+    fail_late(monkeypatch, CustomerAdmin)
+    with pytest.raises(Oops):
+        admin_client.post(LIST, {"action": "delete_selected", "_selected_action": shops[0].pk, "post": "yes"})
+    assert list(Customer.objects.all()) == shops[1:]
+
+
+def test_every_other_page_is_as_the_host_has_it(shops: list[Customer]) -> None:
+    """Only those that ask Alguna or send mail are marked."""
+    link = row(shops[0])
+    own = [
+        test_create_in_alguna.page(shops[0]),
+        test_send_portal_links.page(shops[0]),
+        door("revoke", link),
+        LIST,
+        LINKS,
+    ]
+    for address in own:
+        assert resolve(address).func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]
+    for address in (f"{LIST}add/", f"{LIST}{shops[0].pk}/change/", f"{LINKS}{link.pk}/delete/"):
+        assert not hasattr(resolve(address).func, "_non_atomic_requests")

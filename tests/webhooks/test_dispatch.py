@@ -1,0 +1,623 @@
+"""Each message handled once by everybody: twice delivered, half failed, crashed in the middle, or left to a worker."""
+
+import logging
+from contextlib import ExitStack, suppress
+from datetime import timedelta
+from importlib import import_module
+from typing import Any
+
+import django
+import pytest
+import time_machine
+from asgiref.sync import markcoroutinefunction
+from django.contrib.auth.models import Group
+from django.db import DatabaseError, OperationalError, connection
+from django.utils import timezone
+from pytest_django import Settings
+
+from alguna_portal.models import WebhookDelivery
+from alguna_portal.signals import webhook_received
+from alguna_portal.webhooks import Event, PayloadError, dispatch, on, registry
+from alguna_portal.webhooks.registry import registered
+from tests.support.logs import logged
+from tests.support.webhooks import SECRET, listening, message, tell
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _secret(settings: Settings) -> None:
+    settings.ALGUNA_PORTAL_WEBHOOK_SECRETS = [SECRET]
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+def crash(_event: Event) -> None:
+    """End the process."""
+    raise Crash
+
+
+def state() -> tuple[str, int, str]:
+    """Say how far the one message is: its state, the tries, and who failed."""
+    delivery = WebhookDelivery.objects.get()
+    return delivery.state, delivery.tries, delivery.error.rpartition(".")[2]
+
+
+def test_a_message_that_comes_again_is_not_handled_again() -> None:
+    """And answered as if it were."""
+    with listening("*") as heard:
+        assert [tell(message(), ident="msg_1") for _ in range(3)] == [204] * 3
+        assert tell(message(), ident="msg_2") == 204
+    assert [event.id for event in heard] == ["msg_1", "msg_2"]
+    assert WebhookDelivery.objects.get(message_id="msg_1").tries == 1
+
+
+def test_a_message_that_comes_again_changed_is_not_believed() -> None:
+    """Its id is what counts."""
+    with listening("*") as heard:
+        tell(message("a.b", of="first"), ident="msg_1")
+        tell(message("c.d", of="second"), ident="msg_1")
+    assert [event.data["of"] for event in heard] == ["first"]
+
+
+def test_one_that_fails_does_not_stop_the_others_and_is_tried_again_alone() -> None:
+    """503, until all are done; the others are called once."""
+    broken = True
+
+    def fail(_event: Event) -> None:
+        if broken:
+            raise LookupError("ann@example.com")
+
+    with listening("*") as first, listening("*", then=fail) as second, listening("*") as third:
+        assert tell(message(), ident="m") == 503
+        assert state() == ("failed", 1, state()[2])
+        assert "LookupError" in state()[2]
+        assert "ann@" not in state()[2]
+        assert tell(message(), ident="m") == 503
+        broken = False
+        assert tell(message(), ident="m") == 204
+        assert tell(message(), ident="m") == 204
+    assert (len(first), len(second), len(third)) == (1, 3, 1)
+    assert state() == ("handled", 3, "")
+
+
+def test_who_failed_is_named_with_the_place_and_without_a_text(caplog: pytest.LogCaptureFixture) -> None:
+    """In the row as far as there is room, and in the log each with a line of its own."""
+
+    def fail(_event: Event) -> None:
+        raise LookupError("ann@example.com")
+
+    with listening("*", then=fail), listening("*", then=fail):
+        names = [each.name for each in registered()]
+        assert tell(message("a.b"), ident="m") == 503
+    delivery = WebhookDelivery.objects.get()
+    assert delivery.error == f"{names[0]}: LookupError, {names[1]}: LookupError"
+    at = f"{__file__}:{fail.__code__.co_firstlineno + 1}"
+    assert logged(caplog, "webhook_failed") == [
+        (
+            "ERROR",
+            f"Webhook {delivery.pk}: {name} failed (LookupError, {at}).",
+            {"delivery": delivery.pk, "type": "a.b", "receiver": name, "error": "LookupError", "at": at},
+        )
+        for name in names
+    ]
+    with ExitStack() as many:
+        for _ in range(10):
+            many.enter_context(listening("*", then=fail))
+        assert tell(message(), ident="n") == 503
+    assert len(WebhookDelivery.objects.get(message_id="n").error) == 255
+
+
+def test_whoever_handles_a_message_learns_what_came_of_it() -> None:
+    """On the object at hand, as it is in the row: nobody is at it any more."""
+    with listening("*", then=crash), pytest.raises(Crash):
+        tell(message(), ident="m")
+    WebhookDelivery.objects.update(claimed_until=None)
+    delivery = WebhookDelivery.objects.get()
+    assert dispatch.handle(delivery) is True
+    assert (delivery.state, delivery.error, delivery.tries, delivery.claimed_until) == ("handled", "", 2, None)
+
+
+def test_who_begins_to_listen_later_hears_of_no_message_that_is_handled() -> None:
+    """What it said is gone by then."""
+    tell(message(), ident="m")
+    delivery = WebhookDelivery.objects.get()
+    with listening("*") as late:
+        assert dispatch.handle(delivery) is True
+    assert (late, delivery.tries) == ([], 1)
+
+
+def test_a_message_is_read_where_it_is_written(settings: Settings) -> None:
+    """A replica may not have it yet."""
+    with listening("*", then=crash), pytest.raises(Crash):
+        tell(message(), ident="m")
+    WebhookDelivery.objects.update(claimed_until=None)
+    delivery = WebhookDelivery.objects.get()
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
+    with listening("*") as heard:
+        assert dispatch.handle(delivery) is True
+    assert len(heard) == 1
+
+
+def test_who_listens_from_the_start_is_noted_by_a_name_that_stays() -> None:
+    """A release that called them otherwise would call them again for what is half done."""
+    tell(message("subscription.updated"))
+    assert WebhookDelivery.objects.get().done == ["plans", "webhook_received"]
+
+
+def test_receivers_of_the_signal_are_in_no_transaction() -> None:
+    """They may take their time."""
+    inside: list[bool] = []
+
+    def look(**_: Any) -> None:
+        inside.append(connection.in_atomic_block)
+
+    webhook_received.connect(look)
+    try:
+        tell(message())
+    finally:
+        webhook_received.disconnect(look)
+    assert inside == [False]
+
+
+def test_what_a_failed_receiver_did_in_the_database_is_undone() -> None:
+    """Each has a transaction of its own."""
+
+    def half(_event: Event) -> None:
+        Group.objects.create(name="half")
+        raise LookupError
+
+    with listening("*", then=lambda _event: Group.objects.create(name="whole")), listening("*", then=half):
+        tell(message())
+    assert [group.name for group in Group.objects.all()] == ["whole"]
+
+
+def test_a_receiver_that_breaks_its_transaction_spoils_nothing_else() -> None:
+    """A failed query, swallowed by the receiver."""
+
+    def clumsy(_event: Event) -> None:
+        Group.objects.create(name="once")
+        with suppress(DatabaseError):
+            Group.objects.create(name="once")
+
+    with listening("*", then=clumsy), listening("*") as other:
+        assert tell(message()) == 503
+    assert len(other) == 1
+
+
+def test_a_crash_before_it_is_recorded_undoes_what_was_done() -> None:
+    """So the next delivery does it, once in all; not before the claim of the dead process is over."""
+
+    def do(_event: Event) -> None:
+        Group.objects.create(name=f"group {Group.objects.count()}")
+        if len(calls) == 1:
+            raise Crash
+
+    with listening("*") as before, listening("*", then=do) as calls:
+        with pytest.raises(Crash):
+            tell(message(), ident="m")
+        assert Group.objects.count() == 0
+        assert tell(message(), ident="m") == 503
+        assert len(calls) == 1
+        with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
+            assert tell(message(), ident="m") == 204
+            assert tell(message(), ident="m") == 204
+    assert (len(before), len(calls), Group.objects.count()) == (1, 2, 1)
+    assert state() == ("handled", 2, "")
+
+
+def test_a_crash_between_the_last_receiver_and_the_answer_repeats_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row knew who was done."""
+    monkeypatch.setattr(dispatch, "_finish", lambda *_: crash(None))  # type: ignore[arg-type]
+    with listening("*") as heard:
+        with pytest.raises(Crash):
+            tell(message(), ident="m")
+        monkeypatch.undo()
+        with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
+            assert tell(message(), ident="m") == 204
+    assert len(heard) == 1
+    assert state()[0] == "handled"
+
+
+def test_a_message_that_comes_while_it_is_being_handled_is_to_come_again() -> None:
+    """From within the receiver: not handled twice, and not called done before it is."""
+    with listening("*", then=lambda event: meanwhile.append(tell(message(), ident=event.id)), atomic=False) as heard:
+        meanwhile: list[int] = []
+        assert tell(message(), ident="m") == 204
+    assert (len(heard), meanwhile) == (1, [503])
+
+
+def test_two_who_both_believe_that_they_hold_the_claim_call_a_receiver_once() -> None:
+    """As when one takes longer than a claim lasts: the row is locked, or read again, before each."""
+    with listening("*") as heard:
+        tell(message("never.heard", of="x"), ident="m")
+        delivery = WebhookDelivery.objects.get()
+        stale = WebhookDelivery.objects.get()
+        stale.done, stale.payload = [], "{}"
+        assert list(dispatch._failures(stale)) == []
+    assert len(heard) == 1
+    assert sorted(delivery.done) == sorted(stale.done)
+
+
+def test_who_was_overtaken_says_nothing_of_the_message(caplog: pytest.LogCaptureFixture) -> None:
+    """It took longer than its claim lasts, and somebody else is at it: theirs is the last word."""
+
+    def take_long(_event: Event) -> None:
+        WebhookDelivery.objects.update(tries=7, claimed_until=timezone.now() + dispatch.CLAIM)
+
+    with listening("*", then=take_long, atomic=False):
+        assert tell(message(), ident="m") == 204
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.state, delivery.tries, delivery.claimed_until is None) == ("waiting", 7, False)
+
+
+def test_a_delivery_that_is_deleted_meanwhile_is_to_come_again() -> None:
+    """By a receiver, or since it is old."""
+    with listening("*", then=lambda _event: WebhookDelivery.objects.all().delete(), atomic=False):
+        assert tell(message(), ident="m") == 503
+    assert tell(message(), ident="m") == 204
+
+
+def test_a_claim_is_renewed_by_each_receiver() -> None:
+    """Several that are quick may take longer together than one claim lasts."""
+    lasts: list[timedelta] = []
+
+    def look(_event: Event) -> None:
+        until = WebhookDelivery.objects.get().claimed_until
+        assert until is not None
+        lasts.append(until - timezone.now())
+
+    def take_long(_event: Event) -> None:
+        WebhookDelivery.objects.update(claimed_until=timezone.now())
+
+    with listening("*", then=take_long), listening("*", then=look):
+        assert tell(message()) == 204
+    assert lasts[0] > timedelta(minutes=1)
+
+
+def test_a_database_that_fails_has_the_message_sent_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """503, and a line that shows nothing of what it says."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise DatabaseError("ann@example.com")
+
+    monkeypatch.setattr("alguna_portal.webhooks.inbox._keep", fail)
+    assert tell(message(email="ann@example.com")) == 503
+    (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_not_kept"]
+    assert (record.__dict__["error"], "ann@" in record.getMessage()) == ("DatabaseError", False)
+
+
+def test_whoever_holds_the_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the database can say so at once; the message is to come again."""
+    with listening("*", then=crash), pytest.raises(Crash):
+        tell(message(), ident="m")
+    delivery = WebhookDelivery.objects.get()
+    WebhookDelivery.objects.update(claimed_until=None)
+    rows = dispatch.rows
+
+    class Locked:
+        """Rows that somebody else holds."""
+
+        def filter(self, *_: Any) -> "Locked":
+            return self
+
+        def exclude(self, **_: Any) -> "Locked":
+            return self
+
+        def select_for_update(self, *, nowait: bool) -> Any:
+            assert nowait
+            assert connection.in_atomic_block
+            raise OperationalError("could not obtain lock")
+
+    monkeypatch.setattr(type(connection.features), "has_select_for_update_nowait", True)
+    monkeypatch.setattr(dispatch, "rows", lambda _delivery: Locked())
+    assert dispatch.handle(delivery) is False
+    monkeypatch.setattr(dispatch, "rows", rows)
+    assert dispatch.handle(delivery) is True
+    WebhookDelivery.objects.update(state="waiting", payload=message().decode(), done=[])
+    WebhookDelivery.objects.update(claimed_until=timezone.now() + dispatch.CLAIM)
+    assert dispatch.handle(delivery) is False
+
+
+def test_ids_that_differ_in_capitals_alone_are_two(settings: Settings) -> None:
+    """MariaDB would take them for the same."""
+    with listening("*") as heard:
+        for ident in ("MSG_a", "msg_A", "msg_a"):
+            assert tell(message(), ident=ident) == 204
+    assert len(heard) == 3
+
+
+def test_what_one_receiver_does_to_an_event_is_not_the_next_ones() -> None:
+    """Each reads it anew."""
+    with listening("*", then=lambda event: event.data.clear()), listening("*") as second:  # type: ignore[attr-defined]
+        tell(message("a.b", id="inv_1"))
+    assert second[0].data == {"id": "inv_1"}
+    assert len({second[0], second[0]}) == 1
+
+
+def test_without_a_transaction_a_receiver_may_be_called_again() -> None:
+    """What it did before the crash is done; at least once is what was asked for."""
+    with listening("*", then=lambda _event: Group.objects.create(name=f"{Group.objects.count()}"), atomic=False):
+        tell(message())
+    assert Group.objects.count() == 1
+    with listening("*", then=crash, atomic=False) as heard:
+        with pytest.raises(Crash):
+            tell(message(), ident="m")
+        with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True), pytest.raises(Crash):
+            tell(message(), ident="m")
+    assert len(heard) == 2
+
+
+def test_a_failing_receiver_of_the_signal_has_the_message_come_again() -> None:
+    """And the other receivers are called all the same."""
+    heard: list[str] = []
+    broken = True
+
+    def fail(event: Any, **_: Any) -> None:
+        if broken:
+            raise LookupError
+
+    def hear(event: Any, **_: Any) -> None:
+        heard.append(event.id)
+
+    webhook_received.connect(fail)
+    webhook_received.connect(hear)
+    try:
+        assert tell(message(), ident="m") == 503
+        broken = False
+        assert tell(message(), ident="m") == 204
+    finally:
+        webhook_received.disconnect(fail)
+        webhook_received.disconnect(hear)
+    assert heard == ["m", "m"]
+
+
+def test_what_a_message_said_is_forgotten_once_it_is_handled(settings: Settings) -> None:
+    """And kept as long as somebody needs it."""
+
+    def fail(_event: Event) -> None:
+        raise LookupError
+
+    with listening("*", then=fail):
+        tell(message(email="ann@example.com"), ident="m")
+    assert "ann@example.com" in WebhookDelivery.objects.get().payload
+    tell(message(email="ann@example.com"), ident="m")
+    assert WebhookDelivery.objects.get().payload == ""
+
+
+def test_receivers_hear_of_the_types_that_they_asked_for() -> None:
+    """By name or pattern; and nobody by accident."""
+    with (
+        listening("invoice.paid") as paid,
+        listening("invoice.*", "payment.created") as billing,
+        listening("*") as all_,
+    ):
+        for kind in ("invoice.paid", "invoice.issued", "payment.created", "payment.updated", "Invoice.paid"):
+            tell(message(kind))
+    assert [event.type for event in paid] == ["invoice.paid"]
+    assert [event.type for event in billing] == ["invoice.paid", "invoice.issued", "payment.created"]
+    assert len(all_) == 5
+
+
+def test_a_receiver_is_registered_by_its_name() -> None:
+    """The same function, imported twice, is one receiver; and `on` without a type is a mistake."""
+
+    def receiver(_event: Event) -> None:
+        """Do nothing."""
+
+    with listening("x"):
+        before = len(registered())
+        assert on("a.b")(receiver) is receiver
+        on("a.c")(receiver)
+        assert len(registered()) == before + 1
+        assert registered()[-1].name == f"{__name__}.{receiver.__qualname__}"
+        assert registered()[-1].atomic is True
+    said = r'^@on takes the types of events: @on\("invoice\.paid"\)\.$'
+    with pytest.raises(TypeError, match=said):
+        on()
+    with pytest.raises(TypeError, match=said):
+        on(receiver)  # type: ignore[arg-type]
+
+
+def test_a_receiver_may_be_async() -> None:
+    """It is waited for."""
+    heard = []
+
+    async def receiver(event: Event) -> None:
+        heard.append(event.type)
+
+    with listening("nothing"):
+        on("a.b")(receiver)
+        assert tell(message("a.b")) == 204
+    assert heard == ["a.b"]
+
+
+def test_an_event_is_read_by_name_and_type() -> None:
+    """What is not there, or is something else, is an error that names it and shows nothing."""
+    data: dict[str, Any] = {
+        "zoneless": "2026-11-22T04:00:00",
+        "odd": ["ann@example.com"],
+        "amount": 7,
+        "paid": True,
+        "status": "open",
+        "createdAt": "2026-11-22t04:00:00z",
+        "accountId": "cust_1",
+    }
+    event = Event(id="m", type="invoice.paid", timestamp=timezone.now(), data=data)
+    assert (event.get("amount", int), event.get("paid", bool), event.get("status", str)) == (7, True, "open")
+    assert event.get("createdAt", type(timezone.now())).isoformat() == "2026-11-22T04:00:00+00:00"
+    assert event.customer_id == "cust_1"
+    assert Event(id="m", type="x", timestamp=timezone.now(), data={"accountId": 7}).customer_id == ""
+    assert event.get("amount", float) == 7.0
+    for key, kind in (
+        ("zoneless", type(timezone.now())),
+        ("amount", str),
+        ("paid", int),
+        ("none", str),
+        ("odd", str),
+        ("odd", type(timezone.now())),
+    ):
+        with pytest.raises(PayloadError, match=f"invoice.paid: “{key}”") as caught:
+            event.get(key, kind)
+        assert "ann@" not in str(caught.value)
+    with pytest.raises(PayloadError, match="no time"):
+        event.get("status", type(timezone.now()))
+    assert "ann@" not in repr(event)
+
+
+def test_a_site_without_time_zones_is_told_the_time_all_the_same(settings: Settings) -> None:
+    """USE_TZ = False stores times without a zone; an event has one."""
+    settings.USE_TZ = False
+    settings.TIME_ZONE = "Asia/Tokyo"
+    with listening("*") as heard:
+        assert tell(message()) == 204
+    assert heard[0].timestamp.isoformat() == "2026-11-22T13:00:00+09:00"
+
+
+class TestWithWorkers:
+    """`USE_TASKS`: the message is kept, and answered before it is handled."""
+
+    @pytest.fixture(autouse=True)
+    def _tasks(self, settings: Settings) -> None:
+        settings.ALGUNA_PORTAL_USE_TASKS = True
+
+    def backend(self, settings: Settings, name: str) -> Any:
+        """Use one of the framework's own backends."""
+        framework = "django.tasks" if django.VERSION >= (6,) else "django_tasks"
+        settings.TASKS = {"default": {"BACKEND": f"{framework}.backends.{name.lower()}.{name}Backend"}}
+        return import_module(framework).default_task_backend
+
+    def test_it_is_answered_before_it_is_handled(self, settings: Settings) -> None:
+        """The queue has its key, and nothing of what it says."""
+        backend = self.backend(settings, "Dummy")
+        backend.clear()
+        with listening("*") as heard:
+            assert tell(message(email="ann@example.com")) == 204
+        (result,) = backend.results
+        assert (list(result.args), heard) == ([WebhookDelivery.objects.get().pk], [])
+
+    def test_the_worker_handles_it_and_tries_again_later(self, settings: Settings) -> None:
+        """After growing pauses, as long as there are some; Alguna does not send it again."""
+        from alguna_portal.webhooks.tasks import PAUSES, handle_delivery
+
+        backend = self.backend(settings, "Dummy")
+        tell(message())
+        delivery = WebhookDelivery.objects.get()
+        backend.clear()
+
+        def fail(_event: Event) -> None:
+            raise LookupError
+
+        with listening("*", then=fail):
+            handle_delivery.func(delivery.pk)
+            (again,) = backend.results
+            assert (list(again.args), again.kwargs) == ([delivery.pk], {"tries": 2})
+            wait = again.task.run_after - timezone.now()
+            assert timedelta(seconds=30) < wait <= PAUSES[0]
+            backend.clear()
+            handle_delivery.func(delivery.pk, tries=len(PAUSES) + 1)
+            assert not backend.results
+        handle_delivery.func(delivery.pk)
+        assert state()[0] == "handled"
+        WebhookDelivery.objects.all().delete()
+        handle_delivery.func(delivery.pk)
+        assert not backend.results
+
+    def test_a_worker_that_the_database_fails_tries_again_later(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A lock, say, before anybody could be called."""
+        from alguna_portal.webhooks.tasks import handle_delivery
+
+        backend = self.backend(settings, "Dummy")
+        tell(message())
+        backend.clear()
+
+        def locked(*_: Any) -> None:
+            raise DatabaseError("ann@example.com")
+
+        monkeypatch.setattr("alguna_portal.webhooks.tasks.handle", locked)
+        handle_delivery.func(WebhookDelivery.objects.get().pk)
+        assert len(backend.results) == 1
+        (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_failed"]
+        assert "ann@" not in record.getMessage()
+
+    def test_a_backend_that_cannot_wait_leaves_it_failed(self, settings: Settings) -> None:
+        """For whoever handles it again."""
+        from alguna_portal.webhooks.tasks import handle_delivery
+
+        backend = self.backend(settings, "Dummy")
+        tell(message())
+        delivery = WebhookDelivery.objects.get()
+        backend.clear()
+        self.backend(settings, "Immediate")
+
+        def fail(_event: Event) -> None:
+            raise LookupError
+
+        with listening("*", then=fail):
+            handle_delivery.func(delivery.pk)
+        assert state()[0] == "failed"
+
+    def test_a_backend_that_runs_it_at_once_while_somebody_is_at_it_is_not_believed(self, settings: Settings) -> None:
+        """As where the one before has died: its claim lasts, and nobody else would come back."""
+        self.backend(settings, "Immediate")
+        with listening("*", then=crash), listening("*") as other:
+            assert tell(message(), ident="m") == 503
+            assert tell(message(), ident="m") == 503
+        with listening("*") as heard, time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
+            assert tell(message(), ident="m") == 204
+        assert (len(other), len(heard)) == (0, 1)
+
+    def test_a_backend_that_runs_it_at_once_is_asked_what_came_of_it(self, settings: Settings) -> None:
+        """It cannot wait, so Alguna is to send the message again."""
+        self.backend(settings, "Immediate")
+
+        def fail(_event: Event) -> None:
+            raise LookupError
+
+        with listening("*", then=fail):
+            assert tell(message(), ident="m") == 503
+        assert tell(message(), ident="m") == 204
+
+    def test_a_queue_that_takes_nothing_has_it_sent_again(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The row waits; the next delivery enqueues it."""
+        from alguna_portal.webhooks.tasks import handle_delivery
+
+        backend = self.backend(settings, "Dummy")
+        backend.clear()
+
+        def refuse(*_: Any, **__: Any) -> None:
+            raise ConnectionError("redis://:secret@queue")
+
+        monkeypatch.setattr(type(handle_delivery), "enqueue", refuse)
+        assert tell(message(), ident="m") == 503
+        monkeypatch.undo()
+        assert tell(message(), ident="m") == 204
+        assert len(backend.results) == 1
+        (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_not_queued"]
+        assert (record.levelno, "secret" in record.getMessage()) == (logging.ERROR, False)
+
+
+def test_an_async_receiver_of_asgirefs_kind_is_awaited() -> None:
+    """Marked as such, and no coroutine function for Python itself."""
+    heard: list[Event] = []
+
+    def receiver(event: Event) -> Any:
+        async def later() -> None:
+            heard.append(event)
+
+        return later()
+
+    on("*")(markcoroutinefunction(receiver))
+    try:
+        tell(message())
+    finally:
+        registry._registered.popitem()
+    assert len(heard) == 1
