@@ -1,6 +1,23 @@
 """Foreign texts as they may stand in logs, exceptions and pages: short, and without what is nobody's business. Pure."""
 
 import re
+from inspect import isfunction
+from typing import TypeVar
+
+from django.views.decorators.debug import sensitive_variables
+
+# --- from alguna_portal.reports
+
+Class = TypeVar("Class", bound=type)
+
+
+def unreported(cls: Class) -> Class:
+    """Keep the variables of a class's methods, and of all that these call, out of Django's error reports."""
+    for name, method in [*vars(cls).items()]:
+        if isfunction(method):
+            setattr(cls, name, sensitive_variables()(method))
+    return cls
+
 
 LONGEST_QUOTED = 1000
 

@@ -15,7 +15,7 @@ from alguna_portal.api.client import AlgunaClient
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaError, StrangerAnswered
 from alguna_portal.views import webhook
-from alguna_portal.views.pages import going_on
+from alguna_portal.views.responses import going_on
 from tests.conftest import API
 
 SECRET = "whsec_dGhlLXNlY3JldC1vZi10aGUtdGVzdHM="

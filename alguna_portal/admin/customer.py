@@ -2,33 +2,156 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth import get_user_model
+from django.core.cache.backends.base import BaseCache
 from django.core.exceptions import ImproperlyConfigured
 from django.db import router
-from django.db.models import Model
+from django.db.models import Field, Model
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
+from alguna_portal.api.circuit_breaker import Breaker
 from alguna_portal.api.payloads import session_request
 from alguna_portal.conf import conf
+from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
 from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.plans import weigh
+from alguna_portal.redaction import quotable_id
 from alguna_portal.roles import Role
 
-from .customer_form import CustomerForm
-from .filters import PlanMappedFilter
-from .members import MembershipInline, few_members
-from .plans import plan_in_alguna
-from .presence import presence
+from .base import JSONField
+from .filters import PlanMappedFilter, mapped_plans, plan_in_alguna
+from .membership import MembershipInline, few_members
 from .send_portal_links import SendingAdmin
+
+# --- from alguna_portal.admin.presence
+
+SECONDS = 2
+
+
+class Bystander(Breaker):
+    """A breaker that is obeyed, and learns of no outage: people who wait longer than a page here may be served."""
+
+    def after_call(self, failure: BaseException | None) -> None:
+        """Report what took too long, or failed, as a call that was cut off."""
+        super().after_call(TimeoutError() if isinstance(failure, AlgunaUnavailable) else failure)
+
+    def _becomes_probe(self, cache: BaseCache) -> bool:  # noqa: ARG002
+        """Leave it to others to find out whether an outage is over: they would wait while this one fails to say so."""
+        return False
+
+
+def presence(customer: Customer) -> SafeString | str:
+    """Say whether Alguna has a customer with this alias, and whether it is the one known here."""
+    # Not above, as in `customers`.
+    from alguna_portal.api.client import AlgunaClient
+
+    try:
+        client = AlgunaClient.from_settings(watcher=Bystander())
+        found = client.find_customer(customer.alias, within=SECONDS)
+    except (AlgunaError, ImproperlyConfigured) as exc:
+        return format_html('<span class="quiet">{}</span>', gettext("Unknown: %(reason)s") % {"reason": exc})
+    known = customer.customer_id
+    ids = {"found": quotable_id(found or ""), "known": quotable_id(known or "")}
+    if found == known:
+        # Neither there nor known, or the same.
+        # Translators: whether a customer is in Alguna, and its id there.
+        return gettext("Yes, as %(found)s") % ids if found else pgettext("customer in Alguna", "No")
+    if known is None:
+        return gettext("Yes, as %(found)s, which is not stored here yet. “Create in Alguna” stores it.") % ids
+    if found is None:
+        warning = gettext(
+            "No customer there has this alias, though %(known)s is stored here. Add the alias to that customer in "
+            "Alguna. Only where that customer is gone, empty the customer id here and create it anew."
+        )
+    else:
+        warning = gettext(
+            "Yes, but as %(found)s, while %(known)s is stored here: portal sessions are refused. Move the alias in "
+            "Alguna, or store %(found)s here, whichever of the two is right."
+        )
+    return format_html("<strong>{}</strong>", warning % ids)
+
+
+# --- from alguna_portal.admin.customer_form
+
+if TYPE_CHECKING:
+    CustomerFormBase = forms.ModelForm[Customer]
+else:
+    CustomerFormBase = forms.ModelForm
+
+
+class CustomerForm(CustomerFormBase):
+    """A customer, with the plans that are configured to choose from."""
+
+    class Meta:
+        model = Customer
+        fields = ("name", "alias", "customer_id", "email", "currency", "plan", "portal_settings")
+        field_classes = {"portal_settings": JSONField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read = {field.attname: deepcopy(value) for field, value in self._values()}
+        if "customer_id" in self.fields:
+            # The form says what it was opened with: an id that is stored meanwhile is not erased by an empty field.
+            self.fields["customer_id"].show_hidden_initial = True
+        if "plan" in self.fields:
+            self.fields["plan"] = self._plan_field()
+            # As above: a plan that an event has set meanwhile is not taken back.
+            self.fields["plan"].show_hidden_initial = True
+
+    def _plan_field(self) -> forms.ChoiceField:
+        """Offer the configured plans, and the one the customer has, so that saving never changes it unseen."""
+        plans = _configured_plans()
+        choices = [("", _("no plan")), *((plan, plan) for plan in plans)]
+        if self.instance.plan and self.instance.plan not in plans:
+            choices.append((self.instance.plan, _("%(plan)s (not configured)") % {"plan": self.instance.plan}))
+        field = self.fields["plan"]
+        hint = field.help_text
+        if mapped_plans():
+            lasts = gettext("It follows Alguna: what is chosen here lasts until it is next asked for the plan.")
+            hint = f"{hint} {lasts}"
+        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=hint)
+
+    @property
+    def touched(self) -> list[str]:
+        """The fields that differ from what was read when the form was sent."""
+        return [field.name for field, value in self._values() if value != self._read[field.attname]]
+
+    def _values(self) -> "Iterator[tuple[Field[Any, Any], Any]]":
+        return ((field, getattr(self.instance, field.attname)) for field in self.instance._meta.concrete_fields)
+
+    def clean_customer_id(self) -> Any:
+        """Take an id only from somebody who has changed it."""
+        changed = "customer_id" in self.changed_data
+        return self.cleaned_data["customer_id"] if changed else self.instance.customer_id
+
+    def clean_plan(self) -> Any:
+        """Take a plan only from somebody who has changed it."""
+        return self.cleaned_data["plan"] if "plan" in self.changed_data else self.instance.plan
+
+    def clean_portal_settings(self) -> Any:
+        """Take an empty field, and JSON's null, for no settings."""
+        cleaned = self.cleaned_data["portal_settings"]
+        return {} if cleaned is None else cleaned
+
+
+def _configured_plans() -> list[str]:
+    """List the plans there are; with settings that cannot be read, none, so that the page still opens."""
+    try:
+        return list(conf.PLANS)
+    except ImproperlyConfigured:
+        return []
+
 
 OF_SAVED = ("in_alguna", "plan_in_alguna", "sent_as_manager", "sent_as_viewer")
 

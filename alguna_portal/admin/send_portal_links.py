@@ -3,27 +3,108 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied, ValidationError
+from django.core.validators import validate_email
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern
+from django.urls import NoReverseMatch, URLPattern
 from django.utils import timezone
 from django.utils.timesince import timesince
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.conf import conf
-from alguna_portal.links import LinkNotSent, Posted, send_link, send_links
-from alguna_portal.models import Customer
+from alguna_portal.links import LinkNotSent, Posted, address_of, send_link, send_links
+from alguna_portal.models import Customer, PortalLink
 from alguna_portal.models.portal_link import masked
+from alguna_portal.roles import Role
 
-from . import posting, telling
-from .actions import MOST_LISTED, Listed, selection
+from . import actions
+from .actions import MOST_LISTED, Listed, author, note, selection
+from .base import company
 from .create_in_alguna import ProvisioningAdmin
-from .history import author, note
-from .link_form import LinkForm, problem, unwritable
-from .naming import company
+
+# --- from alguna_portal.admin.link_form
+
+
+class NoteField(forms.CharField):
+    """A text whose lines end as browsers count them: with one character."""
+
+    def to_python(self, value: Any) -> str:
+        """Normalize the ends of lines, before anybody counts."""
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
+class LinkForm(forms.Form):
+    """Role and note, and, of a link for one customer, the recipient."""
+
+    to = forms.EmailField(
+        label=_("Send to"),
+        required=False,
+        max_length=PortalLink._meta.get_field("recipient").max_length,
+        help_text=_("Another recipient, for this link alone. Leave it empty for the customer's own address."),
+        widget=forms.EmailInput(attrs={"class": "vTextField", "autocomplete": "off"}),
+    )
+    role = forms.ChoiceField(
+        label=_("Role"),
+        choices=Role.choices,
+        widget=forms.RadioSelect,
+        help_text=_(
+            "A manager's link can do in the portal what the customer's plan allows. A viewer's link only shows: it "
+            "cannot change the plan, nor how it is paid, nor the billing details."
+        ),
+    )
+    note = NoteField(
+        label=_("Note"),
+        required=False,
+        max_length=PortalLink._meta.get_field("note").max_length,
+        help_text=_("Stands in the mail, as plain text."),
+        widget=forms.Textarea(attrs={"class": "vLargeTextField", "rows": 5}),
+    )
+
+    def __init__(self, data: Any = None, *, customer: Customer | None = None) -> None:
+        """Ask for links to customers' own addresses; for one `customer`, for a recipient, too."""
+        super().__init__(data, initial={"role": conf.LINK_ROLE})
+        self.customer = customer
+        if customer is None:
+            del self.fields["to"]
+
+    def clean_to(self) -> str:
+        """Want a recipient where the customer has no address that can be written to."""
+        to = str(self.cleaned_data["to"])
+        if not to and self.customer and (reason := unwritable(self.customer)):
+            raise ValidationError(reason)
+        return to
+
+
+def unwritable(customer: Customer) -> str:
+    """Say why a customer's own address cannot be written to; nothing where it can."""
+    if not customer.email:
+        return gettext("The customer has no e-mail address.")
+    return "" if writable(customer.email) else gettext("The customer's e-mail address is malformed.")
+
+
+def writable(address: str) -> bool:
+    """Say whether an address is well-formed."""
+    try:
+        validate_email(address)
+    except ValidationError:
+        return False
+    return True
+
+
+def problem() -> str:
+    """Say why no link could be sent to anybody; nothing where all is set up."""
+    try:
+        address_of(PortalLink())
+        _used = (conf.LINK_ROLE, conf.LINK_MAX_AGE, conf.LINK_MAX_USES, conf.SUPPORT_CONTACT, conf.USE_TASKS)
+    except ImproperlyConfigured as exc:
+        return str(exc)
+    except NoReverseMatch:
+        return gettext("The site has no addresses for links: include “alguna_portal.urls” in its URLs.")
+    return ""
 
 
 @dataclass(kw_only=True)
@@ -62,7 +143,7 @@ class SendingAdmin(ProvisioningAdmin):
         """Say whether a user may send links: a right of its own, since whoever has a link needs no account."""
         return request.user.has_perm("alguna_portal.send_portallink")
 
-    @admin.action(permissions=["send_portal_link"], description=gettext_lazy("Send portal link"))
+    @admin.action(permissions=["send_portal_link"], description=_("Send portal link"))
     def send_portal_link(self, request: HttpRequest, customers: QuerySet[Customer]) -> HttpResponse | None:
         """Ask, then send; Django leads back to the list."""
         fields, back = selection(request, "send_portal_link"), request.get_full_path()
@@ -115,14 +196,14 @@ class SendingAdmin(ProvisioningAdmin):
                 "uses": conf.LINK_MAX_USES,
                 "queued": conf.USE_TASKS,
             }
-        return self._question(request, "send_portal_link", _("Send portal link"), context)
+        return self._question(request, "send_portal_link", gettext("Send portal link"), context)
 
     def _sorted(self, request: HttpRequest, customers: QuerySet[Customer]) -> tuple[Group, Group]:
         ready, without = Group(), Group()
         for customer in customers.iterator():
             who, url = company(customer), self.page_of(customer)
             if not self.has_view_permission(request, customer):
-                without.add(Listed(name=who, url=url, reasons=[_("You may not view this customer.")]))
+                without.add(Listed(name=who, url=url, reasons=[gettext("You may not view this customer.")]))
             elif reason := unwritable(customer):
                 without.add(Listed(name=who, url=url, reasons=[reason]))
             else:
@@ -142,16 +223,16 @@ class SendingAdmin(ProvisioningAdmin):
             if to:
                 posted.sent.append(send_link(seen[0], to=to, sent_by=by, **choice))
             else:
-                send_links(seen, sent_by=by, within=telling.START_SECONDS, posted=posted, **choice)
+                send_links(seen, sent_by=by, within=actions.START_SECONDS, posted=posted, **choice)
         except LinkNotSent as exc:
             # Its text is for programs; what it failed of is told as of any other.
             posted.failed.append((seen[0], exc.failure))
         except BaseException:
-            level, text = posting.broken_off(len(seen), posted)
+            level, text = actions.broken_off(len(seen), posted)
             self.message_user(request, text, level)
             raise
         finally:
             # Whatever happens: of what was mailed by then, this is the only report.
-            note(request, [link.customer for link in posted.sent], posting.noted())
-            for level, text in posting.report(posted, hidden, self.page_of):
+            note(request, [link.customer for link in posted.sent], actions.noted())
+            for level, text in actions.report(posted, hidden, self.page_of):
                 self.message_user(request, text, level)

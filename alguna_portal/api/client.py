@@ -8,10 +8,12 @@ from uuid import uuid4
 
 from alguna_portal.exceptions import BadAnswer, CustomerUnknown
 from alguna_portal.portal_settings import LEGACY_API_VERSION, PortalSettings
-from alguna_portal.reports import unreported
+from alguna_portal.redaction import unreported
 
 from . import legacy
-from .answers import (
+from .payloads import customer_request, session_request
+from .portal_url import vet
+from .responses import (
     JSON,
     PortalSession,
     Subscription,
@@ -22,8 +24,6 @@ from .answers import (
     portal_session,
     subscriptions,
 )
-from .payloads import customer_request, session_request
-from .portal_url import vet
 from .retries import Caller
 
 PAGE, MOST_PAGES = 100, 20  # as large as the API gives; more subscriptions than any customer has

@@ -10,7 +10,7 @@ from typing import Any
 from alguna_portal.exceptions import BadAnswer
 from alguna_portal.portal_settings import LEGACY_FIELDS, PortalSettings
 
-from .answers import JSON, PortalSession
+from .responses import JSON, PortalSession
 
 PATH = "/portal/customer-session/customer-portal"
 

@@ -3,7 +3,7 @@
 from alguna_portal.portal_settings import LEGACY_API_VERSION, PortalSettings
 
 from . import legacy
-from .answers import JSON
+from .responses import JSON
 
 
 def session_request(customer_alias: object, portal_settings: PortalSettings, api_version: str) -> JSON:

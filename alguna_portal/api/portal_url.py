@@ -4,11 +4,11 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from alguna_portal.conf.hosts import is_listed, is_loopback
+from alguna_portal.conf.addresses import is_listed, is_loopback
 from alguna_portal.exceptions import StrangerAnswered, UnsafePortalURL
 from alguna_portal.redaction import quotable, quotable_id
 
-from .answers import PortalSession
+from .responses import PortalSession
 
 LONGEST_URL = 4096
 

@@ -15,11 +15,10 @@ from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
 from alguna_portal.log_events import event
 from alguna_portal.portal_settings import LEGACY_API_VERSION
-from alguna_portal.reports import unreported
+from alguna_portal.redaction import unreported
 
 from . import legacy
-from .answers import JSON, Said
-from .responses import decode, is_replay
+from .responses import JSON, Said, decode, is_replay
 from .transport import Answer, send
 
 logger = logging.getLogger(__name__)

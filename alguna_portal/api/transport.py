@@ -6,23 +6,101 @@ another thread, and its caller leaves it behind when time is up.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor, Future
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from queue import SimpleQueue
+from threading import Thread
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urljoin
 
 import requests
+from asgiref.sync import sync_to_async
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
 from alguna_portal.exceptions import AlgunaUnavailable, BadAnswer
 
-from . import threads
+# --- from alguna_portal.api.threads
 
-CONNECTIONS = threads.IDLE  # kept alive per process
+T = TypeVar("T")
+
+IDLE = 32  # kept waiting per process: as many as a threaded worker commonly has threads
+
+Task = Callable[[], None]
+
+
+def run_within(seconds: float, function: Callable[[], T]) -> T:
+    """Return what a function returns, or raise what it raises; raise `TimeoutError` once time is up.
+
+    It then runs on, unheard, in its thread. An executor would not do: its threads are joined when Python ends.
+    """
+    future: Future[T] = Future()
+    _idle_worker().put(partial(_run, future, copy_context(), function))
+    try:
+        return future.result(seconds)
+    finally:
+        # The future holds an exception whose frames hold the future: what they know of a request would linger.
+        del future
+
+
+def aside(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
+    """Make a function that takes long one to await, which keeps neither the event loop waiting nor its executor.
+
+    Awaited in vain, since it is cancelled, it runs on.
+    """
+    # By asgiref, and not by hand: what Django keeps for each context, languages and caches, is tied to its ways.
+    executor: Any = _Aside()  # asgiref says that it wants a pool, and asks no more of it than asyncio does
+    return sync_to_async(function, thread_sensitive=False, executor=executor)
+
+
+class _Aside(Executor):
+    """Our threads, as asyncio wants them. What is not shut down, nobody waits for."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Run a function in one of them."""
+        future: Future[Any] = Future()
+        _idle_worker().put(partial(_run, future, copy_context(), partial(function, *args, **kwargs)))
+        return future
+
+
+def _run(future: "Future[T]", context: Context, function: Callable[[], T]) -> None:
+    # From here on whoever waits for it can no longer cancel it, but only go.
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(context.run(function))
+    except BaseException as exc:  # noqa: BLE001  (whatever it is, it is the caller's)
+        future.set_exception(exc)
+
+
+# The queues of workers that wait for a task, by process: a forked child has none of its parent's threads.
+_idle: dict[int, list["SimpleQueue[Task]"]] = {}
+
+
+def _idle_worker() -> "SimpleQueue[Task]":
+    idle = _idle.setdefault(os.getpid(), [])
+    try:
+        return idle.pop()
+    except IndexError:
+        tasks: SimpleQueue[Task] = SimpleQueue()
+        Thread(target=_work, args=(tasks, idle), name="alguna_portal", daemon=True).start()
+        return tasks
+
+
+def _work(tasks: "SimpleQueue[Task]", idle: list[Any]) -> None:
+    while True:
+        tasks.get()()
+        if len(idle) >= IDLE:
+            return
+        idle.append(tasks)
+
+
+CONNECTIONS = IDLE  # kept alive per process
 LARGEST_BODY = 1024 * 1024  # bytes; what is asked for here never takes more than a few thousand
 CHUNK = 64 * 1024
 # What changes in the environment of a running process, if anything does.
@@ -65,7 +143,7 @@ def send(
             return Answer(status=response.status_code, headers=response.headers, body=_body(response, deadline))
 
     try:
-        return threads.within(within, exchange)
+        return run_within(within, exchange)
     except TimeoutError:
         raise AlgunaUnavailable("Alguna did not answer in the time there was. Try again later.") from None
     # RequestException is an OSError. Errors of urllib3, and of the modules below, slip through requests now and then;

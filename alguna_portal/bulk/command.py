@@ -14,9 +14,8 @@ from django.db.models import QuerySet
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
 
-from .progress import Progress, progress
 from .runner import PacedClient
-from .summary import Tally
+from .summary import Progress, Tally, progress
 
 AGAIN = "Run it again, and it goes on where it stopped."
 

@@ -6,17 +6,21 @@ memory does not grow with them. Whatever ends a run, the rows that are done are 
 """
 
 import logging
-from collections.abc import Callable, Iterable
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Generic, Self, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import OperationalError
+from django.db.models import Model, Q, QuerySet
 
-from alguna_portal.api.answers import JSON, Said
 from alguna_portal.api.client import AlgunaClient
+from alguna_portal.api.responses import JSON, Said
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaUnavailable,
@@ -26,19 +30,90 @@ from alguna_portal.exceptions import (
 )
 from alguna_portal.log_events import event
 
-from .crew import crew, interruptible
-from .progress import Progress
 from .rate_limiter import NAP, Pace, PaceClosed, Patience
-from .summary import Tally
+from .summary import Progress, Tally
+
+# --- from alguna_portal.bulk.crew
+
+Row = TypeVar("Row")
+Found = TypeVar("Found")
+
+
+@contextmanager
+def crew(
+    workers: int,
+    work: Callable[[Row], Found],
+    todo: "SimpleQueue[Row | None]",
+    done: "SimpleQueue[tuple[Row, Future[Found]]]",
+) -> Iterator[None]:
+    """Have so many threads take rows from one queue, and put what came of them into the other.
+
+    Daemons, since an executor's threads are joined when Python ends, and the second Ctrl-C would have to wait.
+    """
+
+    def labour() -> None:
+        while (row := todo.get()) is not None:
+            future: Future[Found] = Future()
+            try:
+                future.set_result(work(row))
+            except BaseException as exc:  # noqa: BLE001  (whatever it is, the main thread waits for it)
+                future.set_exception(exc)
+            done.put((row, future))
+            # What comes of a row shall not stay until the next one comes.
+            del row, future
+
+    for _ in range(workers):
+        threading.Thread(target=labour, name="alguna_portal bulk", daemon=True).start()
+    try:
+        yield
+    finally:
+        for _ in range(workers):
+            todo.put(None)
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Give an event that the first Ctrl-C sets; the second is Python's own again, and raises `KeyboardInterrupt`.
+
+    Not in other threads, which have no signals, nor where Ctrl-C is ignored, as in the background.
+    """
+    interrupted = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
+        yield interrupted
+        return
+
+    def interrupt(*_: object) -> None:
+        interrupted.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+# --- from alguna_portal.bulk.reading
+
+Stored = TypeVar("Stored", bound=Model)
+
+
+def read(found: QuerySet[Stored], *, after: Callable[[Stored], Q], size: int) -> Iterator[Stored]:
+    """Read rows in their order as they are needed; `after` says what comes after a row, as it was read."""
+    rows = list(found[:size])
+    while rows:
+        # Before they are handed out: whoever gets them may change them.
+        rest = after(rows[-1])
+        yield from rows
+        rows = list(found.filter(rest)[:size])
+
 
 logger = logging.getLogger(__name__)
 
 TRIES = 5  # for each row, where Alguna was not to be had
 STILL_RUNS = 409  # the same request, for another run: a reason for one row to wait, and not for all
 AHEAD = 3  # rows for each worker, under way or waiting to be
-
-Row = TypeVar("Row")
-Found = TypeVar("Found")
 
 
 class PacedClient(AlgunaClient):

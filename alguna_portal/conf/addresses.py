@@ -1,15 +1,35 @@
 """The kinds of address that a setting can have: URLs, host names, contacts. As in `setting_types`."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import lru_cache
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
 
-from .hosts import is_loopback
 from .types import visible_ascii, wrong
+
+# --- from alguna_portal.conf.hosts
+
+
+@lru_cache(maxsize=64)  # during development each click asks it twice about the same host
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or address means the machine itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_listed(host: str, listed: Sequence[str]) -> bool:
+    """Say whether a host name is on a list, where a leading dot stands for every subdomain."""
+    return any(host.endswith(each) if each.startswith(".") else host == each for each in listed)
 
 
 def api_url(name: str, raw: object) -> str:

@@ -7,10 +7,13 @@ alguna_portal.W004      templates do not know the request, so the button never s
 alguna_portal.W005      the cache is not one that processes share
 """
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.core.cache import caches
 from django.core.cache.backends.dummy import DummyCache
@@ -19,8 +22,59 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's name)
 from django.core.exceptions import ImproperlyConfigured
 
-from .hooks import CALLS, fault
 from .settings import PREFIX, conf
+
+# --- from alguna_portal.conf.hooks
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """How a hook is called: with these arguments by position, then with these keywords."""
+
+    positional: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    shown: str
+    remedy: str
+
+
+CALLS = {
+    "CUSTOMER_RESOLVER": Call(
+        positional=("request",),
+        shown="(request)",
+        remedy="Write it as “def customer_of(request):”.",
+    ),
+    "ACCESS_POLICY": Call(
+        keywords=("request", "user", "customer", "role"),
+        shown="(request=…, user=…, customer=…, role=…)",
+        remedy="Write it as “def may_open(*, request, user, customer, role):”; “**_” takes those it does not use.",
+    ),
+}
+
+
+def fault(hook: Callable[..., Any], call: Call) -> str | None:
+    """Say what is wrong with a hook, and the remedy; None where nothing can be seen to be."""
+    if inspect.isclass(hook):
+        return "is a class, and calling it only makes an instance. Name a function, or an instance that has __call__."
+    if _is(iscoroutinefunction, hook) or _is(inspect.isasyncgenfunction, hook):
+        return "is async, and is called without await. Write it with “def”, or wrap it in asgiref's async_to_sync."
+    if _is(inspect.isgeneratorfunction, hook):
+        return "has a “yield”, so it answers with a generator. Return the answer instead."
+    try:
+        # Not what a decorator wraps: the wrapper is called, and may well add arguments of its own.
+        signature = inspect.signature(hook, follow_wrapped=False)
+    except (TypeError, ValueError):
+        return None  # written in C: only a call can tell
+    try:
+        signature.bind(*call.positional, **dict.fromkeys(call.keywords))
+    except TypeError as exc:
+        return f"cannot be called with {call.shown}: {exc}. {call.remedy}"
+    return None
+
+
+def _is(kind: Callable[[Any], bool], hook: Callable[..., Any]) -> bool:
+    """Say whether a function, or an instance's `__call__`, is of a kind."""
+    return kind(hook) or kind(type(hook).__call__)
+
 
 # Ids are stable: hosts silence them by name. A setting that goes takes its id with it; new ones come last. So do the
 # warnings: W003, a setting without effect so far, is not given out again.

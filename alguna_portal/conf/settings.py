@@ -17,7 +17,7 @@ from alguna_portal.portal_settings import LEGACY_API_VERSION, PortalSettings, fi
 from alguna_portal.roles import Role
 
 from . import addresses as addresses
-from . import secrets as secrets
+from . import types as secrets
 from . import types as types
 
 PREFIX = "ALGUNA_PORTAL_"

@@ -4,6 +4,8 @@ Every function takes the setting's full name and the raw value, and raises `Impr
 text that names the setting and the remedy. No text shows a value that may be secret.
 """
 
+import binascii
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
@@ -13,8 +15,41 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
+from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.portal_settings import InvalidPortalSettings, PortalSettings
+
+# --- from alguna_portal.conf.secrets
+
+
+@sensitive_variables()
+def secret(name: str, raw: object) -> str:
+    """Read a secret that goes into an HTTP header: visible ASCII only."""
+    if not isinstance(raw, str) or not visible_ascii(raw):
+        raise wrong(name, "must be a secret of visible ASCII characters, without spaces or line breaks.")
+    return raw
+
+
+@sensitive_variables()
+def signing_secrets(name: str, raw: object) -> list[str]:
+    """Read a list of secrets as Svix and Standard Webhooks write them: `whsec_` and base64."""
+    if not isinstance(raw, list | tuple):
+        raise wrong(name, "must be a list of secrets, even if there is only one.")
+    return [_signing_secret(name, each) for each in raw]
+
+
+@sensitive_variables()
+def _signing_secret(name: str, raw: object) -> str:
+    text = secret(name, raw)
+    encoded = text.removeprefix("whsec_")
+    try:
+        key = b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    except binascii.Error:
+        key = b""
+    if not key:
+        raise wrong(name, "has a secret that is none. Copy the endpoint's signing secret whole: whsec_ and base64.")
+    return text
+
 
 LONGEST = timedelta(days=3650).total_seconds()
 MOST = 1_000_000

@@ -16,8 +16,8 @@ from django.db import router, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from alguna_portal.api.answers import Subscription
 from alguna_portal.api.circuit_breaker import Breaker
+from alguna_portal.api.responses import Subscription
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import CustomerUnknown
 from alguna_portal.log_events import event

@@ -5,12 +5,12 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from alguna_portal.conf import conf
-from alguna_portal.conf.hosts import is_loopback
+from alguna_portal.conf.addresses import is_loopback
 from alguna_portal.exceptions import AlgunaRefused, AlgunaUnavailable, AuthenticationFailed
 from alguna_portal.portal_settings import LEGACY_API_VERSION
 
 from .context import Visit
-from .findings import Finding, Findings, error, ok, skipped, warning
+from .report import Finding, Findings, error, ok, skipped, warning
 
 PRODUCTION, SANDBOX = "api.alguna.io", "api.sandbox.alguna.io"
 NO_PROXY = f"If that is no proxy of yours, ALGUNA_PORTAL_API_URL should be https://{PRODUCTION}."

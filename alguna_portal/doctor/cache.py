@@ -14,12 +14,12 @@ from django.core.cache.backends.redis import RedisCache
 from django.db import DatabaseError, connections, router
 from django.utils import timezone
 
-from alguna_portal.api import threads
+from alguna_portal.api import transport
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
 
 from .context import Visit
-from .findings import Finding, Findings, Level, counted, error, note, ok, skipped, warning
+from .report import Finding, Findings, Level, counted, error, note, ok, skipped, warning
 
 PREFIX = "alguna_portal:doctor:"
 LIFE = 30  # seconds; for the case that the doctor dies between writing and deleting
@@ -107,7 +107,7 @@ def _works(cache: BaseCache, visit: Visit) -> Finding:
         if isinstance(cache, BaseDatabaseCache):
             fault, seconds = _tried(cache)  # in this thread, which has the connection
         else:
-            fault, seconds = threads.within(within, lambda: _tried(cache))
+            fault, seconds = transport.run_within(within, lambda: _tried(cache))
     except TimeoutError:
         return error(name, f"The cache “{alias}” did not answer within {within:.2g} s.", "Check CACHES.")
     except Exception as exc:  # noqa: BLE001  (backends raise what they like, with anything in the text)
@@ -145,7 +145,7 @@ def _eviction(cache: RedisCache, visit: Visit) -> Finding:
     """Say what Redis does when its memory is full, where it tells."""
     name, within = "cache.eviction", visit.seconds()
     try:
-        memory = threads.within(within, lambda: cache._cache.get_client(None).info("memory"))  # noqa: SLF001
+        memory = transport.run_within(within, lambda: cache._cache.get_client(None).info("memory"))  # noqa: SLF001
         policy, limited = str(memory["maxmemory_policy"]), int(memory["maxmemory"]) > 0
     except Exception as exc:  # noqa: BLE001  (as above; many hosts forbid it)
         return skipped(name, f"Redis does not say what it does when its memory is full ({type(exc).__name__}).")

@@ -8,9 +8,8 @@ from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed
 from alguna_portal.models import Customer
 
-from .context import OutOfTime, Visit
-from .directory import Directory, Whereabouts
-from .findings import Findings, counted, error, named, note, ok, skipped, warning
+from .context import Directory, OutOfTime, Visit, Whereabouts
+from .report import Findings, counted, error, named, note, ok, skipped, warning
 
 SAMPLE = 100
 FAILURES = 3  # in a row, and no more is asked

@@ -9,9 +9,8 @@ from alguna_portal.conf import conf
 from alguna_portal.models import Customer
 from alguna_portal.portal_settings import PortalSettings, find_unsupported_fields
 
-from .context import Visit
-from .findings import Finding, Findings, counted, error, named, ok, skipped, warning
-from .tables import unapplied
+from .context import Visit, unapplied
+from .report import Finding, Findings, counted, error, named, ok, skipped, warning
 
 
 def look(visit: Visit) -> Findings:

@@ -5,11 +5,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from alguna_portal.conf import conf
-from alguna_portal.conf.hosts import is_loopback
-from alguna_portal.sessions.encryption import seal, unseal
+from alguna_portal.conf.addresses import is_loopback
+from alguna_portal.sessions.cache import seal, unseal
 
 from .context import Visit
-from .findings import Findings, error, note, ok
+from .report import Findings, error, note, ok
 
 
 def look(_visit: Visit) -> Findings:

@@ -8,12 +8,12 @@ from django.http.request import validate_host
 from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve
 
 from alguna_portal.conf import conf
-from alguna_portal.conf.hosts import is_loopback
+from alguna_portal.conf.addresses import is_loopback
 from alguna_portal.links.emails import address_of, key_of
 from alguna_portal.models import PortalLink
 
 from .context import Visit
-from .findings import Finding, Findings, counted, error, note, ok, warning
+from .report import Finding, Findings, counted, error, note, ok, warning
 
 INSECURE = "django-insecure-"  # what `startproject` begins its SECRET_KEY with
 SHORTEST_SECRET = 32

@@ -7,10 +7,10 @@ from django.core import mail
 from django.core.mail.backends import console, dummy, filebased, locmem, smtp
 from django.utils.module_loading import import_string
 
-from alguna_portal.api import threads
+from alguna_portal.api import transport
 
 from .context import Visit
-from .findings import Finding, Findings, error, note, ok, skipped, warning
+from .report import Finding, Findings, error, note, ok, skipped, warning
 
 SENDER = "webmaster@localhost"  # Django's default
 SMTP = "django.core.mail.backends.smtp.EmailBackend"
@@ -85,7 +85,7 @@ def _lets_in(backend: type[Any], visit: Visit) -> Finding:
             connection.close()
 
     try:
-        threads.within(seconds, connect)
+        transport.run_within(seconds, connect)
     except Exception as exc:  # noqa: BLE001  (backends raise what they like, with addresses in the text)
         remedy = "Check host, port, TLS, user and password, and that this machine may reach the server."
         return error(name, f"The mail server does not let us in ({type(exc).__name__}).", remedy)

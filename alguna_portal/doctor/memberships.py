@@ -9,7 +9,7 @@ from alguna_portal.conf import conf
 from alguna_portal.models import Customer, Membership
 
 from .context import Visit
-from .findings import Finding, Findings, counted, error, named, note, ok, skipped
+from .report import Finding, Findings, counted, error, named, note, ok, skipped
 
 
 def look(visit: Visit) -> Findings:

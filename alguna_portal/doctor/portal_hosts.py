@@ -3,11 +3,11 @@
 from urllib.parse import urlsplit
 
 from alguna_portal.conf import conf
-from alguna_portal.conf.hosts import is_listed, is_loopback
+from alguna_portal.conf.addresses import is_listed, is_loopback
 
 from .context import OutOfTime, Visit
-from .findings import Finding, Findings, counted, error, named, note, ok, skipped, warning
-from .probing import NO_CERTIFICATE, NO_SUCH_NAME, Unreachable, canonical_name, probe
+from .probes import NO_CERTIFICATE, NO_SUCH_NAME, Unreachable, canonical_name, probe
+from .report import Finding, Findings, counted, error, named, note, ok, skipped, warning
 
 ALGUNAS = ["alguna.io", ".alguna.io", "alguna.app", ".alguna.app", "alguna.site", ".alguna.site"]
 # Below these, as in .co.uk, everybody can have a name. The list of all such is long; these are most of those met.

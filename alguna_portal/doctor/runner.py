@@ -23,8 +23,7 @@ from . import (
     workers,
 )
 from .context import OutOfTime, Visit
-from .findings import Finding, Findings, error, skipped
-from .redaction import redaction
+from .report import Finding, Findings, error, redaction, skipped
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from alguna_portal.conf import conf
-from alguna_portal.conf.hosts import is_loopback
+from alguna_portal.conf.addresses import is_loopback
 
 from .context import Visit
-from .findings import Findings, error, note, ok
+from .report import Findings, error, note, ok
 
 DEFAULT_KEY = "sandbox.secret"
 

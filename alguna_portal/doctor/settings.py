@@ -5,7 +5,7 @@ from django.core import checks
 from alguna_portal.conf.checks import check_settings
 
 from .context import Visit
-from .findings import Finding, Findings, Level, ok
+from .report import Finding, Findings, Level, ok
 
 # Said in groups of their own, with more to go by: a missing key, a cache that is not shared.
 ELSEWHERE = ("alguna_portal.W001", "alguna_portal.W005")

@@ -6,11 +6,11 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
 from alguna_portal.conf import conf
-from alguna_portal.conf.hosts import is_loopback
+from alguna_portal.conf.addresses import is_loopback
 
 from .context import Visit
-from .findings import Finding, Findings, counted, error, named, note, ok, skipped, warning
-from .probing import Reply, Unreachable, probe
+from .probes import Reply, Unreachable, probe
+from .report import Finding, Findings, counted, error, named, note, ok, skipped, warning
 
 PREFIX = "whsec_"
 FEWEST_BYTES = 16  # Svix makes 24 or more

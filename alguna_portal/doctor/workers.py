@@ -5,7 +5,7 @@ from django.conf import settings
 from alguna_portal.conf import conf
 
 from .context import Visit
-from .findings import Findings, note, ok, warning
+from .report import Findings, note, ok, warning
 
 IMMEDIATE = "immediate"  # in the names of both frameworks' backends
 DUMMY = "dummy"

@@ -10,10 +10,10 @@ from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 
 from alguna_portal.sandbox.engine.faults import Fault
-from alguna_portal.sandbox.web.debug_only import debug_only
+from alguna_portal.sandbox.web.portal_views import debug_only
 from alguna_portal.sandbox.web.store import reading, writing
 
-from .engine import faults, weather
+from .engine import faults
 from .models import Weather
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class WeatherAdmin(WeatherAdminBase):
         form = WeatherForm(request.POST if request.method == "POST" and "clear" not in request.POST else None)
         if form.is_valid() or "clear" in request.POST:
             with writing() as state:
-                weather.change(state, form.cleaned_data["fault"] if form.is_bound else Fault())
+                faults.change(state, form.cleaned_data["fault"] if form.is_bound else Fault())
             self.message_user(request, "The weather has changed.", messages.SUCCESS)
             return redirect(request.path)
         context = {
@@ -101,7 +101,7 @@ class WeatherAdmin(WeatherAdminBase):
             "title": "Weather of the Alguna sandbox",
             "opts": self.model._meta,
             "form": form,
-            "weather": str(weather.current(reading())),
+            "weather": str(faults.current(reading())),
         }
         request.current_app = self.admin_site.name
         return render(request, "admin/alguna_sandbox/weather.html", context)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from alguna_portal.sandbox.engine.faults import SINGLE_USE
-from alguna_portal.sandbox.engine.plans import PLANS, Plan
+from alguna_portal.sandbox.engine.types import PLANS, Plan
 
 DEFAULT_COLOR = "#4f46e5"
 # Svix waits for 5 seconds, 5 and 30 minutes, then for hours; nobody does in development.

@@ -4,7 +4,7 @@ from django.urls import path, re_path
 
 from alguna_portal.sandbox.web.api_views import api
 
-from .web import portal_edit_views, portal_views
+from .web import portal_views
 
 app_name = "alguna_sandbox"
 
@@ -15,9 +15,9 @@ urlpatterns = [
     path("hs/<str:token>/invoices/<str:invoice_id>", portal_views.invoice, name="invoice"),
     path("hs/<str:token>/invoices/<str:invoice_id>/pdf", portal_views.invoice_pdf, name="invoice_pdf"),
     path("hs/<str:token>/subscriptions/<str:subscription_id>/cancel", portal_views.cancel, name="cancel"),
-    path("hs/<str:token>/subscriptions/<str:subscription_id>/plan", portal_edit_views.plan, name="plan"),
-    path("hs/<str:token>/payment-method", portal_edit_views.payment_method, name="payment_method"),
-    path("hs/<str:token>/account", portal_edit_views.account, name="account"),
+    path("hs/<str:token>/subscriptions/<str:subscription_id>/plan", portal_views.plan, name="plan"),
+    path("hs/<str:token>/payment-method", portal_views.payment_method, name="payment_method"),
+    path("hs/<str:token>/account", portal_views.account, name="account"),
     path("hs/<str:token>/auto-pay", portal_views.auto_pay, name="auto_pay"),
     path("hs/<path:rest>", portal_views.nowhere),
     # Whatever is left is the engine's to route: it knows the API's paths, and aliases may hold any character.

@@ -1,6 +1,6 @@
 """Portal sessions: opened, cached and created."""
 
-from alguna_portal.api.answers import PortalSession
+from alguna_portal.api.responses import PortalSession
 
 from .cache import forget
 from .opening import aopen_session, open_session

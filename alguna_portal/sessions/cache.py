@@ -7,25 +7,108 @@ Every entry carries the generation that its customer had when the session was as
 to drop the generation: all entries of all users are then misses, and so is one that is still on its way.
 """
 
+import json
 import logging
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from django.conf import settings
 from django.core.cache.backends.base import BaseCache
+from django.utils.encoding import force_bytes
+from django.views.decorators.debug import sensitive_variables
 
-from alguna_portal.api.answers import PortalSession
+from alguna_portal.api.responses import PortalSession
 from alguna_portal.cache import attempt, cache_key
 from alguna_portal.conf import conf
 from alguna_portal.log_events import event
 from alguna_portal.portal_settings import PortalSettings
 
-from .entries import as_entry, from_entry
-
 if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
     from alguna_portal.models import Customer
+
+
+# --- from alguna_portal.sessions.encryption
+
+# What the keys are for. The same secret gives other keys to all else that Django and this app derive from it.
+PURPOSE = b"alguna_portal.encryption"
+
+
+@sensitive_variables("data")
+def seal(data: dict[str, str]) -> str:
+    """Encrypt data under the `SECRET_KEY` of now; raise `ImproperlyConfigured` where it is empty."""
+    return _cipher(_secrets()).encrypt(json.dumps(data).encode()).decode()
+
+
+def unseal(token: object) -> Any:
+    """Return what was sealed, or None for anything that none of the secrets of now has sealed."""
+    from cryptography.fernet import InvalidToken
+
+    cipher = _cipher(_secrets())
+    # Its age is not asked: what is kept here knows its own end, and clocks may be apart.
+    try:
+        return json.loads(cipher.decrypt(token)) if isinstance(token, str) else None
+    except (InvalidToken, ValueError):
+        return None
+
+
+def _secrets() -> tuple[bytes, ...]:
+    # Django refuses an empty secret, and lets an empty fallback pass, whose key anybody could make.
+    return tuple(force_bytes(secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS) if secret)
+
+
+# By the secrets themselves, so a changed setting counts at once; only the last ones, so replaced ones are let go.
+@lru_cache(maxsize=1)
+@sensitive_variables()
+def _cipher(secrets: tuple[bytes, ...]) -> "MultiFernet":
+    from cryptography.fernet import Fernet, MultiFernet
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    # HKDF, and not Django's `salted_hmac`, which signs: HKDF is made for this, a key out of a secret that is hard to
+    # guess but not uniform, with a field for the purpose. Stretching, as for passwords, would help no good secret.
+    keys = [HKDF(algorithm=SHA256(), length=32, salt=None, info=PURPOSE).derive(secret) for secret in secrets]
+    return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in keys])
+
+
+# --- from alguna_portal.sessions.entries
+
+
+@sensitive_variables("plain")
+def as_entry(session: PortalSession) -> dict[str, str]:
+    """Write a session, its URL included: an entry is a credential, and with `ENCRYPT_CACHE` it is sealed."""
+    is_sealed = conf.ENCRYPT_CACHE
+    plain = {
+        "id": session.id,
+        "customer_id": session.customer_id,
+        "url": session.url,
+        "created_at": session.created_at.isoformat(),
+        "expires_at": session.expires_at.isoformat(),
+    }
+    return {"sealed": seal(plain)} if is_sealed else plain
+
+
+@sensitive_variables("entry", "plain")
+def from_entry(entry: Any) -> PortalSession | None:
+    """Read a session, or return None for anything that is not one, or not as `ENCRYPT_CACHE` has it written now."""
+    try:
+        plain = unseal(entry["sealed"]) if conf.ENCRYPT_CACHE else entry
+        session = PortalSession(
+            id=str(plain["id"]),
+            customer_id=str(plain["customer_id"]),
+            url=str(plain["url"]),
+            created_at=datetime.fromisoformat(plain["created_at"]),
+            expires_at=datetime.fromisoformat(plain["expires_at"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return None
+    return session if session.created_at.tzinfo and session.expires_at.tzinfo else None
+
 
 logger = logging.getLogger(__name__)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 
-from alguna_portal.api.answers import PortalSession
 from alguna_portal.api.circuit_breaker import Breaker
+from alguna_portal.api.responses import PortalSession
 from alguna_portal.conf import conf
 from alguna_portal.customers import provision
 from alguna_portal.exceptions import CustomerUnknown

@@ -10,9 +10,9 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from alguna_portal import audit
-from alguna_portal.api import threads
-from alguna_portal.api.answers import PortalSession
+from alguna_portal.api import transport
 from alguna_portal.api.portal_url import vet
+from alguna_portal.api.responses import PortalSession
 from alguna_portal.audit import Outcome, Via
 from alguna_portal.cache import is_database
 from alguna_portal.conf import conf
@@ -88,7 +88,7 @@ async def aopen_session(
     try:
         session = await sync_to_async(opening.at_hand)()
         if session is None:
-            aside = sync_to_async if opening.may_use_database() else threads.aside
+            aside = sync_to_async if opening.may_use_database() else transport.aside
             session = await aside(opening.obtain)()
     except Exception as exc:
         await sync_to_async(opening.failed)(exc)

@@ -18,11 +18,11 @@ from uuid import uuid4
 from django.core.cache.backends.base import BaseCache
 
 from alguna_portal import exceptions
-from alguna_portal.api.answers import PortalSession
+from alguna_portal.api.responses import PortalSession
 from alguna_portal.cache import attempt
 from alguna_portal.exceptions import AlgunaError
 
-from .entries import as_entry, from_entry
+from .cache import as_entry, from_entry
 
 LOCK_SHARE = 3 / 4
 ALONE_SHARE = 1 / 8

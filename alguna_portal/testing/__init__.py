@@ -12,7 +12,6 @@ The fake is the engine of the sandbox under `requests`, its state in dicts: it c
 remembers as Alguna does. Each fake is an account of its own, so nothing that an earlier test cached is met again.
 """
 
-from .fake import FakeAlguna, fake_alguna
-from .seen import AskedRequest, MadeSession, ToldMessage
+from .fake import AskedRequest, FakeAlguna, MadeSession, ToldMessage, fake_alguna
 
 __all__ = ["AskedRequest", "FakeAlguna", "MadeSession", "ToldMessage", "fake_alguna"]

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -12,7 +13,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from uuid import uuid4
 
 import requests
-from django.test import override_settings
+from django.test import Client, override_settings
+from django.urls import reverse
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
@@ -21,14 +23,59 @@ from alguna_portal.models import Customer
 from alguna_portal.sandbox.engine import changes, customers
 from alguna_portal.sandbox.engine.customers import by_alias
 from alguna_portal.sandbox.engine.engine import Engine
-from alguna_portal.sandbox.engine.events import message_of
-from alguna_portal.sandbox.engine.plans import PLANS, Plan, by_id
+from alguna_portal.sandbox.engine.events import key_of, message_of, signed_headers
 from alguna_portal.sandbox.engine.subscriptions import running
-from alguna_portal.sandbox.engine.types import JSON, Answer, ApiError, Dropped, Request, new_state
+from alguna_portal.sandbox.engine.types import JSON, PLANS, Answer, ApiError, Dropped, Plan, Request, by_id, new_state
 from alguna_portal.sandbox.engine.validation import Fields
 from alguna_portal.sessions import forget
 
-from .seen import AskedRequest, MadeSession, ToldMessage
+# --- from alguna_portal.testing.seen
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedRequest:
+    """One request as Alguna got it; `body` is the JSON that was sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str] = field(repr=False)
+    body: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadeSession:
+    """One portal session that the fake has made; `settings` are in the API's own keys, as they were sent."""
+
+    id: str
+    customer_id: str
+    customer_alias: str | None
+    settings: dict[str, Any]
+    url: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldMessage:
+    """One webhook message that the fake has for your site: `body` is posted under `headers`, which are signed."""
+
+    id: str
+    type: str
+    data: dict[str, Any] = field(repr=False)
+    body: bytes = field(repr=False)
+    secret: str = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Sign the message as of now: a time long past is refused."""
+        return signed_headers(self.body, key=key_of(self.secret), message_id=self.id, now=datetime.now(UTC))
+
+    def post(self, client: Client, path: str = "") -> Any:
+        """Post the message to your site, to `alguna_portal:webhook` if to no other path; return the response.
+
+        Posted again, it is a duplicate: it keeps its id.
+        """
+        path = path or reverse("alguna_portal:webhook")
+        return client.post(path, self.body, content_type="application/json", headers=self.headers)
+
 
 PORTAL = "https://portal.alguna.io"
 

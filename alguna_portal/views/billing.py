@@ -21,8 +21,7 @@ from alguna_portal.exceptions import AlgunaError
 from alguna_portal.sessions import open_session
 from alguna_portal.transactions import committing
 
-from .pages import METHODS, note, private
-from .responses import VARY, Reply, reply_to
+from .responses import METHODS, VARY, Reply, note, private, reply_to
 
 logger = logging.getLogger(__name__)
 

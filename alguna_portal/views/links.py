@@ -29,7 +29,7 @@ from alguna_portal.log_events import event
 from alguna_portal.models import PortalLink
 from alguna_portal.transactions import committing
 
-from .pages import METHODS, failure_page, going_on, note, page, private, unlogged
+from .responses import METHODS, failure_page, going_on, note, page, private, unlogged
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from alguna_portal.transactions import committing
 from alguna_portal.webhooks.inbox import take_in
 from alguna_portal.webhooks.signatures import LARGEST_BODY, BadMessage, read
 
-from .pages import private, unlogged
+from .responses import private, unlogged
 
 logger = logging.getLogger(__name__)
 

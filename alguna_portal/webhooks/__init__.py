@@ -8,7 +8,7 @@
 Alguna's order, and its content, are no state: whoever wants to know one asks Alguna, as `plan_sync` does.
 """
 
-from .event import Event, PayloadError
-from .registry import on
+from .dispatch import on
+from .signatures import Event, PayloadError
 
 __all__ = ["Event", "PayloadError", "on"]

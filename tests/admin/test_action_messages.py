@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from django.test import Client
 
-from alguna_portal.admin import creating
+from alguna_portal.admin import create_in_alguna
 from alguna_portal.customers import Provisioned, provision
 from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
@@ -73,8 +73,8 @@ def test_time_is_bounded(
         given.append(within)
         return provision(customer)
 
-    monkeypatch.setattr(creating, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(creating, "provision", noted)
+    monkeypatch.setattr(create_in_alguna, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(create_in_alguna, "provision", noted)
     told = messages(confirm(admin_client, act(admin_client, *shops)))
     assert [text for _level, text in told] == [
         "Shop 0: created in Alguna.",
@@ -114,7 +114,7 @@ def test_a_race_that_is_lost_in_the_last_moment_is_no_failure(
         Customer.objects.filter(pk=customer.pk).update(customer_id=f"cust_{customer.pk}")
         return provision(customer, within=within)
 
-    monkeypatch.setattr(creating, "provision", late)
+    monkeypatch.setattr(create_in_alguna, "provision", late)
     told = messages(confirm(admin_client, act(admin_client, shops[0])))
     assert told == [("info", "Shop 0: known already.")]
 
@@ -129,7 +129,7 @@ def test_a_row_that_changes_in_the_last_moment_is_refused(
             raise ValidationError({"alias": ["It was changed meanwhile."]})
         return provision(customer, within=within)
 
-    monkeypatch.setattr(creating, "provision", late)
+    monkeypatch.setattr(create_in_alguna, "provision", late)
     told = messages(confirm(admin_client, act(admin_client, *shops[:2])))
     assert told == [
         ("error", "Shop 0: refused. It was changed meanwhile."),
@@ -147,7 +147,7 @@ def test_a_database_that_fails_for_one_stops_no_other(
             raise OperationalError("deadlock: (mia@acme.example)")
         return provision(customer, within=within)
 
-    monkeypatch.setattr(creating, "provision", failing)
+    monkeypatch.setattr(create_in_alguna, "provision", failing)
     told = messages(confirm(admin_client, act(admin_client, *shops)))
     assert told == [
         ("success", "Shop 0: created in Alguna."),
@@ -166,7 +166,7 @@ def test_what_nobody_thought_of_hides_no_success(
             raise RuntimeError("oops")
         return provision(customer, within=within)
 
-    monkeypatch.setattr(creating, "provision", failing)
+    monkeypatch.setattr(create_in_alguna, "provision", failing)
     admin_client.raise_request_exception = False
     asked = act(admin_client, *shops)
     assert confirm(admin_client, asked).status_code == 500
@@ -207,7 +207,7 @@ def test_five_hundred_are_done_in_one_go(
     admin_client: Client, fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:
     """The page that follows opens, with one message; the clock stands still, so that no machine is too slow."""
-    monkeypatch.setattr(creating, "monotonic", lambda: 0)
+    monkeypatch.setattr(create_in_alguna, "monotonic", lambda: 0)
     rows = [Customer(alias=f"shop-{number}", name="Shop", currency="EUR") for number in range(500)]
     Customer.objects.bulk_create(rows)
     shown = confirm(admin_client, act(admin_client, rows[0], select_across=1))

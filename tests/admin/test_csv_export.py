@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.test import AsyncClient, Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from alguna_portal.admin import export as export_module
+from alguna_portal.admin import portal_access as export_module
 from alguna_portal.models import Customer, PortalAccess
 from tests.admin.test_customer import text
 from tests.admin.test_portal_access import AT, LIST, access

@@ -9,7 +9,7 @@ from django.test import Client
 from django.utils.translation import override
 from pytest_django import Settings
 
-from alguna_portal.admin import telling
+from alguna_portal.admin import actions
 from alguna_portal.models import Customer
 from tests.admin.test_create_in_alguna import messages
 from tests.admin.test_send_portal_links import page
@@ -33,17 +33,17 @@ DJANGO = Path(django.__file__).parent
 )
 def test_names_stand_in_a_row_as_the_language_has_it(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
     """With its own comma, and the rest as part of one sentence."""
-    monkeypatch.setattr(telling, "MOST_TOLD", 2)
+    monkeypatch.setattr(actions, "MOST_TOLD", 2)
     with override(language):
-        assert telling.enumerated(["Acme", "Umbrella", "Initech", "Hooli"]) == said
-        assert "2" not in telling.enumerated(["Acme", "Umbrella"])
+        assert actions.enumerated(["Acme", "Umbrella", "Initech", "Hooli"]) == said
+        assert "2" not in actions.enumerated(["Acme", "Umbrella"])
 
 
 def test_what_is_filled_in_is_escaped() -> None:
     """A name may be anything: markup of its own, or the signs that a text is filled in by."""
     text = "%(count)d failed (%(kind)s): %(names)s"
-    names = telling.enumerated(["<b>{kind}", "%(count)d"])
-    assert telling.filled(text, count=2, kind="<i>", names=names) == (
+    names = actions.enumerated(["<b>{kind}", "%(count)d"])
+    assert actions.filled(text, count=2, kind="<i>", names=names) == (
         "2 failed (&lt;i&gt;): &lt;b&gt;{kind}, %(count)d"
     )
 

@@ -18,7 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.admin import posting, send_portal_links, telling
+from alguna_portal.admin import actions, send_portal_links
 from alguna_portal.links import Posted, send_links, sending
 from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, Membership, PortalLink
@@ -90,7 +90,7 @@ def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: p
 
 def test_messages_name_a_few(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """They have to fit into a cookie or a session."""
-    monkeypatch.setattr(telling, "MOST_TOLD", 2)
+    monkeypatch.setattr(actions, "MOST_TOLD", 2)
     none = Customer.objects.bulk_create(Customer(alias=f"none-{number}", name=f"N{number}") for number in range(4))
     asked = act(admin_client, *none, *rows(1))
     told = messages(confirm(admin_client, asked))
@@ -151,7 +151,7 @@ def test_time_is_bounded(admin_client: Client, settings: Settings, monkeypatch: 
         ("warning", UNTRIED % (2, f"{named(untried[0])}, {named(untried[1])}")),
     ]
     assert len(mail.outbox) == PortalLink.objects.count() == LogEntry.objects.count() == 2
-    monkeypatch.setattr(telling, "START_SECONDS", 0.0)
+    monkeypatch.setattr(actions, "START_SECONDS", 0.0)
     told = messages(confirm(admin_client, act(admin_client, untried[0])))
     assert told == [("warning", UNTRIED_ONE % named(untried[0]))]
 
@@ -230,5 +230,5 @@ def test_an_unexpected_error_tells_of_nobody_twice(admin_client: Client, monkeyp
 
 def test_who_was_not_tried_is_not_counted_once_more(acme: Customer) -> None:
     """Where the error comes after the time was up."""
-    level, text = posting.broken_off(4, Posted(untried=[acme, acme], skipped=[acme]))
+    level, text = actions.broken_off(4, Posted(untried=[acme, acme], skipped=[acme]))
     assert (level, text) == (ERROR, "An unexpected error ended it: 1 portal link was not sent, as far as is known.")

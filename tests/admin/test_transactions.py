@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import resolve
 
-from alguna_portal.admin import CustomerAdmin, PortalLinkAdmin, creating, link_actions, send_portal_links
+from alguna_portal.admin import CustomerAdmin, PortalLinkAdmin, create_in_alguna, portal_link, send_portal_links
 from alguna_portal.customers import provision
 from alguna_portal.links import send_again, send_links
 from alguna_portal.models import Customer, PortalLink
@@ -64,8 +64,8 @@ def in_transaction(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
         return noted
 
-    monkeypatch.setattr(creating, "provision", noting(provision))
-    monkeypatch.setattr(link_actions, "send_again", noting(send_again))
+    monkeypatch.setattr(create_in_alguna, "provision", noting(provision))
+    monkeypatch.setattr(portal_link, "send_again", noting(send_again))
     monkeypatch.setattr(send_portal_links, "send_links", noting(send_links))
     return seen
 

@@ -11,10 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alguna_portal import exceptions
-from alguna_portal.api.answers import PortalSession, portal_session
 from alguna_portal.api.portal_url import LONGEST_URL, vet
-from alguna_portal.api.responses import LONGEST_WAIT, decode
-from alguna_portal.conf.hosts import is_loopback
+from alguna_portal.api.responses import LONGEST_WAIT, PortalSession, decode, portal_session
+from alguna_portal.conf.addresses import is_loopback
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaRefused,

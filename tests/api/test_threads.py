@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.api import threads
+from alguna_portal.api import transport
 
 COLOUR = ContextVar("COLOUR", default="none")
 
@@ -17,7 +17,7 @@ COLOUR = ContextVar("COLOUR", default="none")
 @pytest.fixture
 def come_back(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Have no threads but those of this test; wait until one of them came back."""
-    monkeypatch.setattr(threads, "_idle", pool := dict[int, list[Any]]())
+    monkeypatch.setattr(transport, "_idle", pool := dict[int, list[Any]]())
 
     def wait() -> None:
         until = monotonic() + 5
@@ -31,28 +31,28 @@ def come_back(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 def test_what_comes_back_in_time_is_returned_or_raised() -> None:
     """From another thread, in the caller's context."""
     COLOUR.set("blue")
-    assert threads.within(5, COLOUR.get) == "blue"
-    assert threads.within(5, current_thread) is not main_thread()
+    assert transport.run_within(5, COLOUR.get) == "blue"
+    assert transport.run_within(5, current_thread) is not main_thread()
     with pytest.raises(ValueError, match="lost"):
-        threads.within(5, lambda: int("lost"))
+        transport.run_within(5, lambda: int("lost"))
 
 
 def test_a_thread_that_came_back_is_used_again_and_a_lost_one_is_not(come_back: Callable[[], None]) -> None:
     """Whoever hangs keeps a thread to itself; the next caller has another."""
-    first = threads.within(5, current_thread)
+    first = transport.run_within(5, current_thread)
     come_back()
-    assert threads.within(5, current_thread) is first
+    assert transport.run_within(5, current_thread) is first
     come_back()
     never = Event()
     with pytest.raises(TimeoutError):
-        threads.within(0.01, never.wait)
-    assert threads.within(5, current_thread) is not first
+        transport.run_within(0.01, never.wait)
+    assert transport.run_within(5, current_thread) is not first
     never.set()
 
 
 def test_no_more_threads_are_kept_than_are_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """One too many ends."""
-    monkeypatch.setattr(threads, "IDLE", 0)
-    thread = threads.within(5, current_thread)
+    monkeypatch.setattr(transport, "IDLE", 0)
+    thread = transport.run_within(5, current_thread)
     thread.join(5)
     assert not thread.is_alive()

@@ -5,8 +5,7 @@ from io import StringIO
 from django.core.management.base import OutputWrapper
 from django.core.management.color import color_style
 
-from alguna_portal.bulk.progress import Bar, Lines, Silence, progress
-from alguna_portal.bulk.summary import Tally
+from alguna_portal.bulk.summary import Bar, Lines, Silence, Tally, progress
 
 
 class Terminal(StringIO):

@@ -12,9 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from pytest_django import Settings
 
-from alguna_portal.bulk.progress import Silence
 from alguna_portal.bulk.runner import AHEAD, PacedClient, Run
-from alguna_portal.bulk.summary import Tally
+from alguna_portal.bulk.summary import Silence, Tally
 from alguna_portal.exceptions import AlgunaError
 from tests.support.engine_server import AlgunaServer, alguna_server
 

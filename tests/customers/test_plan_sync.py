@@ -12,8 +12,8 @@ import responses
 from django.contrib.auth.models import User
 from pytest_django import Settings
 
-from alguna_portal.api.answers import Subscription
 from alguna_portal.api.client import AlgunaClient
+from alguna_portal.api.responses import Subscription
 from alguna_portal.customers import plan_sync
 from alguna_portal.customers.plan_sync import Synced, keep, learn, of_subscriptions, sync_plan, take_number
 from alguna_portal.exceptions import AlgunaUnavailable, BadAnswer, StrangerAnswered

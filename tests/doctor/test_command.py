@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from alguna_portal import __version__
 from alguna_portal.doctor import context, runner
-from alguna_portal.doctor.findings import Level, counted, named, skipped
+from alguna_portal.doctor.report import Level, counted, named, skipped
 from alguna_portal.doctor.runner import EXAMINATIONS, Examination
 from alguna_portal.models import Customer
 from tests.doctor.conftest import Account, examined, run

@@ -29,7 +29,7 @@ def _dns(monkeypatch: pytest.MonkeyPatch) -> None:
 
     real = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", found)
-    monkeypatch.setattr("alguna_portal.doctor.probing.getaddrinfo", found)
+    monkeypatch.setattr("alguna_portal.doctor.probes.getaddrinfo", found)
 
 
 def own(said: Said) -> list[dict[str, str]]:

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from alguna_portal.doctor import runner
-from alguna_portal.doctor.findings import error
-from alguna_portal.doctor.redaction import HIDDEN, redaction
+from alguna_portal.doctor.report import HIDDEN, error, redaction
 from alguna_portal.doctor.runner import EXAMINATIONS, Examination
 from alguna_portal.exceptions import BadAnswer
 from alguna_portal.sandbox.engine.types import Answer, Request, json_answer

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.bulk.reading import read
+from alguna_portal.bulk.runner import read
 from alguna_portal.bulk.summary import Tally
 from alguna_portal.customers import plan_sync
 from alguna_portal.customers.plan_sync import Learned, Synced

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 
-from alguna_portal.sandbox.web.branding import text_on
-from alguna_portal.sandbox.web.display import amount, day
+from alguna_portal.sandbox.web.branding import amount, day, text_on
 from tests.sandbox.conftest import Door
 
 

@@ -11,9 +11,9 @@ from standardwebhooks import Webhook
 
 from alguna_portal.sandbox import dashboard
 from alguna_portal.sandbox.conf import conf
-from alguna_portal.sandbox.engine.outbox import Outbox
-from alguna_portal.sandbox.engine.plans import PLANS
-from alguna_portal.sandbox.seeding import add_customer
+from alguna_portal.sandbox.dashboard import add_customer
+from alguna_portal.sandbox.engine.events import Outbox
+from alguna_portal.sandbox.engine.types import PLANS
 from alguna_portal.sandbox.web import webhook_delivery
 from tests.sandbox.conftest import Door, link, text
 from tests.sandbox.receiving import SECRET

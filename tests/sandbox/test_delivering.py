@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox.engine import faults, weather
+from alguna_portal.sandbox.engine import faults
 from alguna_portal.sandbox.engine.events import message_of
-from alguna_portal.sandbox.engine.fates import Fate
+from alguna_portal.sandbox.engine.faults import Fate
 from alguna_portal.sandbox.engine.types import JSON, new_state
-from alguna_portal.sandbox.web import announcing, webhook_delivery
+from alguna_portal.sandbox.web import webhook_delivery
 from tests.sandbox.receiving import SECRET, Receiver
 
 NAME = "alguna-sandbox-webhook"
@@ -161,9 +161,9 @@ def test_the_weather_meets_what_is_announced(
     """Three events, the second lost, as the seed has it."""
     state = new_state()
     events: list[JSON] = [{"type": "test", "number": number} for number in range(3)]
-    weather.change(state, faults.read("webhook-loss=1; webhook-times=1"))
+    faults.change(state, faults.read("webhook-loss=1; webhook-times=1"))
     with django_capture_on_commit_callbacks(execute=True):
-        announcing.announce(state, events)
+        webhook_delivery.announce(state, events)
     webhook_delivery.quiet()
     assert [body[-2:] for _, body in receiver.every()] == [b"1}", b"2}"]
     assert SECRET.encode() not in repr(state).encode()

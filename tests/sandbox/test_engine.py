@@ -116,7 +116,7 @@ def test_the_default_clock_knows_its_zone() -> None:
 def test_the_engine_needs_no_django() -> None:
     """It is to run under an HTTP library alike, so nothing that it uses may bring Django in."""
     program = (
-        "import sys; from alguna_portal.sandbox.engine import engine, portal, rate, single_use;"
+        "import sys; from alguna_portal.sandbox.engine import engine, events, portal;"
         "sys.exit(any(name.partition('.')[0] == 'django' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

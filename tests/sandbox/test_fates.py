@@ -2,8 +2,8 @@
 
 import pytest
 
-from alguna_portal.sandbox.engine import fates, faults, weather
-from alguna_portal.sandbox.engine.fates import Fate
+from alguna_portal.sandbox.engine import faults
+from alguna_portal.sandbox.engine.faults import Fate
 from alguna_portal.sandbox.engine.types import new_state
 from tests.sandbox.conftest import HEADERS, Alguna
 
@@ -11,18 +11,18 @@ from tests.sandbox.conftest import HEADERS, Alguna
 def drawn(text: str, count: int = 200) -> list[Fate]:
     """Return the fates of so many messages."""
     state = new_state()
-    weather.change(state, faults.read(text))
-    return [fates.of_next(state) for _ in range(count)]
+    faults.change(state, faults.read(text))
+    return [faults.of_next(state) for _ in range(count)]
 
 
 def test_on_a_good_day_a_message_is_sent_once_and_at_once() -> None:
     """Weather that is for requests or sessions alone is no other, and nothing is written for it."""
     state = new_state()
-    assert fates.of_next(state) == Fate(delays=(0.0,), held=False)
+    assert faults.of_next(state) == Fate(delays=(0.0,), held=False)
     assert not state["weather"]
-    weather.change(state, faults.read("status=503; times=1; single-use=browser"))
-    assert fates.of_next(state) == Fate()
-    assert weather.current(state).times == 1
+    faults.change(state, faults.read("status=503; times=1; single-use=browser"))
+    assert faults.of_next(state) == Fate()
+    assert faults.current(state).times == 1
 
 
 def test_what_is_certain_happens_to_every_message() -> None:
@@ -37,7 +37,7 @@ def test_half_of_the_duplicates_come_at_the_same_moment() -> None:
     """The others a little later, as after a time-out."""
     gaps = [fate.delays[1] - fate.delays[0] for fate in drawn("webhook-duplicate=1; webhook-seed=1")]
     assert 60 < gaps.count(0) < 140
-    assert all(0 <= gap <= fates.LONGEST_GAP for gap in gaps)
+    assert all(0 <= gap <= faults.LONGEST_GAP for gap in gaps)
 
 
 def test_messages_are_late_by_up_to_the_delay() -> None:
@@ -65,16 +65,16 @@ def test_with_a_seed_the_same_happens_again() -> None:
 def test_a_request_that_meets_the_weather_does_not_begin_the_seed_anew(alguna: Alguna) -> None:
     """The count of messages outlives that of requests."""
     text = "webhook-delay=5; webhook-seed=7"
-    weather.change(alguna.state, faults.read(f"{text}; status=503; times=1"))
-    first = fates.of_next(alguna.state)
+    faults.change(alguna.state, faults.read(f"{text}; status=503; times=1"))
+    first = faults.of_next(alguna.state)
     assert alguna.ask("GET", "/customers", headers=HEADERS).status == 503
-    assert str(weather.current(alguna.state)) == text
-    assert [first, fates.of_next(alguna.state)] == drawn(text, 2)
+    assert str(faults.current(alguna.state)) == text
+    assert [first, faults.of_next(alguna.state)] == drawn(text, 2)
 
 
 def test_counted_weather_passes_and_leaves_the_rest() -> None:
     """So many messages, then good days again; what is for requests stays."""
     state = new_state()
-    weather.change(state, faults.read("webhook-loss=1; webhook-times=2; webhook-seed=1; status=503"))
-    assert [fates.of_next(state).delays for _ in "123"] == [(), (), (0.0,)]
-    assert str(weather.current(state)) == "status=503"
+    faults.change(state, faults.read("webhook-loss=1; webhook-times=2; webhook-seed=1; status=503"))
+    assert [faults.of_next(state).delays for _ in "123"] == [(), (), (0.0,)]
+    assert str(faults.current(state)) == "status=503"

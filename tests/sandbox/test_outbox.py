@@ -8,9 +8,8 @@ import pytest
 import time_machine
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from alguna_portal.sandbox.engine.events import Message, key_of
-from alguna_portal.sandbox.engine.fates import Fate
-from alguna_portal.sandbox.engine.outbox import HELD_SECONDS, Outbox
+from alguna_portal.sandbox.engine.events import HELD_SECONDS, Message, Outbox, key_of
+from alguna_portal.sandbox.engine.faults import Fate
 from tests.sandbox.receiving import SECRET
 
 URL = "https://app.test/billing/webhook/"

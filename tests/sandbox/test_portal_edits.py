@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox.engine.cards import BRANDS, read_card
+from alguna_portal.sandbox.engine.company import BRANDS, read_card
 from alguna_portal.sandbox.engine.types import InvalidForm
 from alguna_portal.sandbox.models import Record
 from tests.sandbox.conftest import CARD, COMPANY, START, Door, link, text

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox.seeding import add_customer
+from alguna_portal.sandbox.dashboard import add_customer
 from tests.sandbox.conftest import Door, link, text
 
 

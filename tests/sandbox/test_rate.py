@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from alguna_portal.sandbox.engine.engine import Engine
-from alguna_portal.sandbox.engine.rate import RateLimit
+from alguna_portal.sandbox.engine.engine import Engine, RateLimit
 from alguna_portal.sandbox.engine.types import Request, new_state
 from tests.sandbox.conftest import HEADERS, Door, read
 

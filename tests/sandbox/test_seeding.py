@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from alguna_portal.sandbox.dashboard import add_customer
 from alguna_portal.sandbox.engine.types import ApiError
-from alguna_portal.sandbox.seeding import add_customer
 from tests.sandbox.conftest import Door
 
 

@@ -6,7 +6,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from alguna_portal.sandbox.engine import faults, weather
+from alguna_portal.sandbox.engine import faults
 from alguna_portal.sandbox.engine.types import Dropped
 from tests.sandbox.conftest import HEADERS, Alguna, Door, read
 
@@ -14,7 +14,7 @@ ACME = {"name": "Acme", "currency": "USD"}
 
 
 def change(alguna: Alguna, text: str) -> None:
-    weather.change(alguna.state, faults.read(text))
+    faults.change(alguna.state, faults.read(text))
 
 
 def test_a_header_is_for_its_own_request_alone(alguna: Alguna) -> None:
@@ -44,8 +44,8 @@ def test_the_weather_lasts_until_it_is_cleared(alguna: Alguna) -> None:
     change(alguna, "status=403")
     assert [alguna.ask("GET", "/customers").status for _ in "123"] == [403, 403, 403]
     assert "Transient-Error" not in alguna.ask("GET", "/customers").headers
-    weather.change(alguna.state, faults.Fault())
-    weather.change(alguna.state, faults.Fault())
+    faults.change(alguna.state, faults.Fault())
+    faults.change(alguna.state, faults.Fault())
     assert alguna.ask("GET", "/customers").status == 200
 
 

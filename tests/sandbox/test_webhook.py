@@ -100,7 +100,7 @@ def test_a_failure_is_logged_and_never_shown(
     with django_capture_on_commit_callbacks(execute=True):
         cancel(door)
     webhook_delivery.quiet(hurry=True)
-    (record,) = [record for record in caplog.records if record.name == "alguna_portal.sandbox.engine.outbox"]
+    (record,) = [record for record in caplog.records if record.name == "alguna_portal.sandbox.engine.events"]
     assert record.levelno == logging.WARNING
     assert re.search(
         r"^subscription\.canceled \(msg_\w+\) did not arrive at .*, again in 1 seconds: 500$", record.message

@@ -15,7 +15,7 @@ from django.core.cache import caches
 from django.utils import translation
 from pytest_django import Settings
 
-from alguna_portal.api import threads
+from alguna_portal.api import transport
 from alguna_portal.exceptions import AlgunaUnavailable, CustomerUnknown
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, PortalAccess
@@ -133,13 +133,13 @@ def test_a_task_that_is_cancelled_before_its_thread_begins_does_not_run() -> Non
     ran: list[int] = []
 
     async def host() -> None:
-        waiting = asyncio.ensure_future(threads.aside(lambda: ran.append(1))())
+        waiting = asyncio.ensure_future(transport.aside(lambda: ran.append(1))())
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
     async_to_sync(host)()
-    assert threads.within(5, lambda: "still works") == "still works"
+    assert transport.run_within(5, lambda: "still works") == "still works"
     assert ran == []
 
 
@@ -147,10 +147,10 @@ def test_a_task_that_is_cancelled_while_it_waits_for_a_thread_does_not_run(monke
     """Whoever takes it up finds that nobody waits any more."""
     ran: list[int] = []
     queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
-    monkeypatch.setattr(threads, "_idle_worker", lambda: queue)
+    monkeypatch.setattr(transport, "_idle_worker", lambda: queue)
 
     async def host() -> None:
-        waiting = asyncio.ensure_future(threads.aside(lambda: ran.append(1))())
+        waiting = asyncio.ensure_future(transport.aside(lambda: ran.append(1))())
         while queue.empty():
             await asyncio.sleep(0.01)
         waiting.cancel()
@@ -168,7 +168,7 @@ def test_what_runs_aside_is_in_the_callers_context() -> None:
     here = caches["default"]
 
     async def host() -> None:
-        await threads.aside(lambda: seen.append((translation.get_language(), caches["default"])))()
+        await transport.aside(lambda: seen.append((translation.get_language(), caches["default"])))()
 
     with translation.override("de"):
         async_to_sync(host)()
@@ -178,13 +178,13 @@ def test_what_runs_aside_is_in_the_callers_context() -> None:
 def _threads_of_calls(alguna: Alguna, monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
     """Note in which thread each session is obtained."""
     seen: list[threading.Thread] = []
-    make = threads.within
+    make = transport.run_within
 
     def within(seconds: float, function: Callable[[], Any]) -> Any:
         seen.append(current_thread())
         return make(seconds, function)
 
-    monkeypatch.setattr(threads, "within", within)
+    monkeypatch.setattr(transport, "run_within", within)
     return seen
 
 

@@ -27,8 +27,7 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, forget, open_session
-from alguna_portal.sessions.encryption import seal, unseal
-from alguna_portal.sessions.entries import as_entry, from_entry
+from alguna_portal.sessions.cache import as_entry, from_entry, seal, unseal
 from alguna_portal.sessions.single_flight import single_flight
 from tests.conftest import Alguna
 

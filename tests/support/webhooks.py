@@ -11,7 +11,7 @@ from django.test import Client
 from standardwebhooks import Webhook
 
 from alguna_portal.webhooks import Event, on
-from alguna_portal.webhooks.registry import _registered
+from alguna_portal.webhooks.dispatch import _registered
 
 SECRET = "whsec_YSBzZWNyZXQgb2YgdGhlIHRlc3Rz"
 WEBHOOK = "/billing/webhook/"

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
-from alguna_portal.sandbox.seeding import add_customer
+from alguna_portal.sandbox.dashboard import add_customer
 from tests.conftest import Alguna
 from tests.support.emails import path
 

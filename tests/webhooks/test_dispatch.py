@@ -17,8 +17,8 @@ from pytest_django import Settings
 
 from alguna_portal.models import WebhookDelivery
 from alguna_portal.signals import webhook_received
-from alguna_portal.webhooks import Event, PayloadError, dispatch, on, registry
-from alguna_portal.webhooks.registry import registered
+from alguna_portal.webhooks import Event, PayloadError, dispatch, on
+from alguna_portal.webhooks.dispatch import registered
 from tests.support.logs import logged
 from tests.support.webhooks import SECRET, listening, message, tell
 
@@ -619,5 +619,5 @@ def test_an_async_receiver_of_asgirefs_kind_is_awaited() -> None:
     try:
         tell(message())
     finally:
-        registry._registered.popitem()
+        dispatch._registered.popitem()
     assert len(heard) == 1

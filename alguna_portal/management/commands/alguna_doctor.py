@@ -6,10 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.color import no_style
 
-from alguna_portal.doctor import text
 from alguna_portal.doctor.context import Visit
-from alguna_portal.doctor.findings import Finding, Level, counted
-from alguna_portal.doctor.report import Report
+from alguna_portal.doctor.report import NOUNS, Colour, Finding, Level, Report, counted, group, summary
 from alguna_portal.doctor.runner import examine
 
 FAIL_LEVELS = [Level.WARNING.value, Level.ERROR.value]
@@ -45,16 +43,16 @@ class Command(BaseCommand):
         """Examine; exit with 1 if something is as bad as the level that was asked for."""
         report = Report(fail_level=Level(options["fail_level"]))
         for examination, findings in examine(Visit(offline=options["offline"], everyone=options["all"])):
-            report.add(examination, findings)
+            report.add(examination.name, findings)
             if not options["json"]:
                 self._say(examination.title, findings, options)
         if options["json"]:
             self.stdout.write(json.dumps(report.as_json(), indent=2))
         else:
-            self.stdout.write(text.summary(report.counts))
+            self.stdout.write(summary(report.counts))
         if report.failed:
             counts = " and ".join(
-                counted(report.counts[level], text.NOUNS[level]) for level in reversed(QUIET) if report.counts[level]
+                counted(report.counts[level], NOUNS[level]) for level in reversed(QUIET) if report.counts[level]
             )
             raise CommandError(f"The doctor has found {counts}.")
 
@@ -62,7 +60,7 @@ class Command(BaseCommand):
         said = [each for each in findings if options["verbosity"] > 0 or each.level in QUIET]
         # By the stream that is written to: `self.style` was made for another one.
         style = self.style if options["force_color"] or self.stdout.isatty() else no_style()
-        colours: dict[Level, text.Colour] = {
+        colours: dict[Level, Colour] = {
             Level.OK: style.SUCCESS,
             Level.NOTE: style.MIGRATE_LABEL,
             Level.SKIPPED: str,
@@ -70,5 +68,5 @@ class Command(BaseCommand):
             Level.ERROR: style.ERROR,
         }
         if said:
-            self.stdout.write(text.group(style.MIGRATE_HEADING(title), said, colours))
+            self.stdout.write(group(style.MIGRATE_HEADING(title), said, colours))
             self.stdout.flush()

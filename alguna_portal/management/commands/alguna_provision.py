@@ -7,10 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
 from alguna_portal.bulk.command import CustomersCommand, customers_on
-from alguna_portal.bulk.progress import Progress
-from alguna_portal.bulk.reading import read
-from alguna_portal.bulk.runner import PacedClient, Run, reasons
-from alguna_portal.bulk.summary import Tally
+from alguna_portal.bulk.runner import PacedClient, Run, read, reasons
+from alguna_portal.bulk.summary import Progress, Tally
 from alguna_portal.customers import Provisioned
 from alguna_portal.customers import provisioning as customers
 from alguna_portal.exceptions import StrangerAnswered

@@ -14,10 +14,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from alguna_portal.bulk.command import CustomersCommand, at_least_one, customers_on
-from alguna_portal.bulk.progress import Progress
-from alguna_portal.bulk.reading import read
-from alguna_portal.bulk.runner import PacedClient, Run
-from alguna_portal.bulk.summary import Tally
+from alguna_portal.bulk.runner import PacedClient, Run, read
+from alguna_portal.bulk.summary import Progress, Tally
 from alguna_portal.conf import conf
 from alguna_portal.customers import plan_sync
 from alguna_portal.customers.plan_sync import Learned, Synced

@@ -9,9 +9,8 @@ from datetime import datetime
 
 from . import subscriptions
 from .events import of_subscription
-from .plans import Plan
-from .starter_account import open_subscription
-from .types import JSON, State
+from .subscriptions import open_subscription
+from .types import JSON, Plan, State
 
 
 def subscribe(state: State, customer: JSON, plan: Plan, *, now: datetime) -> list[JSON]:

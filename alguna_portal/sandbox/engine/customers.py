@@ -4,11 +4,9 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from .pagination import page
-from .plans import PLANS, Plan
-from .starter_account import new_payment_method, open_account
-from .types import JSON, Answer, ApiError, Call, State, json_answer, timestamp
-from .validation import Fields, decode
+from .subscriptions import new_payment_method, open_account
+from .types import JSON, PLANS, Answer, ApiError, Call, Plan, State, json_answer, timestamp
+from .validation import Fields, decode, page
 
 LONGEST_ALIAS = 255
 

@@ -7,16 +7,42 @@ engine serves an HTTP server and a fake under an HTTP library alike.
 
 import hmac
 import re
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from . import customers, faults, legacy, sessions, subscriptions, weather
+from . import customers, faults, legacy, sessions, subscriptions
 from .faults import Fault, unauthenticated
 from .idempotency import is_transient, run_once
-from .plans import PLANS, Plan
-from .types import Answer, ApiError, Call, Endpoint, Exclusive, Request, State, one_at_a_time
+from .types import PLANS, Answer, ApiError, Call, Endpoint, Exclusive, Plan, Request, State, one_at_a_time
+
+# --- from alguna_portal.sandbox.engine.rate
+
+
+class RateLimit:
+    """What one process let pass within the last second, by a clock of seconds that never goes back."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._passed: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def allows(self, per_second: int) -> bool:
+        """Count a request and let it pass, or refuse it; 0 lets everything pass."""
+        if per_second <= 0:
+            return True
+        with self._lock:
+            now = self._clock()
+            while self._passed and self._passed[0] <= now - 1:
+                self._passed.popleft()
+            if len(self._passed) >= per_second:
+                return False
+            self._passed.append(now)
+            return True
+
 
 API_VERSION = "2026-04-01"
 
@@ -100,7 +126,7 @@ class Engine:
     def _fault(self, request: Request) -> Fault:
         text = request.header(faults.HEADER)
         if text is None:
-            return weather.meet(self.state, self.exclusive)
+            return faults.meet(self.state, self.exclusive)
         try:
             return faults.read(text, for_one_request=True)
         except faults.UnreadableFault as error:
@@ -141,7 +167,7 @@ class Engine:
         return run_once(self.state, request, before=before, run=run, now=now, exclusive=self.exclusive)
 
     def _session_life(self) -> timedelta:
-        seconds = weather.current(self.state).session_seconds
+        seconds = faults.current(self.state).session_seconds
         return self.session_life if seconds is None else timedelta(seconds=seconds)
 
 

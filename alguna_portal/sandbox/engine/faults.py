@@ -25,11 +25,12 @@ Others are about the webhook messages that go out, and nothing of the API:
 What this module makes of a text is a `Fault`; weather.py keeps one for everybody.
 """
 
+import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .types import Answer, ApiError, Dropped, json_answer
+from .types import Answer, ApiError, Dropped, Exclusive, State, json_answer
 
 HEADER = "Alguna-Sandbox-Fault"
 SINGLE_USE = ("off", "anywhere", "browser")
@@ -194,3 +195,81 @@ def _check(name: str, value: str, *, has_value: bool) -> None:
         allowed, wording = _NUMBERS[name]
         if not re.fullmatch("[0-9]{1,9}", value) or int(value) not in allowed:
             raise UnreadableFault(f"{name} must be {wording}, not {value!r}.")
+
+
+# --- from alguna_portal.sandbox.engine.weather
+
+TODAY = "today"
+
+
+def current(state: State) -> Fault:
+    """Return the weather; on a good day, a fault without parts."""
+    record = state["weather"].get(TODAY)
+    return read(record["text"]) if record else Fault()
+
+
+def change(state: State, fault: Fault) -> None:
+    """Make this the weather, whatever it was before; a fault without parts clears the sky."""
+    _put(state, fault, messages=0)
+
+
+def meet(state: State, exclusive: Exclusive) -> Fault:
+    """Return what one more request meets, and count it where the weather is for so many."""
+    fault = current(state)
+    if fault.times is None:
+        return fault
+    with exclusive():
+        # Read again: another request may have met the last of it.
+        fault = current(state)
+        _put(state, fault.after_one(), messages=_messages(state))
+    return fault
+
+
+def meet_message(state: State) -> tuple[Fault, int]:
+    """Return what one more message meets, and how many did before it. Whoever asks is the state's only writer."""
+    fault, number = current(state), _messages(state)
+    if fault.is_for_webhooks:
+        _put(state, fault.after_one_message(), messages=number + 1)
+    return fault, number
+
+
+def _messages(state: State) -> int:
+    return int((state["weather"].get(TODAY) or {}).get("messages", 0))
+
+
+def _put(state: State, fault: Fault, *, messages: int) -> None:
+    if fault.parts:
+        state["weather"][TODAY] = {"text": str(fault), "messages": messages}
+    else:
+        state["weather"].pop(TODAY, None)
+
+
+# --- from alguna_portal.sandbox.engine.fates
+
+LONGEST_GAP = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fate:
+    """After how many seconds each copy of a message is due, and whether it lets the next one overtake it."""
+
+    delays: Sequence[float] = (0.0,)
+    held: bool = False
+
+
+def of_next(state: State) -> Fate:
+    """Return the fate of one more message, and count it. With a seed, the n-th message meets the same every time."""
+    fault, number = meet_message(state)
+    if not fault.is_for_webhooks:
+        return Fate()
+    # Not the number alone, and not one generator for all: another process may send the next one.
+    drawn = random.Random(f"{fault.webhook_seed} {number}" if fault.webhook_seed is not None else None)  # noqa: S311
+    # Always all of them, in this order: so one part's probability does not change what another part does.
+    lost, twice, late, held, together, gap = (drawn.random() for _ in range(6))
+    if lost < fault.chance("webhook-loss"):
+        return Fate(delays=())
+    delay = late * fault.webhook_delay
+    delays = [delay]
+    if twice < fault.chance("webhook-duplicate"):
+        delays.append(delay if together < 0.5 else delay + gap * LONGEST_GAP)
+    return Fate(delays=delays, held=held < fault.chance("webhook-reorder"))

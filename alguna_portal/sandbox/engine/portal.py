@@ -1,13 +1,13 @@
 """What the hosted portal shows and does under one session's settings, and what it refuses."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from . import changes, company, sessions, subscriptions
-from .cards import read_card
-from .plans import PLANS, Plan, by_id
-from .types import JSON, State, timestamp
+from . import changes, company, faults, sessions, subscriptions
+from .company import read_card
+from .types import JSON, PLANS, Plan, State, by_id, timestamp
 
 
 class PortalRefused(Exception):
@@ -182,3 +182,41 @@ def _only(ident: str, records: list[JSON]) -> JSON:
         if record["id"] == ident:
             return record
     raise NothingThere
+
+
+# --- from alguna_portal.sandbox.engine.single_use
+
+
+class LinkSpent(PortalRefused):
+    """The link was opened before."""
+
+    status = 410
+    title = "This link has been used"
+    text = "Each billing link opens once. Go back to where you came from and open a new one."
+
+
+def single_use(state: State, default: str) -> str:
+    """Return the reading that holds: the weather's, else the default."""
+    return faults.current(state).single_use or default
+
+
+def enter(state: State, token: str, *, browser: str, single_use: str, now: datetime) -> Portal:
+    """Return the portal for a page below the landing; raise PortalRefused."""
+    portal = open_portal(state, token, now=now)
+    opened_by = sessions.opened_by(state, token)
+    if single_use != "off" and opened_by not in (None, _digest(browser)):
+        raise LinkSpent
+    return portal
+
+
+def land(state: State, token: str, *, browser: str, single_use: str, now: datetime) -> Portal:
+    """Return the portal for its landing page, opened for this browser from now on; raise PortalRefused."""
+    portal = enter(state, token, browser=browser, single_use=single_use, now=now)
+    if single_use == "anywhere" and sessions.opened_by(state, token) is not None:
+        raise LinkSpent
+    sessions.set_opened_by(state, token, _digest(browser))
+    return portal
+
+
+def _digest(browser: str) -> str:
+    return hashlib.sha256(browser.encode()).hexdigest()

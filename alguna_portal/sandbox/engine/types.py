@@ -2,13 +2,36 @@
 
 import json
 import threading
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from .plans import PLANS, Plan
+# --- from alguna_portal.sandbox.engine.plans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A plan; the amount is in the currency's minor unit, a month."""
+
+    id: str
+    name: str
+    amount_cents: int
+
+
+# What the hosted portal lets a customer choose from, where nothing else is set. New customers get the first.
+PLANS = (
+    Plan(id="plan_starter", name="Starter", amount_cents=4900),
+    Plan(id="plan_growth", name="Growth", amount_cents=14900),
+    Plan(id="plan_enterprise", name="Enterprise", amount_cents=49900),
+)
+
+
+def by_id(plans: Sequence[Plan], plan_id: str) -> Plan | None:
+    """Return the plan that has the id, None where none has."""
+    return next((plan for plan in plans if plan.id == plan_id), None)
+
 
 JSON = dict[str, Any]
 # A record read from the state must be assigned back once it is changed: in one of the two doors it is a copy.

@@ -1,12 +1,28 @@
 """Reading what a client sent, field by field; every refusal names the field."""
 
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from .types import JSON, ApiError
+from .types import JSON, Answer, ApiError, json_answer
+
+# --- from alguna_portal.sandbox.engine.pagination
+
+
+def page(records: Sequence[JSON], query: Mapping[str, str]) -> Answer:
+    """Return the part of the records that the query string asks for; at most 100."""
+    limit = number(query, "limit", default=50, least=1, most=100)
+    offset = number(query, "offset", default=0, least=0, most=999_999_999)
+    return json_answer(
+        {
+            "data": list(records[offset : offset + limit]),
+            "pagination": {"per_page": limit, "total_pages": math.ceil(len(records) / limit)},
+        }
+    )
+
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 # PostgreSQL stores none. The backslashes before are counted: an escaped one begins no escape.

@@ -2,7 +2,7 @@
 
 from django import template
 
-from alguna_portal.sandbox.web import display
+from alguna_portal.sandbox.web import branding
 
 register = template.Library()
 
@@ -10,10 +10,10 @@ register = template.Library()
 @register.simple_tag
 def amount(cents: int, currency: str, quantity: int = 1) -> str:
     """Write an amount, or the amount of several of a thing."""
-    return display.amount(cents * quantity, currency)
+    return branding.amount(cents * quantity, currency)
 
 
 @register.filter
 def day(iso: str) -> str:
     """Write a date."""
-    return display.day(iso)
+    return branding.day(iso)

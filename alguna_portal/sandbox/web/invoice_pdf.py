@@ -4,7 +4,7 @@ from io import BytesIO
 
 from alguna_portal.sandbox.engine.types import JSON
 
-from .display import amount, day
+from .branding import amount, day
 
 
 def invoice_document(invoice: JSON, customer: JSON, *, brand_name: str, brand_color: str) -> bytes:

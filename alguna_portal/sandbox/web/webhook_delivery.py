@@ -9,15 +9,43 @@ with delivering.by_hand(transport) as outbox:      # no thread, no HTTP
 delivering.quiet(10, hurry=True)                   # over HTTP: until nothing is under way or due
 """
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import requests
+from django.db import router, transaction
 
 from alguna_portal.sandbox.conf import conf
-from alguna_portal.sandbox.engine.events import Message
-from alguna_portal.sandbox.engine.fates import Fate
-from alguna_portal.sandbox.engine.outbox import Outbox, Transport
+from alguna_portal.sandbox.engine import faults
+from alguna_portal.sandbox.engine.events import Message, Outbox, Transport, key_of, message_of
+from alguna_portal.sandbox.engine.faults import Fate
+from alguna_portal.sandbox.engine.types import JSON, State
+from alguna_portal.sandbox.models import Record
+
+# --- from alguna_portal.sandbox.web.announcing
+
+logger = logging.getLogger(__name__)
+
+
+def announce(state: State, events: Sequence[JSON]) -> None:
+    """Send events, if there is an address for them, once the transaction around this is committed.
+
+    What the weather makes of each is written in that transaction: call this within `writing()`.
+    """
+    url, secret = conf.webhook_url, conf.webhook_secret
+    if not events or not url:
+        return
+    try:
+        key = key_of(secret)
+    except ValueError:
+        kinds = ", ".join(event["type"] for event in events)
+        logger.exception("%s: not sent, ALGUNA_SANDBOX_WEBHOOK_SECRET cannot be used", kinds)
+        return
+    for event in events:
+        sending = partial(send, message_of(event), url=url, key=key, fate=faults.of_next(state))
+        transaction.on_commit(sending, using=router.db_for_write(Record))
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from alguna_portal.sandbox.engine import faults, weather
+from alguna_portal.sandbox.engine import faults
 from alguna_portal.sandbox.web.store import reading, writing
 
 
@@ -28,5 +28,5 @@ class Command(BaseCommand):
             except faults.UnreadableFault as error:
                 raise CommandError(str(error)) from error
             with writing() as state:
-                weather.change(state, fault)
-        self.stdout.write(str(weather.current(reading())) or "clear")
+                faults.change(state, fault)
+        self.stdout.write(str(faults.current(reading())) or "clear")

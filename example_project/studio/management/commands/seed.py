@@ -78,7 +78,7 @@ def _add(person: Person) -> None:
 def _fill_sandbox() -> None:
     """Make the demo's companies known to the sandbox, under the names that they were given first."""
     # Only here: the module wants the sandbox's models, which are not there outside DEBUG.
-    from alguna_portal.sandbox.seeding import add_customer
+    from alguna_portal.sandbox.dashboard import add_customer
 
     for company in COMPANIES:
         add_customer(
