@@ -25,7 +25,7 @@ from django.utils.crypto import salted_hmac
 
 from .conf import conf
 from .models import Customer, Membership
-from .roles import Role, role_named
+from .roles import Role, get_role
 
 _MEMO = "_alguna_portal_accesses"
 
@@ -39,15 +39,15 @@ class Access:
 
     def __post_init__(self) -> None:
         """Refuse a role that does not exist, before it is mistaken for a powerful one."""
-        object.__setattr__(self, "role", role_named(self.role).value)
+        object.__setattr__(self, "role", get_role(self.role).value)
 
     @property
     def choice(self) -> str:
         """What names this portal among a user's own, in a URL."""
-        return choice_of(self.customer)
+        return get_choice(self.customer)
 
 
-def accesses(request: HttpRequest) -> list[Access]:
+def get_accesses(request: HttpRequest) -> list[Access]:
     """List the portals that this request may open, asking at most once a request.
 
     An anonymous or inactive user may open none.
@@ -67,12 +67,12 @@ def _decided(request: HttpRequest) -> tuple[list[Access], list[Access]]:
     return memo[key]
 
 
-def find(request: HttpRequest, choice: str) -> Access | None:
+def get_access(request: HttpRequest, choice: str) -> Access | None:
     """Pick one of the portals that this request may open, by its `choice`."""
-    return next((each for each in accesses(request) if each.choice == choice), None)
+    return next((each for each in get_accesses(request) if each.choice == choice), None)
 
 
-def refused(request: HttpRequest, choice: str | None) -> Access | None:
+def get_denied_access(request: HttpRequest, choice: str | None) -> Access | None:
     """Tell which portal the policy has kept shut: the one that was asked for, or the only one there is."""
     _, shut = _decided(request)
     if choice:
@@ -80,7 +80,7 @@ def refused(request: HttpRequest, choice: str | None) -> Access | None:
     return shut[0] if len(shut) == 1 else None
 
 
-def choice_of(customer: Customer) -> str:
+def get_choice(customer: Customer) -> str:
     """Name a customer in a URL: by primary key, or, without a row, by a hash of the alias.
 
     An alias may be anything, an e-mail address included, and URLs are logged.
@@ -90,7 +90,7 @@ def choice_of(customer: Customer) -> str:
     return salted_hmac("alguna_portal.access", str(customer.alias), algorithm="sha256").hexdigest()[:32]
 
 
-def by_membership(request: HttpRequest) -> list[Access]:
+def resolve_by_membership(request: HttpRequest) -> list[Access]:
     """Resolve a request to every customer that the user is a member of; the built-in resolver."""
     memberships = Membership.objects.filter(user=request.user.pk).select_related("customer")
     found = [Access(customer=each.customer, role=each.role) for each in memberships]
@@ -98,7 +98,7 @@ def by_membership(request: HttpRequest) -> list[Access]:
     return sorted(found, key=lambda each: (each.customer.name, each.customer.alias)) if len(found) > 1 else found
 
 
-def every_member(*, request: HttpRequest, user: AbstractBaseUser, customer: Customer, role: str) -> bool:  # noqa: ARG001
+def allow_every_member(*, request: HttpRequest, user: AbstractBaseUser, customer: Customer, role: str) -> bool:  # noqa: ARG001
     """Let everybody in whom the resolver let in, except staff who impersonate a user (django-hijack)."""
     return not getattr(user, "is_hijacked", False)
 
@@ -126,7 +126,7 @@ def _resolved(request: HttpRequest, answer: Any) -> Iterator[Access]:
         elif isinstance(each, Customer) and each._state.adding:
             yield Access(customer=each)
         elif isinstance(each, Customer):
-            own = by_membership(request) if own is None else own
+            own = resolve_by_membership(request) if own is None else own
             yield from (mine for mine in own if mine.customer == each)
         else:
             raise TypeError(

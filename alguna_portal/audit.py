@@ -10,7 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import router
 
 from .conf import conf
-from .log_events import event
+from .log_events import log_event
 from .models import Customer, PortalAccess, PortalLink
 from .portal_settings import PortalSettings
 from .signals import portal_failed, portal_opened
@@ -55,15 +55,13 @@ def record(
         reused = outcome == Outcome.REUSED
         # Most sites do not want to know, and a cached click is quick.
         if logger.isEnabledFor(logging.INFO):
-            keys = _keys(told)
-            extra = event("portal_opened", **keys, reused=reused, seconds=seconds)
-            logger.info("Customer %s: portal opened.", keys["customer"] or "(unsaved)", extra=extra)
+            message = "Customer %(customer)s: portal opened."
+            log_event(logger.info, "portal_opened", message, **_keys(told), reused=reused, seconds=seconds)
         portal_opened.send_robust(Customer, **told, reused=reused)
         return
     if outcome == Outcome.DENIED:
-        keys = _keys(told)
         # The other failures are logged with their reasons, where they are met.
-        logger.info("User %s: no portal to open.", keys["user"] or "(none)", extra=event("portal_denied", **keys))
+        log_event(logger.info, "portal_denied", "User %(user)s: no portal to open.", **_keys(told))
     portal_failed.send_robust(Customer, **told, outcome=str(outcome), error=error)
 
 
@@ -93,10 +91,5 @@ def _insert(customer: Customer | None, user: "AbstractBaseUser | AnonymousUser |
             access.save(using=using, force_insert=True)
     except Exception as exc:  # noqa: BLE001  (whatever it is, the user comes first)
         # Not its text, which may hold what was to be inserted.
-        logger.error(  # noqa: TRY400
-            "An access by user %s to customer %s could not be recorded (%s).",
-            user_key or "(none)",
-            customer_key or "(unsaved)",
-            type(exc).__name__,
-            extra=event("access_not_recorded", customer=customer_key, user=user_key, error=type(exc).__name__),
-        )
+        message = "An access by user %(user)s to customer %(customer)s could not be recorded (%(error)s)."
+        log_event(logger.error, "access_not_recorded", message, customer=customer_key, user=user_key, exc=exc)

@@ -15,7 +15,7 @@ from django.db import router
 from django.utils.crypto import salted_hmac
 
 from .conf import conf
-from .log_events import event
+from .log_events import log_event
 from .transactions import savepoint
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ PAUSE_SECONDS = 1.0
 _FAILED_AT = "_alguna_portal_failed_at"  # on the backend, of which Django makes one a thread
 
 
-def cache_key(kind: str, parts: list[Any]) -> str:
+def get_cache_key(kind: str, parts: list[Any]) -> str:
     """Make a key out of everything that it stands for: a keyed hash, from which nothing can be read or guessed."""
     # Under the oldest secret that still counts: while one is rotated, processes that know both and those that know
     # only the old one must agree on names, or what one of them forgets the others still give out.
@@ -35,30 +35,26 @@ def cache_key(kind: str, parts: list[Any]) -> str:
     return f"alguna_portal:{kind}:{digest}"
 
 
-def attempt(operation: Callable[[BaseCache], T], otherwise: T, *, insist: bool = False) -> T:
+def try_cache(operation: Callable[[BaseCache], T], otherwise: T, *, force: bool = False) -> T:
     """Do something with the cache, or else go on; its failure is logged without its text, which may hold anything.
 
     A cache that failed is left alone for a moment, since one click asks it several times, and one that hangs
-    would take its time for each; `insist` asks all the same.
+    would take its time for each; `force` asks all the same.
     """
     cache = caches[conf.CACHE]
-    if not insist and monotonic() - getattr(cache, _FAILED_AT, -PAUSE_SECONDS) < PAUSE_SECONDS:
+    if not force and monotonic() - getattr(cache, _FAILED_AT, -PAUSE_SECONDS) < PAUSE_SECONDS:
         return otherwise
     try:
         with _savepoint(cache):
             return operation(cache)
     except Exception as exc:  # noqa: BLE001  (backends raise what they like)
         setattr(cache, _FAILED_AT, monotonic())
-        logger.warning(
-            "The cache “%s” failed (%s) and is done without. Check CACHES.",
-            conf.CACHE,
-            type(exc).__name__,
-            extra=event("cache_failed", cache=conf.CACHE, error=type(exc).__name__),
-        )
+        message = "The cache “%(cache)s” failed (%(error)s) and is done without. Check CACHES."
+        log_event(logger.warning, "cache_failed", message, cache=conf.CACHE, exc=exc)
         return otherwise
 
 
-def is_database() -> bool:
+def is_database_cache() -> bool:
     """Say whether the cache is a table in a database."""
     return isinstance(caches[conf.CACHE], BaseDatabaseCache)
 

@@ -6,9 +6,9 @@
     ├── AlgunaRefused               Alguna understood and said no (other 4xx)
     │   ├── AuthenticationFailed    401 or 403: the key is wrong, or may not do this
     │   └── CustomerUnknown         404: no customer has this alias
-    └── BadAnswer                   not how the API answers: other content, a redirect, an empty 404
+    └── UnexpectedResponse                   not how the API answers: other content, a redirect, an empty 404
         ├── UnsafePortalURL         a portal URL that users must not be sent to
-        └── StrangerAnswered        another customer than the one asked for, or a session for one
+        └── CustomerMismatch        another customer than the one asked for, or a session for one
 
 Configuration errors are Django's `ImproperlyConfigured` and stand outside this tree: code that
 survives an outage should not survive, unseen, a missing key.
@@ -47,13 +47,13 @@ class CustomerUnknown(AlgunaRefused):
     """No customer in this Alguna account has the alias."""
 
 
-class BadAnswer(AlgunaError):
+class UnexpectedResponse(AlgunaError):
     """The answer is not one that the API gives: other content than it promises, a redirect, a 404 that says nothing."""
 
 
-class UnsafePortalURL(BadAnswer):
+class UnsafePortalURL(UnexpectedResponse):
     """The portal URL is not https, or not on a host in `ALGUNA_PORTAL_URL_HOSTS`."""
 
 
-class StrangerAnswered(BadAnswer):
+class CustomerMismatch(UnexpectedResponse):
     """The answer is about another customer than the one that was asked for."""

@@ -30,9 +30,28 @@ link_not_renewed        error       link, error
 link_not_answered       error       error: the page behind a mailed link failed
 """
 
+from collections.abc import Callable
 from typing import Any
 
+# Shown in the message if there is no row.
+WITHOUT_ROW = {"customer": "(unsaved)", "user": "(none)"}
 
-def event(name: str, **fields: Any) -> dict[str, Any]:
-    """Return what `extra` takes."""
-    return {"event": name, **fields}
+
+def log_event(
+    log: Callable[..., None],
+    name: str,
+    message: str,
+    *,
+    exc: BaseException | None = None,
+    detail: object = "",
+    **fields: Any,
+) -> None:
+    """Log an event: `log` is a method such as `logger.warning`, the fields become attributes of the record.
+
+    The message names fields as `%(customer)s`. An exception becomes the field `error`, by its class name alone: its
+    text and its traceback may contain secrets. `detail` is for the message only.
+    """
+    if exc is not None:
+        fields["error"] = type(exc).__name__
+    shown = {key: WITHOUT_ROW.get(key) if value is None else value for key, value in fields.items()}
+    log(message, {**shown, "detail": detail}, extra={"event": name, **fields}, stacklevel=2)

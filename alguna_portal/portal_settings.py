@@ -71,13 +71,13 @@ class PortalSettings:
     @classmethod
     def parse(cls, raw: object) -> "PortalSettings":
         """Read settings in the API's own keys; raise `InvalidPortalSettings` with every problem found."""
-        settings, problems = cls.salvage(raw)
+        settings, problems = cls.parse_leniently(raw)
         if problems:
             raise InvalidPortalSettings(problems)
         return settings
 
     @classmethod
-    def salvage(cls, raw: object) -> tuple["PortalSettings", list[str]]:
+    def parse_leniently(cls, raw: object) -> tuple["PortalSettings", list[str]]:
         """Read what can be read, and say what could not: for stored data that must not stop a click."""
         if raw == {}:
             return _NOTHING_SET, []

@@ -11,7 +11,7 @@ from django.views.decorators.debug import sensitive_variables
 Class = TypeVar("Class", bound=type)
 
 
-def unreported(cls: Class) -> Class:
+def hide_local_variables(cls: Class) -> Class:
     """Keep the variables of a class's methods, and of all that these call, out of Django's error reports."""
     for name, method in [*vars(cls).items()]:
         if isfunction(method):
@@ -22,7 +22,7 @@ def unreported(cls: Class) -> Class:
 LONGEST_QUOTED = 1000
 
 
-def quotable(text: str) -> str:
+def redact_text(text: str) -> str:
     """Make a foreign text fit for a log: one short line, without addresses, URLs and long random words."""
     # Cut first: how long this takes is not for whoever wrote the text to say. A word cut in two may be half an address.
     words = "".join(c if c.isprintable() else " " for c in text[:LONGEST_QUOTED]).split()
@@ -39,6 +39,6 @@ def _quotable_word(word: str) -> str:
     return re.sub(r"[A-Za-z0-9_.\-]{40,}", "[…]", word)
 
 
-def quotable_id(customer_id: str) -> str:
+def redact_id(customer_id: str) -> str:
     """Show an id of Alguna's, however long; it was looked at when it came. One that is an address stays hidden."""
     return "[…]" if "@" in customer_id or "://" in customer_id else customer_id

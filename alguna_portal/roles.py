@@ -11,7 +11,7 @@ class Role(TextChoices):
     VIEWER = "viewer", _("viewer")
 
 
-def role_named(name: str) -> Role:
+def get_role(name: str) -> Role:
     """Return the role of a name; raise `ValueError`, with the names there are, for any other."""
     try:
         return Role(name)

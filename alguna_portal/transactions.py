@@ -8,7 +8,7 @@ from django.db import connections, transaction
 View = TypeVar("View")
 
 
-def committing(view: View) -> View:
+def non_atomic(view: View) -> View:
     """Keep a view out of ATOMIC_REQUESTS, on whichever database: no row stays locked while Alguna is asked.
 
     Mark the very one that Django's resolver finds.

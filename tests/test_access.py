@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from alguna_portal.access import Access, accesses, choice_of, find, refused
+from alguna_portal.access import Access, get_access, get_accesses, get_choice, get_denied_access
 from alguna_portal.models import Customer, Membership
 from alguna_portal.roles import Role
 
@@ -25,7 +25,7 @@ def a_request(user: Any) -> HttpRequest:
 
 def opened(user: Any) -> list[tuple[str, str]]:
     """List what a new request of the user may open: alias and role."""
-    return [(each.customer.alias, each.role) for each in accesses(a_request(user))]
+    return [(each.customer.alias, each.role) for each in get_accesses(a_request(user))]
 
 
 def resolve_unsaved(request: HttpRequest) -> Customer:
@@ -123,7 +123,7 @@ def test_an_anonymous_user_opens_nothing_and_is_not_even_asked_about(settings: S
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_unsaved
     assert opened(AnonymousUser()) == []
     assert opened(None) == []
-    assert accesses(RequestFactory().get("/")) == []
+    assert get_accesses(RequestFactory().get("/")) == []
 
 
 def test_an_impersonated_user_opens_nothing(manager: User) -> None:
@@ -137,7 +137,7 @@ def test_one_request_asks_once(manager: User, django_assert_num_queries: DjangoA
     request = a_request(manager)
     with django_assert_num_queries(1):
         for _ in range(3):
-            assert len(accesses(request)) == 1
+            assert len(get_accesses(request)) == 1
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_a_policy_is_told_what_it_is_asked_about(settings: Settings, viewer: Use
     asked: list[dict[str, Any]] = []
     settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **about: asked.append(about)
     request = a_request(viewer)
-    assert accesses(request) == []
+    assert get_accesses(request) == []
     assert asked == [{"request": request, "user": viewer, "customer": acme, "role": "viewer"}]
 
 
@@ -224,26 +224,26 @@ def test_only_true_means_yes(settings: Settings, manager: User) -> None:
 def test_a_request_that_changes_hands_is_decided_anew(manager: User, stranger: User) -> None:
     """A sign-in or an impersonation in mid-request does not inherit what the last user might open."""
     request = a_request(manager)
-    assert len(accesses(request)) == 1
+    assert len(get_accesses(request)) == 1
     request.user = stranger
-    assert accesses(request) == []
+    assert get_accesses(request) == []
 
 
 def test_customers_without_rows_are_told_apart(settings: Settings, stranger: User) -> None:
     """Each has a choice of its own, which does not show the alias."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_list
     request = a_request(stranger)
-    for each in accesses(request):
-        assert find(request, each.choice) is each
+    for each in get_accesses(request):
+        assert get_access(request, each.choice) is each
         assert each.customer.alias not in each.choice
-    assert find(request, choice_of(Customer(alias="not-mine"))) is None
-    assert find(request, "None") is None
+    assert get_access(request, get_choice(Customer(alias="not-mine"))) is None
+    assert get_access(request, "None") is None
 
 
 def test_a_choice_stays_as_it_is(settings: Settings) -> None:
     """People keep it as a bookmark: it is the alias under the site's secret, whatever the release."""
     key = sha256(f"alguna_portal.access{settings.SECRET_KEY}".encode()).digest()
-    assert choice_of(Customer(alias="org-7")) == hmac.new(key, b"org-7", sha256).hexdigest()[:32]
+    assert get_choice(Customer(alias="org-7")) == hmac.new(key, b"org-7", sha256).hexdigest()[:32]
 
 
 def test_what_the_policy_kept_shut_is_told(settings: Settings, stranger: User) -> None:
@@ -251,18 +251,18 @@ def test_what_the_policy_kept_shut_is_told(settings: Settings, stranger: User) -
     settings.ALGUNA_PORTAL_ACCESS_POLICY = nobody
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_list
     request = a_request(stranger)
-    assert refused(request, None) is None
-    assert accesses(request) == []
-    assert refused(request, None) is None
+    assert get_denied_access(request, None) is None
+    assert get_accesses(request) == []
+    assert get_denied_access(request, None) is None
     for alias in ("org-7", "org-8"):
-        shut = refused(request, choice_of(Customer(alias=alias)))
+        shut = get_denied_access(request, get_choice(Customer(alias=alias)))
         assert shut is not None
         assert shut.customer.alias == alias
-    assert refused(request, choice_of(Customer(alias="org-9"))) is None
+    assert get_denied_access(request, get_choice(Customer(alias="org-9"))) is None
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_access
     request = a_request(stranger)
-    accesses(request)
-    shut = refused(request, "")
+    get_accesses(request)
+    shut = get_denied_access(request, "")
     assert shut is not None
     assert (shut.customer.alias, shut.role) == ("org-7", "viewer")
 
@@ -270,11 +270,11 @@ def test_what_the_policy_kept_shut_is_told(settings: Settings, stranger: User) -
 def test_a_customer_is_found_among_the_users_own_only(manager: User, acme: Customer, umbrella: Customer) -> None:
     """Another organization's id in the request leads nowhere."""
     request = a_request(manager)
-    mine = find(request, str(acme.pk))
+    mine = get_access(request, str(acme.pk))
     assert mine is not None
     assert mine.customer == acme
     for other in (str(umbrella.pk), "0", "", "1 OR 1=1", "None"):
-        assert find(request, other) is None
+        assert get_access(request, other) is None
 
 
 def test_a_resolver_that_names_many_customers_costs_one_query(
@@ -285,7 +285,7 @@ def test_a_resolver_that_names_many_customers_costs_one_query(
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = lambda request: [*found, *Customer.objects.filter(alias="acme-1")]
     request = a_request(manager)
     with django_assert_num_queries(2):
-        assert [each.customer.alias for each in accesses(request)] == ["acme-1"]
+        assert [each.customer.alias for each in get_accesses(request)] == ["acme-1"]
 
 
 def test_what_was_kept_shut_is_told_of_whoever_is_asking(settings: Settings, manager: User, stranger: User) -> None:
@@ -296,6 +296,6 @@ def test_what_was_kept_shut_is_told_of_whoever_is_asking(settings: Settings, man
     request = a_request(manager)
     for user, alias in ((manager, "acme-1"), (stranger, "umbrella-2"), (manager, "acme-1")):
         request.user = user
-        shut = refused(request, None)
+        shut = get_denied_access(request, None)
         assert shut is not None
         assert shut.customer.alias == alias

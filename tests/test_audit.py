@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from alguna_portal.exceptions import AlgunaError, BadAnswer
+from alguna_portal.exceptions import AlgunaError, UnexpectedResponse
 from alguna_portal.models import Customer, Membership, PortalAccess
 from alguna_portal.sessions import open_session
 from tests.conftest import Alguna
@@ -190,9 +190,11 @@ def test_a_session_id_of_any_length_is_recorded_or_refused(alguna: Alguna) -> No
     open_session(Customer(alias="org-7"))
     for odd in ("s" * 256, "s\nERROR all is lost"):
         alguna.change = {"id": odd}
-        with pytest.raises(BadAnswer):
+        with pytest.raises(UnexpectedResponse):
             open_session(Customer(alias="org-7"))
-    assert [(access.session_id, access.error) for access in recorded()] == [("s" * 255, "")] + [("", "BadAnswer")] * 2
+    assert [(access.session_id, access.error) for access in recorded()] == [("s" * 255, "")] + [
+        ("", "UnexpectedResponse")
+    ] * 2
 
 
 @pytest.mark.django_db

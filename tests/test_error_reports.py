@@ -13,9 +13,9 @@ from pytest_django import Settings
 
 from alguna_portal.api.client import AlgunaClient
 from alguna_portal.conf import conf
-from alguna_portal.exceptions import AlgunaError, StrangerAnswered
+from alguna_portal.exceptions import AlgunaError, CustomerMismatch
 from alguna_portal.views import webhook
-from alguna_portal.views.responses import going_on
+from alguna_portal.views.responses import redirect_page
 from tests.conftest import API
 
 SECRET = "whsec_dGhlLXNlY3JldC1vZi10aGUtdGVzdHM="
@@ -59,7 +59,7 @@ def test_the_webhook_secrets_are_not_shown_where_something_else_is_wrong(
     def read(*_: object) -> None:
         raise ImproperlyConfigured("Something else.")
 
-    monkeypatch.setattr("alguna_portal.views.webhooks.read", read)
+    monkeypatch.setattr("alguna_portal.views.webhooks.parse_message", read)
     settings.ALGUNA_PORTAL_WEBHOOK_SECRETS = [SECRET]
     assert SECRET not in report(ImproperlyConfigured, lambda: webhook(request_of_somebody))
 
@@ -70,7 +70,7 @@ def test_no_portal_url_is_shown_where_a_template_is_broken(
     """The page that goes on to the portal may be the host's own."""
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "APP_DIRS": False}]
     url = "https://portal.alguna.io/hs/token1"
-    assert url not in report(TemplateDoesNotExist, lambda: going_on(request_of_somebody, url))
+    assert url not in report(TemplateDoesNotExist, lambda: redirect_page(request_of_somebody, url))
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_no_strangers_address_is_shown(
     """An answer about somebody else is refused, and not passed on with the refusal."""
     with responses.RequestsMock() as http:
         http.add("GET", f"{API}{path}", json=answer)
-        assert ADDRESS not in report(StrangerAnswered, lambda: ask(AlgunaClient.from_settings()))
+        assert ADDRESS not in report(CustomerMismatch, lambda: ask(AlgunaClient.from_settings()))

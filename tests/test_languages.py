@@ -12,7 +12,7 @@ from django.utils.translation import ngettext, override, to_language
 from pytest_django import Settings
 
 from alguna_portal.links import send_link
-from alguna_portal.links.emails import one_line
+from alguna_portal.links.emails import to_one_line
 from alguna_portal.models import Customer, PortalLink
 from tests.support.emails import html_of, path, sent, text
 from tests.test_translations import PACKAGE, catalogue, every_locale
@@ -80,7 +80,7 @@ def test_mails_are_not_in_english(customer: Customer, locale: str) -> None:
         send_link(customer)
     (message,) = sent()
     html = unescape(html_of(message))
-    assert message.subject == one_line(said(locale, "Billing of %(company)s: your link") % {"company": "Acme"})
+    assert message.subject == to_one_line(said(locale, "Billing of %(company)s: your link") % {"company": "Acme"})
     assert message.body.startswith(said(locale, "Hello,"))
     assert said(locale, "here is your link to the billing of %(company)s.") % {"company": "Acme"} in message.body
     assert_in_language(html, locale)

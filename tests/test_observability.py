@@ -44,56 +44,33 @@ def in_table() -> set[Said]:
     return {(name, level, frozenset(each.split()[0] for each in fields.split(","))) for name, level, fields in rows}
 
 
-def log_calls() -> Iterator[tuple[str, str, ast.Call | None, bool]]:
-    """Each call of a logger: where it stands, its level, its `event(…)`, and whether fields come as `**`, too."""
+def log_calls() -> Iterator[tuple[str, ast.Call]]:
+    """Each call that logs, and where it is: of `log_event`, or of a logger itself."""
     for path in sorted(PACKAGE.rglob("*.py")):
         if "sandbox" in path.relative_to(PACKAGE).parts:
             continue
-        for scope in ast.walk(ast.parse(path.read_text())):
-            if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
-                for call in filter(_is_log_call, ast.walk(scope)):
-                    assert isinstance(call, ast.Call)
-                    assert isinstance(call.func, ast.Attribute)
-                    made = _event_of(call, scope)
-                    starred = made is not None and any(each.arg is None for each in made.keywords)
-                    yield f"{path.relative_to(PACKAGE)}:{call.lineno}", call.func.attr, made, starred
-
-
-def _is_log_call(node: ast.AST) -> bool:
-    """Say whether a node calls a method of what is called `logger` everywhere here."""
-    match node:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="logger" | "logging" | "log"), attr=attr)):
-            return attr not in ("getLogger", "isEnabledFor")
-    return False
-
-
-def _event_of(call: ast.Call, scope: ast.AST) -> ast.Call | None:
-    """Find the `event(…)` that is handed in as `extra`: on the spot, or made in the last line before that names it."""
-    extra = next((each.value for each in call.keywords if each.arg == "extra"), None)
-    if isinstance(extra, ast.Name):
-        made = [
-            node
-            for node in ast.walk(scope)
-            if isinstance(node, ast.Assign)
-            and node.lineno < call.lineno
-            and any(isinstance(to, ast.Name) and to.id == extra.id for to in node.targets)
-        ]
-        extra = max(made, key=lambda node: node.lineno).value if made else None
-    is_event = isinstance(extra, ast.Call) and isinstance(extra.func, ast.Name) and extra.func.id == "event"
-    return extra if is_event and isinstance(extra, ast.Call) else None
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Name(id="log_event")):
+                    yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="logger" | "logging" | "log"), attr=attr)):
+                    if attr not in ("getLogger", "isEnabledFor"):
+                        yield f"{path.relative_to(PACKAGE)}:{node.lineno}", node
 
 
 def test_no_line_of_the_log_is_without_an_event_of_the_table() -> None:
     """By that name, at that level, with those fields; and no event of the table has been given up."""
     table = {name: (level, fields) for name, level, fields in in_table()}
     found = set()
-    for where, level, made, starred in log_calls():
-        assert level in LEVELS, f"{where}: {level}"
-        assert made is not None, f"{where}: no event"
-        name = ast.literal_eval(made.args[0])
-        fields = {each.arg for each in made.keywords if each.arg}
+    for where, call in log_calls():
+        assert isinstance(call.func, ast.Name), f"{where}: no event"
+        log, name = call.args[0], ast.literal_eval(call.args[1])
+        assert isinstance(log, ast.Attribute)
+        assert log.attr in LEVELS, f"{where}: {log.attr}"
+        fields = {"error" if each.arg == "exc" else each.arg for each in call.keywords if each.arg} - {"detail"}
+        starred = any(each.arg is None for each in call.keywords)
         assert name in table, f"{where}: {name}"
-        assert level == table[name][0], f"{where}: {name}"
+        assert log.attr == table[name][0], f"{where}: {name}"
         assert fields <= table[name][1] if starred else fields == table[name][1], f"{where}: {name}"
         # What a reader of the code cannot count, the tests below count as it is logged.
         assert not starred or name in COUNTED, f"{where}: {name}"

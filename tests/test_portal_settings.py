@@ -110,7 +110,7 @@ def test_what_the_api_does_not_know_is_refused_with_the_nearest_right_name(raw: 
 
 def test_every_problem_is_named_at_once_and_the_rest_is_kept() -> None:
     """Salvaging keeps the fields that are right and names each that is wrong."""
-    settings, problems = PortalSettings.salvage(
+    settings, problems = PortalSettings.parse_leniently(
         {"invoice_list_settings": {"show_section": False, "show": True}, "oops": {}}
     )
     assert settings.payload() == {"invoice_list_settings": {"show_section": False}}

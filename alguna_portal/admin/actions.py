@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from alguna_portal.conf import conf
-from alguna_portal.links import Posted
+from alguna_portal.links import SendResult
 from alguna_portal.models import Customer
 
 from .base import PagesAdmin, company
@@ -85,14 +85,14 @@ MALFORMED = ValidationError.__name__  # what `send_links` calls an address that 
 Page = Callable[[Customer], str]
 
 
-def report(posted: Posted, hidden: list[Customer], page: Page) -> Iterator[Message]:
+def report(posted: SendResult, hidden: list[Customer], page: Page) -> Iterator[Message]:
     """Tell what became of links; `hidden` are the customers that the sender may not see."""
     if posted.sent:
         yield sent(len(posted.sent))
     yield from left_out(posted, hidden, page)
 
 
-def left_out(posted: Posted, hidden: list[Customer], page: Page) -> Iterator[Message]:
+def left_out(posted: SendResult, hidden: list[Customer], page: Page) -> Iterator[Message]:
     """Tell who got no mail, and why."""
     if posted.untried:
         count = len(posted.untried)
@@ -144,7 +144,7 @@ def sent(count: int) -> Message:
     return messages.SUCCESS, text % {"count": count}
 
 
-def broken_off(wanted: int, posted: Posted) -> Message:
+def broken_off(wanted: int, posted: SendResult) -> Message:
     """Say that an error ended it, and of how many of the links that were `wanted` nothing else is told."""
     count = wanted - len(posted.sent) - len(posted.untried) - len(posted.failed) - len(posted.skipped)
     text = ngettext(

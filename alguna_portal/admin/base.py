@@ -19,8 +19,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 
 from alguna_portal.models import Customer
-from alguna_portal.models.portal_link import masked
-from alguna_portal.transactions import committing
+from alguna_portal.models.portal_link import mask_email
+from alguna_portal.transactions import non_atomic
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 def person(user: "AbstractBaseUser | None", key: str) -> str:
     """Name a user; one who has been deleted, or was nobody's row, by the key that was kept of them."""
     if user is None:
-        return _("user %(key)s (deleted)") % {"key": masked(key)} if key else ""
+        return _("user %(key)s (deleted)") % {"key": mask_email(key)} if key else ""
     name = user.get_username()
-    return _("user %(key)s") % {"key": masked(str(user.pk))} if "@" in name else name
+    return _("user %(key)s") % {"key": mask_email(str(user.pk))} if "@" in name else name
 
 
 def company(customer: Customer) -> str:
@@ -98,7 +98,7 @@ class CommittingAdmin(ModelAdminBase):
         patterns = super().get_urls()
         for pattern in patterns:
             if pattern.name == f"{self.opts.app_label}_{self.opts.model_name}_changelist":
-                committing(pattern.callback)
+                non_atomic(pattern.callback)
         return patterns
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -130,7 +130,7 @@ class PagesAdmin(CommittingAdmin):
         """Give the pattern of such a page, which belongs before Django's own: that takes any path."""
         route = f"<path:object_id>/{name.replace('_', '-')}/"
         full_name = f"{self.opts.app_label}_{self.opts.model_name}_{name}"
-        return path(route, committing(self.admin_site.admin_view(view)), name=full_name)
+        return path(route, non_atomic(self.admin_site.admin_view(view)), name=full_name)
 
     def _row(self, request: HttpRequest, object_id: str, may: Callable[[Any], bool]) -> Any:
         """Find the row of such a page; refuse those who may not have it, before they learn whether there is one."""

@@ -22,7 +22,7 @@ from alguna_portal.conf import conf
 from alguna_portal.customers import Provisioned, provision
 from alguna_portal.customers.provisioning import validate
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer
 
 from . import actions
@@ -187,12 +187,8 @@ def _enqueue(key: Any, failures: list[str]) -> None:
         provision_customer.enqueue(key)
     except Exception as exc:  # noqa: BLE001  (queues raise what they like, and texts of theirs may hold passwords)
         failures.append(type(exc).__name__)
-        logger.error(  # noqa: TRY400
-            "Customer %s could not be enqueued (%s).",
-            key,
-            type(exc).__name__,
-            extra=event("customer_not_queued", customer=key, error=type(exc).__name__),
-        )
+        message = "Customer %(customer)s could not be enqueued (%(error)s)."
+        log_event(logger.error, "customer_not_queued", message, customer=key, exc=exc)
 
 
 def _refused(customer: Customer, refusals: Callable[[Customer], list[str]]) -> Outcome | None:

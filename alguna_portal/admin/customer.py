@@ -20,13 +20,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
-from alguna_portal.api.circuit_breaker import Breaker
-from alguna_portal.api.payloads import session_request
+from alguna_portal.api.circuit_breaker import CircuitBreaker
+from alguna_portal.api.payloads import create_session_payload
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
 from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
-from alguna_portal.plans import weigh
-from alguna_portal.redaction import quotable_id
+from alguna_portal.plans import merge_settings
+from alguna_portal.redaction import redact_id
 from alguna_portal.roles import Role
 
 from .base import JSONField
@@ -39,7 +39,7 @@ from .send_portal_links import SendingAdmin
 SECONDS = 2
 
 
-class Bystander(Breaker):
+class Bystander(CircuitBreaker):
     """A breaker that is obeyed, and learns of no outage: people who wait longer than a page here may be served."""
 
     def after_call(self, failure: BaseException | None) -> None:
@@ -57,12 +57,12 @@ def presence(customer: Customer) -> SafeString | str:
     from alguna_portal.api.client import AlgunaClient
 
     try:
-        client = AlgunaClient.from_settings(watcher=Bystander())
+        client = AlgunaClient.from_settings(circuit_breaker=Bystander())
         found = client.find_customer(customer.alias, within=SECONDS)
     except (AlgunaError, ImproperlyConfigured) as exc:
         return format_html('<span class="quiet">{}</span>', gettext("Unknown: %(reason)s") % {"reason": exc})
     known = customer.customer_id
-    ids = {"found": quotable_id(found or ""), "known": quotable_id(known or "")}
+    ids = {"found": redact_id(found or ""), "known": redact_id(known or "")}
     if found == known:
         # Neither there nor known, or the same.
         # Translators: whether a customer is in Alguna, and its id there.
@@ -273,9 +273,9 @@ def _preview(customer: Customer, role: Role) -> SafeString | str:
     if saved is None:
         return "-"
     try:
-        portal_settings, doubts = weigh(saved, role=role)
+        portal_settings, doubts = merge_settings(saved, role=role)
     except ImproperlyConfigured as exc:
         return str(exc)
-    request = session_request(saved.alias, portal_settings, conf.API_VERSION)
+    request = create_session_payload(saved.alias, portal_settings, conf.API_VERSION)
     warnings = format_html_join("", "<p>{}</p>", ((doubt,) for doubt in doubts))
     return format_html("{}<pre>{}</pre>", warnings, json.dumps(request, indent=2, ensure_ascii=False))

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer, PortalLink, WebhookDelivery
-from alguna_portal.models.portal_link import in_state
-from alguna_portal.redaction import quotable_id
+from alguna_portal.models.portal_link import get_state_filter
+from alguna_portal.redaction import redact_id
 
 from .base import company
 
@@ -42,7 +42,7 @@ def plan_in_alguna(customer: Customer) -> SafeString | str:
     """Say which plan Alguna had when it was last asked; and what to do, where that is not the plan here."""
     if customer.plan_synced_at is None:
         return gettext("Not asked for yet")
-    facts = {"plan": quotable_id(customer.plan_id), "when": display_for_value(customer.plan_synced_at, "")}
+    facts = {"plan": redact_id(customer.plan_id), "when": display_for_value(customer.plan_synced_at, "")}
     if not customer.plan_id:
         # Translators: Alguna has no plan of a customer; a date and a time.
         return gettext("None (asked on %(when)s)") % facts
@@ -118,7 +118,7 @@ class StateFilter(admin.SimpleListFilter):
             return queryset
         if state not in PortalLink.State.values:
             raise IncorrectLookupParameters
-        return queryset.filter(in_state(PortalLink.State(state), timezone.now()))
+        return queryset.filter(get_state_filter(PortalLink.State(state), timezone.now()))
 
 
 class PlanMappedFilter(admin.SimpleListFilter):

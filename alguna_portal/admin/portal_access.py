@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.models import PortalAccess, PortalLink
-from alguna_portal.models.portal_link import masked
+from alguna_portal.models.portal_link import mask_email
 
 from .base import RecordsAdmin, company, page_of, person
 from .filters import CustomerFilter
@@ -88,10 +88,10 @@ def _cells(access: PortalAccess) -> list[str]:
     return [
         access.at.astimezone(UTC).isoformat(),
         person(access.user, access.user_key),
-        masked(access.user_key),
+        mask_email(access.user_key),
         "true" if access.impersonated else "false",
         company(access.customer) if access.customer else "",
-        masked(access.customer_alias),
+        mask_email(access.customer_alias),
         access.via,
         access.role,
         access.outcome,
@@ -165,17 +165,17 @@ class PortalAccessAdmin(RecordsAdmin, PortalAccessAdminBase):
     @admin.display(description=_("user's key, as recorded"))
     def user_key_kept(self, access: PortalAccess) -> str:
         """Show the key that stays when the user is deleted."""
-        return masked(access.user_key) or "-"
+        return mask_email(access.user_key) or "-"
 
     @admin.display(description=_("customer"))
     def customer_name(self, access: PortalAccess) -> str:
         """Name the customer; one without a row, by the alias that was kept."""
-        return company(access.customer) if access.customer else masked(access.customer_alias) or "-"
+        return company(access.customer) if access.customer else mask_email(access.customer_alias) or "-"
 
     @admin.display(description=_("customer's alias, as recorded"))
     def customer_alias_kept(self, access: PortalAccess) -> str:
         """Show the alias that stays when the customer is deleted."""
-        return masked(access.customer_alias) or "-"
+        return mask_email(access.customer_alias) or "-"
 
     @admin.display(description=_("mailed link"))
     def mailed_link(self, access: PortalAccess) -> SafeString | str:

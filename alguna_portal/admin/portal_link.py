@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from alguna_portal.links import Posted, send_again
+from alguna_portal.links import SendResult, send_again
 from alguna_portal.models import PortalLink
 
 from . import actions
@@ -115,7 +115,7 @@ class LinkActionsAdmin(PortalLinkAdminBase):
         if trouble := problem():
             self.message_user(request, trouble, messages.ERROR)
             return
-        posted = Posted()
+        posted = SendResult()
         try:
             send_again(links, sent_by=author(request), within=actions.START_SECONDS, posted=posted)
         except BaseException:
@@ -128,7 +128,7 @@ class LinkActionsAdmin(PortalLinkAdminBase):
             note(request, _earlier(links, posted.sent), gettext("Sent again, as a new link."))
             self._tell(request, posted)
 
-    def _tell(self, request: HttpRequest, posted: Posted) -> None:
+    def _tell(self, request: HttpRequest, posted: SendResult) -> None:
         if count := len(posted.sent):
             level, text = actions.sent(count)
             self.message_user(request, text, level)

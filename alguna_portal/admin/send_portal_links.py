@@ -16,9 +16,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.conf import conf
-from alguna_portal.links import LinkNotSent, Posted, address_of, send_link, send_links
+from alguna_portal.links import LinkNotSent, SendResult, get_link_url, send_link, send_links
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.models.portal_link import masked
+from alguna_portal.models.portal_link import mask_email
 from alguna_portal.roles import Role
 
 from . import actions
@@ -98,7 +98,7 @@ def writable(address: str) -> bool:
 def problem() -> str:
     """Say why no link could be sent to anybody; nothing where all is set up."""
     try:
-        address_of(PortalLink())
+        get_link_url(PortalLink())
         _used = (conf.LINK_ROLE, conf.LINK_MAX_AGE, conf.LINK_MAX_USES, conf.SUPPORT_CONTACT, conf.USE_TASKS)
     except ImproperlyConfigured as exc:
         return str(exc)
@@ -207,7 +207,7 @@ class SendingAdmin(ProvisioningAdmin):
             elif reason := unwritable(customer):
                 without.add(Listed(name=who, url=url, reasons=[reason]))
             else:
-                ready.add(Listed(name=who, url=url, address=masked(customer.email)))
+                ready.add(Listed(name=who, url=url, address=mask_email(customer.email)))
         return ready, without
 
     def _send(self, request: HttpRequest, customers: list[Customer], form: LinkForm) -> None:
@@ -218,7 +218,7 @@ class SendingAdmin(ProvisioningAdmin):
             (seen if self.has_view_permission(request, customer) else hidden).append(customer)
         choice = {"role": form.cleaned_data["role"], "note": form.cleaned_data["note"]}
         to = form.cleaned_data.get("to")
-        by, posted = author(request), Posted()
+        by, posted = author(request), SendResult()
         try:
             if to:
                 posted.sent.append(send_link(seen[0], to=to, sent_by=by, **choice))

@@ -132,13 +132,13 @@ def handle_each(keys: Iterable[Any]) -> Iterator[Outcome]:
 
 def _handle(delivery: WebhookDelivery) -> Outcome:
     # Not above: the admin is loaded as a site starts, and reading messages takes a library of its own.
-    from alguna_portal.webhooks.inbox import have_handled
+    from alguna_portal.webhooks.inbox import process_delivery
 
     if delivery.state == State.HANDLED:
         # By somebody else, since it was selected.
         return Outcome(what=ALREADY)
     tries = delivery.tries
-    settled = have_handled(delivery)
+    settled = process_delivery(delivery)
     # A claim that is over is nobody's: whoever made it has crashed.
     claimed = delivery.claimed_until is not None and delivery.claimed_until > timezone.now()
     # A queue that runs its tasks at once has tried by now.

@@ -23,10 +23,10 @@ from typing import Any
 
 from django.core.cache.backends.base import BaseCache
 
-from alguna_portal.cache import attempt, cache_key
+from alguna_portal.cache import get_cache_key, try_cache
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, BreakerOpen
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +38,11 @@ SLOW_CALLS = 3
 SLOW_SECONDS = 3
 
 
-class Breaker:
+class CircuitBreaker:
     """The breaker of one API, for one call with its retries."""
 
     def __init__(self) -> None:
-        account = cache_key("breaker", [conf.API_URL])
+        account = get_cache_key("breaker", [conf.API_URL])
         self._failures = [f"{account}:failure{number}" for number in range(FAILURES)]
         self._open_until = f"{account}:open"
         self._probe = f"{account}:probe"
@@ -55,26 +55,26 @@ class Breaker:
     def before_call(self) -> None:
         """Let a call pass, or raise `BreakerOpen` with the seconds until the next one may."""
         entries = [*self._failures, self._open_until, *self._under_way, *self._young]
-        found: dict[str, Any] = attempt(lambda cache: cache.get_many(entries), {})
+        found: dict[str, Any] = try_cache(lambda cache: cache.get_many(entries), {})
         self._seen_failures = len(found.keys() & self._failures)
         if self._open_until in found:
             # The entry's own life decides; its content only tells people when to come back.
             raise _refusal("failed several times in a row", found[self._open_until] - time())
         if found.keys() >= set(self._under_way) and not found.keys() & self._young:
             raise _refusal("keeps several calls waiting", SLOW_SECONDS)
-        if self._seen_failures >= FAILURES and not attempt(self._becomes_probe, True):
+        if self._seen_failures >= FAILURES and not try_cache(self._becomes_probe, True):
             raise _refusal("failed several times in a row", 1)
-        self._place = attempt(self._set_out, None)
+        self._place = try_cache(self._set_out, None)
 
     def after_call(self, failure: BaseException | None) -> None:
         """Learn from a call: from its failure or its success, and nothing from one that was cut off."""
         if self._place is not None:
             ours = [self._under_way[self._place], self._young[self._place]]
-            attempt(lambda cache: cache.delete_many(ours), None, insist=True)
+            try_cache(lambda cache: cache.delete_many(ours), None, force=True)
         if isinstance(failure, AlgunaUnavailable) and not (failure.status and failure.status < 500):
-            attempt(self._count, None)
+            try_cache(self._count, None)
         elif self._seen_failures and (failure is None or isinstance(failure, AlgunaError)):
-            attempt(lambda cache: cache.delete_many([*self._failures, self._open_until, self._probe]), None)
+            try_cache(lambda cache: cache.delete_many([*self._failures, self._open_until, self._probe]), None)
 
     def _becomes_probe(self, cache: BaseCache) -> bool:
         return cache.add(self._probe, 1, timeout=_longest_call())
@@ -92,12 +92,8 @@ class Breaker:
         if len(cache.get_many(self._failures)) == FAILURES:
             cache.set_many(dict.fromkeys(self._failures, 1), timeout=MEMORY_SECONDS)
             cache.set(self._open_until, time() + OPEN_SECONDS, timeout=OPEN_SECONDS)
-            logger.warning(
-                "Alguna failed %s times in a row, and is left alone for %s s.",
-                FAILURES,
-                OPEN_SECONDS,
-                extra=event("breaker_opened", failures=FAILURES, seconds=OPEN_SECONDS),
-            )
+            message = "Alguna failed %(failures)s times in a row, and is left alone for %(seconds)s s."
+            log_event(logger.warning, "breaker_opened", message, failures=FAILURES, seconds=OPEN_SECONDS)
             cache.delete(self._probe)
 
 

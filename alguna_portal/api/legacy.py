@@ -7,7 +7,7 @@ alone. All that differs stands here, so that it can go in one piece. Pure.
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alguna_portal.exceptions import BadAnswer
+from alguna_portal.exceptions import UnexpectedResponse
 from alguna_portal.portal_settings import LEGACY_FIELDS, PortalSettings
 
 from .responses import JSON, PortalSession
@@ -15,7 +15,7 @@ from .responses import JSON, PortalSession
 PATH = "/portal/customer-session/customer-portal"
 
 
-def session_request(customer_alias: str, settings: PortalSettings) -> JSON:
+def create_session_payload(customer_alias: str, settings: PortalSettings) -> JSON:
     """Write the body that asks for a portal session.
 
     What cannot be forbidden there is hidden: a viewer, who must not edit billing details, does not see them.
@@ -32,11 +32,11 @@ def session_request(customer_alias: str, settings: PortalSettings) -> JSON:
     return body
 
 
-def portal_session(data: JSON, *, seconds: float) -> PortalSession:
+def parse_portal_session(data: JSON, *, seconds: float) -> PortalSession:
     """Read a portal session from an answer that says nothing of its life, id or customer."""
     url = data.get("sessionUrl")
     if not isinstance(url, str) or not url:
-        raise BadAnswer("Alguna's portal session has no “sessionUrl”, or one that is not a string.")
+        raise UnexpectedResponse("Alguna's portal session has no “sessionUrl”, or one that is not a string.")
     now = datetime.now(UTC)
     return PortalSession(id="", customer_id="", url=url, created_at=now, expires_at=now + timedelta(seconds=seconds))
 

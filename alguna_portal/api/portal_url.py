@@ -4,16 +4,16 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from alguna_portal.conf.addresses import is_listed, is_loopback
-from alguna_portal.exceptions import StrangerAnswered, UnsafePortalURL
-from alguna_portal.redaction import quotable, quotable_id
+from alguna_portal.conf.addresses import is_listed_host, is_loopback
+from alguna_portal.exceptions import CustomerMismatch, UnsafePortalURL
+from alguna_portal.redaction import redact_id, redact_text
 
 from .responses import PortalSession
 
 LONGEST_URL = 4096
 
 
-def vet(
+def validate_session(
     session: PortalSession, *, customer_id: str | None, url_hosts: Sequence[str], loopback_http: bool
 ) -> PortalSession:
     """Return the session if users may be sent there: for this customer, https, on a known host.
@@ -23,9 +23,9 @@ def vet(
     """
     # The earlier API does not say whose a session is.
     if customer_id and session.customer_id and session.customer_id != customer_id:
-        raise StrangerAnswered(
-            f"Alguna made the session for customer “{quotable_id(session.customer_id)}”, but this customer's id is "
-            f"“{quotable_id(customer_id)}”. Does its alias belong to another customer in Alguna, or its id to "
+        raise CustomerMismatch(
+            f"Alguna made the session for customer “{redact_id(session.customer_id)}”, but this customer's id is "
+            f"“{redact_id(customer_id)}”. Does its alias belong to another customer in Alguna, or its id to "
             "another account?"
         )
     if problem := _url_problem(session.url, url_hosts, loopback_http=loopback_http):
@@ -47,8 +47,8 @@ def _url_problem(url: str, url_hosts: Sequence[str], *, loopback_http: bool) -> 
         return "it has a user name"
     if not re.fullmatch(r"([a-z0-9-]+(\.[a-z0-9-]+)*|\[::1\])(:[0-9]*)?", parts.netloc.lower()):
         return "its host is not a plain host name"
-    if not is_listed(host, url_hosts):
-        return f"“{quotable(host)}” is not in ALGUNA_PORTAL_URL_HOSTS; add it if it is your portal's domain"
+    if not is_listed_host(host, url_hosts):
+        return f"“{redact_text(host)}” is not in ALGUNA_PORTAL_URL_HOSTS; add it if it is your portal's domain"
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback_http and is_loopback(host)):
         return "it is not https"
     return ""

@@ -19,11 +19,11 @@ from alguna_portal.exceptions import (
     AlgunaRefused,
     AlgunaUnavailable,
     AuthenticationFailed,
-    BadAnswer,
+    CustomerMismatch,
     CustomerUnknown,
-    StrangerAnswered,
+    UnexpectedResponse,
 )
-from alguna_portal.redaction import quotable
+from alguna_portal.redaction import redact_text
 
 # --- from alguna_portal.api.answers
 
@@ -33,7 +33,7 @@ LONGEST_ID = 255
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class ApiResponse:
     """What a successful answer says; `replayed`: it is the first answer to the same request, up to a day old."""
 
     data: JSON = field(repr=False)
@@ -66,7 +66,7 @@ class Subscription:
 
 
 @sensitive_variables("data")
-def portal_session(data: JSON) -> PortalSession:
+def parse_portal_session(data: JSON) -> PortalSession:
     """Read a portal session from the API's answer, whose times are both by Alguna's clock."""
     session = PortalSession(
         id=_id(data, "id", of="portal session"),
@@ -76,46 +76,46 @@ def portal_session(data: JSON) -> PortalSession:
         expires_at=_time(data, "expires_at"),
     )
     if session.life <= timedelta(0):
-        raise BadAnswer("Alguna's portal session expires before it was created.")
+        raise UnexpectedResponse("Alguna's portal session expires before it was created.")
     return session
 
 
 @sensitive_variables("data")
-def looked_up(data: JSON) -> str:
+def parse_customer_id(data: JSON) -> str:
     """Read the id of the customer that an alias belongs to."""
     return _id(data, "customer_id", of="customer")
 
 
 @sensitive_variables("data")
-def created(data: JSON, *, alias: str) -> str:
+def parse_created_customer(data: JSON, *, alias: str) -> str:
     """Read the id of a customer that was created with an alias."""
     if not has_alias(data, alias):
-        raise StrangerAnswered("Alguna answered with a customer that does not have the alias it was to be given.")
+        raise CustomerMismatch("Alguna answered with a customer that does not have the alias it was to be given.")
     return _id(data, "id", of="customer")
 
 
 @sensitive_variables("data")
 def has_alias(data: JSON, alias: str) -> bool:
     """Say whether a customer has an alias; where the answer does not say, it is believed to."""
-    aliases = data.get("aliases")
-    return not isinstance(aliases, list) or alias in aliases
+    parse_aliases = data.get("aliases")
+    return not isinstance(parse_aliases, list) or alias in parse_aliases
 
 
 @sensitive_variables("data")
-def aliases(data: JSON, *, customer_id: str) -> list[str]:
-    """Read the aliases of a customer; raise `StrangerAnswered` where they are another's."""
+def parse_aliases(data: JSON, *, customer_id: str) -> list[str]:
+    """Read the aliases of a customer; raise `CustomerMismatch` where they are another's."""
     if _id(data, "id", of="customer") != customer_id:
-        raise StrangerAnswered("Alguna answered with another customer than the one asked about.")
+        raise CustomerMismatch("Alguna answered with another customer than the one asked about.")
     found = data.get("aliases") or []
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
 
 
 @sensitive_variables("data", "listed", "each")
-def subscriptions(data: JSON, *, customer_id: str) -> list[Subscription]:
-    """Read one page of a customer's subscriptions; raise `StrangerAnswered` where one is somebody else's."""
+def parse_subscriptions(data: JSON, *, customer_id: str) -> list[Subscription]:
+    """Read one page of a customer's subscriptions; raise `CustomerMismatch` where one is somebody else's."""
     listed = data.get("data")
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
-        raise BadAnswer("Alguna's list of subscriptions has no “data”, or one that is no list of objects.")
+        raise UnexpectedResponse("Alguna's list of subscriptions has no “data”, or one that is no list of objects.")
     found = [
         Subscription(
             customer_id=_id(each, "customer_id", of="subscription"),
@@ -126,7 +126,7 @@ def subscriptions(data: JSON, *, customer_id: str) -> list[Subscription]:
         for each in listed
     ]
     if any(each.customer_id != customer_id for each in found):
-        raise StrangerAnswered("Alguna answered with subscriptions of another customer than the one asked about.")
+        raise CustomerMismatch("Alguna answered with subscriptions of another customer than the one asked about.")
     return found
 
 
@@ -134,7 +134,7 @@ def subscriptions(data: JSON, *, customer_id: str) -> list[Subscription]:
 def _text(data: JSON, key: str, *, of: str) -> str:
     value = data.get(key)
     if not isinstance(value, str) or not value:
-        raise BadAnswer(f"Alguna's {of} has no “{key}”, or one that is not a string.")
+        raise UnexpectedResponse(f"Alguna's {of} has no “{key}”, or one that is not a string.")
     return value
 
 
@@ -143,7 +143,7 @@ def _id(data: JSON, key: str, *, of: str) -> str:
     """Read an id, which will be stored, or stand in a log."""
     value = _text(data, key, of=of)
     if len(value) > LONGEST_ID or not value.isprintable() or value != value.strip():
-        raise BadAnswer(f"Alguna's {of} has a “{key}” that is too long for an id, or has no place in one.")
+        raise UnexpectedResponse(f"Alguna's {of} has a “{key}” that is too long for an id, or has no place in one.")
     return value
 
 
@@ -153,9 +153,9 @@ def _time(data: JSON, key: str) -> datetime:
     try:
         time = datetime.fromisoformat(_text(data, key, of="portal session").upper())
     except ValueError:
-        raise BadAnswer(f"Alguna's portal session has a “{key}” that is not a time as in RFC 3339.") from None
+        raise UnexpectedResponse(f"Alguna's portal session has a “{key}” that is not a time as in RFC 3339.") from None
     if time.tzinfo is None:
-        raise BadAnswer(f"Alguna's portal session has a “{key}” without a time zone.")
+        raise UnexpectedResponse(f"Alguna's portal session has a “{key}” without a time zone.")
     return time
 
 
@@ -163,7 +163,7 @@ LONGEST_WAIT = 24 * 60 * 60.0  # seconds; a longer Retry-After is a fault, not a
 
 
 @sensitive_variables("body")
-def decode(status: int, headers: Mapping[str, str], body: bytes, *, redact: Callable[[str], str] = str) -> JSON:
+def parse_response(status: int, headers: Mapping[str, str], body: bytes, *, redact: Callable[[str], str] = str) -> JSON:
     """Return the JSON object of a successful answer; raise the exception that fits any other.
 
     `redact` takes out of what the exception quotes whatever only the caller knows to be secret.
@@ -172,7 +172,7 @@ def decode(status: int, headers: Mapping[str, str], body: bytes, *, redact: Call
         raise _failure(status, headers, _reason(body, redact))
     data = _json_object(body)
     if data is None:
-        raise BadAnswer(
+        raise UnexpectedResponse(
             f"Alguna answered {status}, but not with a JSON object. Does ALGUNA_PORTAL_API_URL lead to its API, "
             "and not to a page or a proxy?",
             status=status,
@@ -213,14 +213,16 @@ def _failure(status: int, headers: Mapping[str, str], said: str) -> AlgunaError:
         return AlgunaRefused(f"{answered} It will not accept this request as it is.", status=status)
     # A 404 that says nothing comes from whoever else stands at this address, and a redirect is not followed: it
     # would take the key elsewhere.
-    return BadAnswer(f"{answered} Its API does not answer like this. Check ALGUNA_PORTAL_API_URL.", status=status)
+    return UnexpectedResponse(
+        f"{answered} Its API does not answer like this. Check ALGUNA_PORTAL_API_URL.", status=status
+    )
 
 
 def _reason(body: bytes, redact: Callable[[str], str]) -> str:
     """Find what the API (`detail`) or the gateway before it (`message`) says went wrong."""
     data = _json_object(body) or {}
     text = next((data[key] for key in ("detail", "message") if isinstance(data.get(key), str)), "")
-    return quotable(redact(text))
+    return redact_text(redact(text))
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

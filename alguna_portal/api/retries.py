@@ -13,13 +13,13 @@ from tenacity.wait import wait_random_exponential
 from alguna_portal import __version__
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 from alguna_portal.portal_settings import LEGACY_API_VERSION
-from alguna_portal.redaction import unreported
+from alguna_portal.redaction import hide_local_variables
 
 from . import legacy
-from .responses import JSON, Said, decode, is_replay
-from .transport import Answer, send
+from .responses import JSON, ApiResponse, is_replay, parse_response
+from .transport import RawResponse, send_request
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +41,8 @@ class Watcher(Protocol):
         """Learn how the call ended."""
 
 
-@unreported
-class Caller:
+@hide_local_variables
+class BaseClient:
     """One account at Alguna: its key, its address, and how long to try. `client` says what there is to ask."""
 
     def __init__(
@@ -57,7 +57,7 @@ class Caller:
         session_seconds: float,
         url_hosts: Sequence[str],
         loopback_http: bool = False,
-        watcher: Watcher | None = None,
+        circuit_breaker: Watcher | None = None,
     ) -> None:
         self.api_url = api_url
         self.api_version = api_version
@@ -67,11 +67,11 @@ class Caller:
         self.session_seconds = session_seconds
         self.url_hosts = url_hosts
         self.loopback_http = loopback_http
-        self._watcher = watcher
+        self._circuit_breaker = circuit_breaker
         self._auth = _BearerAuth(api_key)
 
     @classmethod
-    def from_settings(cls, *, watcher: Watcher | None = None) -> Self:
+    def from_settings(cls, *, circuit_breaker: Watcher | None = None) -> Self:
         """Make the client that the settings describe; raise `ImproperlyConfigured` where they cannot be used."""
         return cls(
             api_key=conf.API_KEY,
@@ -83,7 +83,7 @@ class Caller:
             session_seconds=conf.SESSION_SECONDS,
             url_hosts=conf.URL_HOSTS,
             loopback_http=settings.DEBUG,
-            watcher=watcher,
+            circuit_breaker=circuit_breaker,
         )
 
     def _call(
@@ -94,7 +94,7 @@ class Caller:
         *,
         within: float | None,
         key: str | None = None,
-    ) -> Said:
+    ) -> ApiResponse:
         """Send a request, again where it failed in passing, always under the same idempotency key."""
         budget = self.time_budget if within is None else min(within, self.time_budget)
         if budget <= 0:
@@ -114,8 +114,8 @@ class Caller:
             sleep=lambda seconds: pause(seconds),
             reraise=True,
         )
-        if self._watcher:
-            self._watcher.before_call()
+        if self._circuit_breaker:
+            self._circuit_breaker.before_call()
         failure: BaseException | None = None
         try:
             return retrying(lambda: self._attempt(method, path, body, headers, deadline - monotonic()))
@@ -123,23 +123,25 @@ class Caller:
             failure = exc
             raise
         finally:
-            if self._watcher:
-                self._watcher.after_call(failure)
+            if self._circuit_breaker:
+                self._circuit_breaker.after_call(failure)
 
-    def _attempt(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> Said:
+    def _attempt(
+        self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float
+    ) -> ApiResponse:
         """Send one request and decode its answer."""
         answer = self._send(method, path, body, headers, within)
         replayed = is_replay(answer.headers)
         try:
-            data = decode(answer.status, answer.headers, answer.body, redact=self._auth.redact)
+            data = parse_response(answer.status, answer.headers, answer.body, redact=self._auth.redact)
         except AlgunaError as exc:
             exc.replayed = replayed
             raise
-        return Said(data=data, replayed=replayed)
+        return ApiResponse(data=data, replayed=replayed)
 
-    def _send(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> Answer:
+    def _send(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> RawResponse:
         """Send one request."""
-        return send(
+        return send_request(
             method,
             self.api_url + path,
             json=body,
@@ -174,17 +176,14 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _log_retry(state: RetryCallState) -> None:
-    failure = state.outcome and state.outcome.exception()
-    logger.warning(
-        "Attempt %s failed and is repeated in %.1f s. %s",
-        state.attempt_number,
-        state.upcoming_sleep,
-        failure,
-        extra=event(
-            "call_repeated",
-            attempt=state.attempt_number,
-            error=type(failure).__name__,
-            status=getattr(failure, "status", None),
-            seconds=state.upcoming_sleep,
-        ),
+    failure: Any = state.outcome and state.outcome.exception()
+    log_event(
+        logger.warning,
+        "call_repeated",
+        "Attempt %(attempt)s failed and is repeated in %(seconds).1f s. %(detail)s",
+        exc=failure,
+        detail=failure,
+        attempt=state.attempt_number,
+        status=getattr(failure, "status", None),
+        seconds=state.upcoming_sleep,
     )

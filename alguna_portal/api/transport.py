@@ -23,7 +23,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.exceptions import HTTPError
 
-from alguna_portal.exceptions import AlgunaUnavailable, BadAnswer
+from alguna_portal.exceptions import AlgunaUnavailable, UnexpectedResponse
 
 # --- from alguna_portal.api.threads
 
@@ -48,7 +48,7 @@ def run_within(seconds: float, function: Callable[[], T]) -> T:
         del future
 
 
-def aside(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
+def run_in_thread(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
     """Make a function that takes long one to await, which keeps neither the event loop waiting nor its executor.
 
     Awaited in vain, since it is cancelled, it runs on.
@@ -108,7 +108,7 @@ PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY",
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class RawResponse:
     """What came back, whatever it says."""
 
     status: int
@@ -116,7 +116,7 @@ class Answer:
     body: bytes = field(repr=False)
 
 
-def send(
+def send_request(
     method: str,
     url: str,
     *,
@@ -125,22 +125,22 @@ def send(
     auth: AuthBase,
     timeout: tuple[float, float],
     within: float,
-) -> Answer:
+) -> RawResponse:
     """Send one request and return its answer within so many seconds, or raise `AlgunaUnavailable`.
 
     `timeout` is for the connection and for each read, as in `requests`. Redirects are not followed. Raise
-    `BadAnswer` for a body that is too large.
+    `UnexpectedResponse` for a body that is too large.
     """
     deadline = monotonic() + within
 
-    def exchange() -> Answer:
+    def exchange() -> RawResponse:
         session = _connections()
         # What `session.request` does beyond this, it does for redirects and cookies, at twice the cost.
         request = requests.PreparedRequest()
         request.prepare(method=method, url=url, headers=headers, json=json, auth=auth)
         limits = (min(timeout[0], within), min(timeout[1], within))
         with session.get_adapter(url).send(request, stream=True, timeout=limits, **_environment(url)) as response:
-            return Answer(status=response.status_code, headers=response.headers, body=_body(response, deadline))
+            return RawResponse(status=response.status_code, headers=response.headers, body=_body(response, deadline))
 
     try:
         return run_within(within, exchange)
@@ -171,7 +171,7 @@ def _body(response: requests.Response, deadline: float) -> bytes:
     while chunk := response.raw.read1(CHUNK, decode_content=True):
         body += chunk
         if len(body) > LARGEST_BODY:
-            raise BadAnswer(f"Alguna answered {response.status_code} with more than {LARGEST_BODY} bytes.")
+            raise UnexpectedResponse(f"Alguna answered {response.status_code} with more than {LARGEST_BODY} bytes.")
         if monotonic() > deadline:
             raise TimeoutError
     return body

@@ -14,13 +14,13 @@ from django.db.models import QuerySet
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
 
-from .runner import PacedClient
-from .summary import Progress, Tally, progress
+from .runner import RateLimitedClient
+from .summary import Progress, Summary, create_progress
 
 AGAIN = "Run it again, and it goes on where it stopped."
 
 
-def at_least_one(text: str) -> int:
+def parse_positive_int(text: str) -> int:
     """Read a number from the command line."""
     try:
         number = int(text)
@@ -40,11 +40,11 @@ class CustomersCommand(BaseCommand, ABC):
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare what may be chosen of every such command."""
         parser.add_argument("--plan", help="only customers on this plan")
-        parser.add_argument("--limit", type=at_least_one, metavar="N", help="try so many customers at most")
+        parser.add_argument("--limit", type=parse_positive_int, metavar="N", help="try so many customers at most")
         rate_help = "requests a second, repeats included (default: %(default)s; Alguna's limit is 100 for everything)"
-        parser.add_argument("--rate", type=at_least_one, default=50, metavar="N", help=rate_help)
+        parser.add_argument("--rate", type=parse_positive_int, default=50, metavar="N", help=rate_help)
         workers_help = "requests at the same time (default: %(default)s)"
-        parser.add_argument("--workers", type=at_least_one, default=8, metavar="N", help=workers_help)
+        parser.add_argument("--workers", type=parse_positive_int, default=8, metavar="N", help=workers_help)
         parser.add_argument("--dry-run", action="store_true", help=self.dry_run_help)
 
     @abstractmethod
@@ -63,19 +63,19 @@ class CustomersCommand(BaseCommand, ABC):
     def go_through(
         self,
         rows: Iterator[Customer],
-        tally: Tally,
+        tally: Summary,
         *,
-        client: PacedClient | None,
+        client: RateLimitedClient | None,
         progress: Progress,
         options: dict[str, Any],
     ) -> None:
         """Do it, and count; without a client in a dry run that does not ask."""
 
     @abstractmethod
-    def counts(self, tally: Tally, options: dict[str, Any]) -> str:
+    def counts(self, tally: Summary, options: dict[str, Any]) -> str:
         """Say how many came out how."""
 
-    def remarks(self, tally: Tally) -> Iterator[str]:
+    def remarks(self, tally: Summary) -> Iterator[str]:
         """Say in lines of their own what else there is."""
         return tally.remarked()
 
@@ -87,7 +87,7 @@ class CustomersCommand(BaseCommand, ABC):
         """Do it; exit with 1 if a customer failed or the run stopped early, with 130 if it was interrupted."""
         try:
             offline = options["dry_run"] and not self.dry_run_asks
-            client = None if offline else PacedClient.at(options["rate"])
+            client = None if offline else RateLimitedClient.at(options["rate"])
             found = self.find(options)
         except ImproperlyConfigured as exc:
             raise CommandError(str(exc)) from exc
@@ -95,8 +95,8 @@ class CustomersCommand(BaseCommand, ABC):
         if not total:
             self._say(f"There is nothing to do: there are no {self.nobody(options)}.", options)
             return
-        tally = Tally(total=int(total))
-        bar = progress(self.stderr, tally.total, unit="customers", verbosity=options["verbosity"])
+        tally = Summary(total=int(total))
+        bar = create_progress(self.stderr, tally.total, unit="customers", verbosity=options["verbosity"])
         try:
             rows = islice(self.read(found), tally.total)
             self.go_through(rows, tally, client=client, progress=bar, options=options)
@@ -106,7 +106,7 @@ class CustomersCommand(BaseCommand, ABC):
             bar.close()
         self._sum_up(tally, options)
 
-    def _sum_up(self, tally: Tally, options: dict[str, Any]) -> None:
+    def _sum_up(self, tally: Summary, options: dict[str, Any]) -> None:
         self._say(f"Of {tally.total} customers: {self.counts(tally, options)}.", options)
         for line in (*self.remarks(tally), *tally.failures()):
             self._say(line, options)
@@ -125,7 +125,7 @@ class CustomersCommand(BaseCommand, ABC):
             self.stdout.write(text)
 
 
-def customers_on(plan: str | None) -> QuerySet[Customer]:
+def get_customers_on_plan(plan: str | None) -> QuerySet[Customer]:
     """Find the customers on a plan, without one everybody; raise `CommandError` for a plan that nobody knows."""
     # Where they are written: a replica that lags would give us some that are done.
     everybody = Customer.objects.using(router.db_for_write(Customer)).order_by()

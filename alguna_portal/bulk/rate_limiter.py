@@ -20,11 +20,11 @@ SENSELESS = 20  # answers in a row that are not Alguna's
 FRUITLESS = 8  # pauses in a row, which take two to three minutes
 
 
-class PaceClosed(Exception):
+class RateLimiterClosed(Exception):
     """What a request waited for will not be waited for any more; the request was not sent."""
 
 
-class Pace:
+class RateLimiter:
     """Gives out turns: never more than `rate` in a second, evenly, and none while there is a pause.
 
     Time that nobody used is not made up for.
@@ -48,7 +48,7 @@ class Pace:
         self._paused_until = clock()
 
     def turn(self) -> int:
-        """Wait for a turn; return the number of pauses so far. Raise `PaceClosed` in a pause, once closed."""
+        """Wait for a turn; return the number of pauses so far. Raise `RateLimiterClosed` in a pause, once closed."""
         at = self._reserve()
         while True:
             with self._lock:
@@ -60,7 +60,7 @@ class Pace:
                         self._given.append(now)
                         return self.pauses
             if pause > 0 and self.closed:
-                raise PaceClosed
+                raise RateLimiterClosed
             if at < self._paused_until:
                 at = self._reserve()
             self._sleep(min(max(at - now, 0.0), NAP))
@@ -74,11 +74,11 @@ class Pace:
                 self._paused_until = self._next = until
 
     def rest(self, seconds: float) -> None:
-        """Let one thread alone wait for so long; raise `PaceClosed` once closed."""
+        """Let one thread alone wait for so long; raise `RateLimiterClosed` once closed."""
         until = self._clock() + seconds
         while (left := until - self._clock()) > 0:
             if self.closed:
-                raise PaceClosed
+                raise RateLimiterClosed
             self._sleep(min(left, NAP))
 
     def close(self) -> None:
@@ -105,10 +105,10 @@ class Pace:
         return at
 
 
-class Patience:
+class Backoff:
     """How often, and for how long, all leave Alguna alone when it is not to be had; and when it is enough."""
 
-    def __init__(self, pace: Pace, *, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, pace: RateLimiter, *, jitter: Callable[[], float] = random.random) -> None:
         self.pace = pace
         self.exhausted = ""  # why nobody asks any more
         self._jitter = jitter

@@ -20,18 +20,18 @@ from django.db import OperationalError
 from django.db.models import Model, Q, QuerySet
 
 from alguna_portal.api.client import AlgunaClient
-from alguna_portal.api.responses import JSON, Said
+from alguna_portal.api.responses import JSON, ApiResponse
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaUnavailable,
     AuthenticationFailed,
-    BadAnswer,
-    StrangerAnswered,
+    CustomerMismatch,
+    UnexpectedResponse,
 )
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 
-from .rate_limiter import NAP, Pace, PaceClosed, Patience
-from .summary import Progress, Tally
+from .rate_limiter import NAP, Backoff, RateLimiter, RateLimiterClosed
+from .summary import Progress, Summary
 
 # --- from alguna_portal.bulk.crew
 
@@ -99,7 +99,7 @@ def interruptible() -> Iterator[threading.Event]:
 Stored = TypeVar("Stored", bound=Model)
 
 
-def read(found: QuerySet[Stored], *, after: Callable[[Stored], Q], size: int) -> Iterator[Stored]:
+def read_in_batches(found: QuerySet[Stored], *, after: Callable[[Stored], Q], size: int) -> Iterator[Stored]:
     """Read rows in their order as they are needed; `after` says what comes after a row, as it was read."""
     rows = list(found[:size])
     while rows:
@@ -116,35 +116,37 @@ STILL_RUNS = 409  # the same request, for another run: a reason for one row to w
 AHEAD = 3  # rows for each worker, under way or waiting to be
 
 
-class PacedClient(AlgunaClient):
+class RateLimitedClient(AlgunaClient):
     """A client for many threads: each request waits for its turn before its time begins, and is sent once.
 
     It has no breaker. A run is patient in its own way, and must not trip the one that the site's clicks share.
     """
 
-    patience: Patience
+    patience: Backoff
 
     @classmethod
     def at(cls, rate: int) -> Self:
         """Make the client that the settings describe, for so many requests a second."""
         client = cls.from_settings()
         client.retries = 0
-        client.patience = Patience(Pace(rate))
+        client.patience = Backoff(RateLimiter(rate))
         return client
 
-    def _call(self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None) -> Said:
+    def _call(
+        self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None
+    ) -> ApiResponse:
         turn = self.patience.pace.turn()
         try:
             return super()._call(method, path, body, within=within, key=key)
         except AlgunaUnavailable as exc:
             if exc.status != STILL_RUNS and (seconds := self.patience.failed(turn, exc.retry_after, str(exc))):
-                extra = event("run_paused", error=type(exc).__name__, seconds=seconds)
-                logger.warning("Everybody waits %.1f s. %s", seconds, exc, extra=extra)
+                message = "Everybody waits %(seconds).1f s. %(detail)s"
+                log_event(logger.warning, "run_paused", message, exc=exc, detail=exc, seconds=seconds)
             raise
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run(Generic[Row, Found]):
+class BulkRun(Generic[Row, Found]):
     """One run: `check` and `store` are called in the main thread, `ask` in the workers.
 
     `check` raises `ValidationError` for a row that is not worth asking for. `store` returns what the row is counted
@@ -153,15 +155,15 @@ class Run(Generic[Row, Found]):
     raised again once all is stored that was under way. `key` names a row in the summary.
     """
 
-    ask: Callable[[Row, PacedClient], Found]
+    ask: Callable[[Row, RateLimitedClient], Found]
     store: Callable[[Row, Found], str]
     key: Callable[[Row], object]
-    client: PacedClient
+    client: RateLimitedClient
     workers: int
     progress: Progress
     check: Callable[[Row], object] = lambda _row: None
 
-    def over(self, rows: Iterable[Row], tally: Tally) -> None:
+    def over(self, rows: Iterable[Row], tally: Summary) -> None:
         """Work through the rows, and count them; return when they are done, or the run has to end before.
 
         The first Ctrl-C begins no more rows, the second raises `KeyboardInterrupt` at once.
@@ -201,11 +203,11 @@ class Run(Generic[Row, Found]):
         if crashes:
             raise crashes[0]
 
-    def _passes(self, row: Row, tally: Tally) -> bool:
+    def _passes(self, row: Row, tally: Summary) -> bool:
         try:
             self.check(row)
         except ValidationError as exc:
-            tally.fail(self.key(row), reasons(exc))
+            tally.fail(self.key(row), format_errors(exc))
         except OperationalError as exc:
             tally.fail(self.key(row), [locked(exc)])
         else:
@@ -226,8 +228,8 @@ class Run(Generic[Row, Found]):
                     raise
                 if exc.status == STILL_RUNS:
                     patience.pace.rest(exc.retry_after or 0.0)
-            except BadAnswer as exc:
-                if not isinstance(exc, StrangerAnswered):
+            except UnexpectedResponse as exc:
+                if not isinstance(exc, CustomerMismatch):
                     patience.puzzled(str(exc))
                 raise
             except AlgunaError:
@@ -236,13 +238,13 @@ class Run(Generic[Row, Found]):
             else:
                 patience.succeeded()
                 return found
-        raise PaceClosed
+        raise RateLimiterClosed
 
-    def _settle(self, row: Row, found: "Future[Found]", tally: Tally) -> Exception | None:
+    def _settle(self, row: Row, found: "Future[Found]", tally: Summary) -> Exception | None:
         """Store and count what came of a row; return what nobody expected."""
         try:
             tally.count(self.store(row, found.result()))
-        except PaceClosed:
+        except RateLimiterClosed:
             pass
         except AuthenticationFailed as exc:
             tally.stopped = str(exc)
@@ -262,7 +264,7 @@ def locked(exc: OperationalError) -> str:
     return f"The database would not store it ({type(exc).__name__})."
 
 
-def reasons(exc: ValidationError) -> list[str]:
+def format_errors(exc: ValidationError) -> list[str]:
     """Name what is wrong with each field, or with the row as such."""
     if not hasattr(exc, "error_dict"):
         return exc.messages

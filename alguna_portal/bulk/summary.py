@@ -25,7 +25,7 @@ class Reason:
 
 
 @dataclass(kw_only=True)
-class Tally:
+class Summary:
     """The rows of one run so far; `total` is how many there were to begin with."""
 
     total: int
@@ -94,7 +94,7 @@ EVERY = 10.0  # seconds
 class Progress(Protocol):
     """Somebody who is told often, and says something when it is time."""
 
-    def show(self, tally: Tally, *, pause: float = 0.0) -> None:
+    def show(self, tally: Summary, *, pause: float = 0.0) -> None:
         """Learn how far it is; `pause` is how long Alguna is still left alone, in seconds."""
 
     def say(self, text: str) -> None:
@@ -104,7 +104,7 @@ class Progress(Protocol):
         """Say how far it came."""
 
 
-def progress(stream: OutputWrapper, total: int, *, unit: str, verbosity: int) -> Progress:
+def create_progress(stream: OutputWrapper, total: int, *, unit: str, verbosity: int) -> Progress:
     """Choose what suits a stream."""
     if verbosity == 0:
         return Silence()
@@ -116,7 +116,7 @@ def progress(stream: OutputWrapper, total: int, *, unit: str, verbosity: int) ->
 class Silence:
     """No progress."""
 
-    def show(self, tally: Tally, *, pause: float = 0.0) -> None:
+    def show(self, tally: Summary, *, pause: float = 0.0) -> None:
         """Show nothing."""
 
     def say(self, text: str) -> None:
@@ -133,7 +133,7 @@ class Bar:
         self._terminal = _Terminal(stream)
         self._bar = tqdm(total=total, unit=f" {unit}", file=self._terminal, dynamic_ncols=True, miniters=1)
 
-    def show(self, tally: Tally, *, pause: float = 0.0) -> None:
+    def show(self, tally: Summary, *, pause: float = 0.0) -> None:
         """Move the bar."""
         notes = [f"{tally.failed} failed"] * (tally.failed > 0) + [f"waiting {ceil(pause)} s"] * (pause > 0)
         self._bar.set_postfix_str(", ".join(notes), refresh=False)
@@ -161,7 +161,7 @@ class Lines:
         self._started = self._due = clock()
         self._last = ""
 
-    def show(self, tally: Tally, *, pause: float = 0.0) -> None:
+    def show(self, tally: Summary, *, pause: float = 0.0) -> None:
         """Write a line if it is time for one."""
         seconds = self._clock() - self._started
         speed = f", {tally.done / seconds:.1f} a second" if seconds > 0 else ""

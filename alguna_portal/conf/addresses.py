@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator, validate_email
 
-from .types import visible_ascii, wrong
+from .types import invalid_setting, is_visible_ascii
 
 # --- from alguna_portal.conf.hosts
 
@@ -27,7 +27,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_listed(host: str, listed: Sequence[str]) -> bool:
+def is_listed_host(host: str, listed: Sequence[str]) -> bool:
     """Say whether a host name is on a list, where a leading dot stands for every subdomain."""
     return any(host.endswith(each) if each.startswith(".") else host == each for each in listed)
 
@@ -41,14 +41,14 @@ def site_url(name: str, raw: object) -> str:
     """Read the origin of a site, such as `https://app.example.com`."""
     address = _web_address(name, raw).rstrip("/")
     if urlsplit(address).path:
-        raise wrong(name, "must be the site's origin alone, such as https://app.example.com, without a path.")
+        raise invalid_setting(name, "must be the site's origin alone, such as https://app.example.com, without a path.")
     return address
 
 
 def hosts(name: str, raw: object) -> list[str]:
     """Read a list of host names; a leading dot means every subdomain."""
     if not isinstance(raw, list | tuple):
-        raise wrong(name, "must be a list of host names, even if there is only one.")
+        raise invalid_setting(name, "must be a list of host names, even if there is only one.")
     return [_host(name, each) for each in raw]
 
 
@@ -61,43 +61,47 @@ def contact(name: str, raw: object) -> str:
             with suppress(ValidationError):
                 validate(raw)
                 return raw
-    raise wrong(name, "must be an e-mail address, a web address or a path such as /help/, or empty.")
+    raise invalid_setting(name, "must be an e-mail address, a web address or a path such as /help/, or empty.")
 
 
-def is_mail_address(contact: str) -> bool:
+def is_email_address(contact: str) -> bool:
     """Say whether a contact is an e-mail address, and not a web address or a path."""
     return "@" in contact and "/" not in contact
 
 
 def _web_address(name: str, raw: object) -> str:
     """Read an https address; http passes for this very machine, and under DEBUG."""
-    if not isinstance(raw, str) or not visible_ascii(raw):
-        raise wrong(name, "must be an address such as https://api.example.com, without spaces.")
+    if not isinstance(raw, str) or not is_visible_ascii(raw):
+        raise invalid_setting(name, "must be an address such as https://api.example.com, without spaces.")
     try:
         parts = urlsplit(raw)
         host, _ = parts.hostname or "", parts.port
     except ValueError as exc:
-        raise wrong(name, "is not a web address.") from exc
+        raise invalid_setting(name, "is not a web address.") from exc
     if parts.scheme not in {"https", "http"} or not host:
-        raise wrong(name, "must be a whole address, with https:// and a host, such as https://api.example.com.")
+        raise invalid_setting(
+            name, "must be a whole address, with https:// and a host, such as https://api.example.com."
+        )
     if parts.username is not None or "?" in raw or "#" in raw:
-        raise wrong(name, "has a user name, a query or a fragment; write the bare address.")
+        raise invalid_setting(name, "has a user name, a query or a fragment; write the bare address.")
     if parts.scheme == "http" and not (is_loopback(host) or settings.DEBUG):
-        raise wrong(name, "must be https outside DEBUG, not http: secrets travel there.")
+        raise invalid_setting(name, "must be https outside DEBUG, not http: secrets travel there.")
     return raw
 
 
 def _host(name: str, raw: object) -> str:
     if isinstance(raw, str) and re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*", raw):
         return raw
-    if not isinstance(raw, str) or not visible_ascii(raw):
-        raise wrong(name, "must hold host names such as billing.example.com.")
+    if not isinstance(raw, str) or not is_visible_ascii(raw):
+        raise invalid_setting(name, "must hold host names such as billing.example.com.")
     bare = raw.removeprefix("[").removesuffix("]").lower()
     if "://" in raw:
         bare = raw.partition("://")[2].rpartition("@")[2].partition("/")[0].partition(":")[0]
-        raise wrong(name, f"must hold host names, not URLs: write “{bare}”.")
+        raise invalid_setting(name, f"must hold host names, not URLs: write “{bare}”.")
     if not bare.strip(".") or any(character in bare for character in "/@*?#[]"):
-        raise wrong(name, f"holds “{raw}”, which is not a host name; a leading dot stands for every subdomain.")
+        raise invalid_setting(
+            name, f"holds “{raw}”, which is not a host name; a leading dot stands for every subdomain."
+        )
     if ":" in bare and not is_loopback(bare):
-        raise wrong(name, f"holds “{raw}”; write the host without its port: every port of it is allowed.")
+        raise invalid_setting(name, f"holds “{raw}”; write the host without its port: every port of it is allowed.")
     return bare

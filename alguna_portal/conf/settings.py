@@ -40,7 +40,7 @@ def _read(name: str, default: object, read: Callable[[str, object], T]) -> T:
 def _required(name: str, remedy: str, read: Callable[[str, object], T]) -> T:
     raw = _raw(name, None)
     if raw in (None, ""):
-        raise types.wrong(PREFIX + name, f"is not set. {remedy}")
+        raise types.invalid_setting(PREFIX + name, f"is not set. {remedy}")
     return read(PREFIX + name, raw)
 
 
@@ -148,7 +148,7 @@ class Conf:
         def read_speakable(name: str, raw: object) -> PortalSettings:
             settings = read(name, raw)
             if missing := find_unsupported_fields(settings, self.API_VERSION):
-                raise types.wrong(name, f"is not right. {' '.join(missing)}")
+                raise types.invalid_setting(name, f"is not right. {' '.join(missing)}")
             return settings
 
         return read_speakable
@@ -202,7 +202,7 @@ class Conf:
 
         It takes the request, and returns an `Access`, a `Customer`, a list of these, or None. It is a plain function.
         """
-        return _read("CUSTOMER_RESOLVER", "alguna_portal.access.by_membership", types.hook)
+        return _read("CUSTOMER_RESOLVER", "alguna_portal.access.resolve_by_membership", types.hook)
 
     @property
     def ACCESS_POLICY(self) -> Callable[..., Any]:
@@ -211,7 +211,7 @@ class Conf:
         It takes the keywords `request`, `user`, `customer` and `role`, and whatever it returns but True is a refusal.
         The built-in one refuses staff who act as a user. It is a plain function.
         """
-        return _read("ACCESS_POLICY", "alguna_portal.access.every_member", types.hook)
+        return _read("ACCESS_POLICY", "alguna_portal.access.allow_every_member", types.hook)
 
     @property
     def PROVISION_ON_OPEN(self) -> bool:

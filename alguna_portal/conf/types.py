@@ -25,8 +25,8 @@ from alguna_portal.portal_settings import InvalidPortalSettings, PortalSettings
 @sensitive_variables()
 def secret(name: str, raw: object) -> str:
     """Read a secret that goes into an HTTP header: visible ASCII only."""
-    if not isinstance(raw, str) or not visible_ascii(raw):
-        raise wrong(name, "must be a secret of visible ASCII characters, without spaces or line breaks.")
+    if not isinstance(raw, str) or not is_visible_ascii(raw):
+        raise invalid_setting(name, "must be a secret of visible ASCII characters, without spaces or line breaks.")
     return raw
 
 
@@ -34,7 +34,7 @@ def secret(name: str, raw: object) -> str:
 def signing_secrets(name: str, raw: object) -> list[str]:
     """Read a list of secrets as Svix and Standard Webhooks write them: `whsec_` and base64."""
     if not isinstance(raw, list | tuple):
-        raise wrong(name, "must be a list of secrets, even if there is only one.")
+        raise invalid_setting(name, "must be a list of secrets, even if there is only one.")
     return [_signing_secret(name, each) for each in raw]
 
 
@@ -47,7 +47,9 @@ def _signing_secret(name: str, raw: object) -> str:
     except binascii.Error:
         key = b""
     if not key:
-        raise wrong(name, "has a secret that is none. Copy the endpoint's signing secret whole: whsec_ and base64.")
+        raise invalid_setting(
+            name, "has a secret that is none. Copy the endpoint's signing secret whole: whsec_ and base64."
+        )
     return text
 
 
@@ -55,7 +57,7 @@ LONGEST = timedelta(days=3650).total_seconds()
 MOST = 1_000_000
 
 
-def wrong(name: str, problem: str) -> ImproperlyConfigured:
+def invalid_setting(name: str, problem: str) -> ImproperlyConfigured:
     """Make the one error that every wrong setting raises."""
     return ImproperlyConfigured(f"{name} {problem}")
 
@@ -63,16 +65,16 @@ def wrong(name: str, problem: str) -> ImproperlyConfigured:
 def boolean(name: str, raw: object) -> bool:
     """Read True or False; a string such as "False" from the environment is refused, being true."""
     if not isinstance(raw, bool):
-        raise wrong(name, f"must be True or False, not {_kind(raw)}.")
+        raise invalid_setting(name, f"must be True or False, not {_kind(raw)}.")
     return raw
 
 
 def whole_number(name: str, raw: object) -> int:
     """Read a whole number from zero up."""
     if not isinstance(raw, int) or isinstance(raw, bool) or raw < 0:
-        raise wrong(name, f"must be a whole number, zero or more, not {_kind(raw)}.")
+        raise invalid_setting(name, f"must be a whole number, zero or more, not {_kind(raw)}.")
     if raw > MOST:
-        raise wrong(name, f"must be {MOST} at most, not {raw}.")
+        raise invalid_setting(name, f"must be {MOST} at most, not {raw}.")
     return raw
 
 
@@ -81,7 +83,7 @@ def limit(name: str, raw: object) -> int | None:
     if raw is None:
         return None
     if raw == 0 or isinstance(raw, str):
-        raise wrong(name, f"must be a whole number, one or more, or None for no limit, not {_kind(raw)}.")
+        raise invalid_setting(name, f"must be a whole number, one or more, or None for no limit, not {_kind(raw)}.")
     return whole_number(name, raw)
 
 
@@ -90,7 +92,7 @@ def use_of(*modules: str) -> Callable[[str, object], bool]:
 
     def read(name: str, raw: object) -> bool:
         if boolean(name, raw) and not any(_is_installed(module) for module in modules):
-            raise wrong(name, f"needs {' or '.join(modules)}, and neither can be imported.")
+            raise invalid_setting(name, f"needs {' or '.join(modules)}, and neither can be imported.")
         return raw is True
 
     return read
@@ -101,7 +103,9 @@ def use_of_extra(extra: str, module: str) -> Callable[[str, object], bool]:
 
     def read(name: str, raw: object) -> bool:
         if boolean(name, raw) and not _is_installed(module):
-            raise wrong(name, f'needs {module}, which is not installed: pip install "alguna_portal[{extra}]".')
+            raise invalid_setting(
+                name, f'needs {module}, which is not installed: pip install "alguna_portal[{extra}]".'
+            )
         return raw is True
 
     return read
@@ -111,7 +115,7 @@ def seconds(name: str, raw: object) -> float:
     """Read a length of time above zero: a number of seconds, or a `timedelta`."""
     length = raw.total_seconds() if isinstance(raw, timedelta) else raw
     if not isinstance(length, int | float) or isinstance(length, bool) or not 0 < length <= LONGEST:
-        raise wrong(name, f"must be a number of seconds, more than zero, not {_kind(raw)}.")
+        raise invalid_setting(name, f"must be a number of seconds, more than zero, not {_kind(raw)}.")
     return length
 
 
@@ -129,7 +133,7 @@ def timeout(name: str, raw: object) -> tuple[float, float]:
     """Read a pair (connect, read) in seconds; one number stands for both."""
     pair = tuple(raw) if isinstance(raw, list | tuple) else (raw, raw)
     if len(pair) != 2:
-        raise wrong(name, "must be a pair of seconds: (connect, read).")
+        raise invalid_setting(name, "must be a pair of seconds: (connect, read).")
     return seconds(name, pair[0]), seconds(name, pair[1])
 
 
@@ -139,7 +143,7 @@ def one_of(*known: str) -> Callable[[str, object], str]:
     def read(name: str, raw: object) -> str:
         if raw not in known:
             shown = f", not “{raw}”" if isinstance(raw, str) else ""
-            raise wrong(name, f"must be one of {_quoted(known)}{shown}.{_nearest(raw, known)}")
+            raise invalid_setting(name, f"must be one of {_quoted(known)}{shown}.{_nearest(raw, known)}")
         return str(raw)
 
     return read
@@ -157,9 +161,9 @@ def hook(name: str, raw: object) -> Callable[..., Any]:
         try:
             target = import_string(raw)
         except ImportError as exc:
-            raise wrong(name, f"names “{raw}”, which cannot be imported: {exc}.") from exc
+            raise invalid_setting(name, f"names “{raw}”, which cannot be imported: {exc}.") from exc
     if not callable(target):
-        raise wrong(name, "must be the dotted path of a callable.")
+        raise invalid_setting(name, "must be the dotted path of a callable.")
     return target
 
 
@@ -168,7 +172,7 @@ def portal_settings(name: str, raw: object) -> PortalSettings:
     try:
         return PortalSettings.parse(raw)
     except InvalidPortalSettings as exc:
-        raise wrong(name, f"is not right. {exc}") from exc
+        raise invalid_setting(name, f"is not right. {exc}") from exc
 
 
 def plans(read: Callable[[str, object], PortalSettings]) -> Callable[[str, object], dict[str, PortalSettings]]:
@@ -186,9 +190,9 @@ def mapping_to(what: str) -> Callable[[str, object], Mapping[str, Any]]:
 
     def read(name: str, raw: object) -> Mapping[str, Any]:
         if not isinstance(raw, Mapping):
-            raise wrong(name, f"must be a mapping from a name to {what}.")
+            raise invalid_setting(name, f"must be a mapping from a name to {what}.")
         if not all(isinstance(key, str) and key for key in raw):
-            raise wrong(name, "has a key that is empty or not a string.")
+            raise invalid_setting(name, "has a key that is empty or not a string.")
         return raw
 
     return read
@@ -200,13 +204,13 @@ def plan_ids(known: Mapping[str, object]) -> Callable[[str, object], dict[str, s
     def read(name: str, raw: object) -> dict[str, str]:
         mapping = mapping_to("a plan in ALGUNA_PORTAL_PLANS")(name, raw)
         if mapping and not known:
-            raise wrong(name, "names plans, but there are none in ALGUNA_PORTAL_PLANS.")
+            raise invalid_setting(name, "names plans, but there are none in ALGUNA_PORTAL_PLANS.")
         return {plan_id: one_of(*known)(f"{name}[{plan_id!r}]", plan) for plan_id, plan in mapping.items()}
 
     return read
 
 
-def visible_ascii(text: str) -> bool:
+def is_visible_ascii(text: str) -> bool:
     """Say whether a text can stand in a header or a URL: visible ASCII, and not empty."""
     return text != "" and text.isascii() and text.isprintable() and " " not in text
 

@@ -16,14 +16,14 @@ from django.db import router, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from alguna_portal.api.circuit_breaker import Breaker
+from alguna_portal.api.circuit_breaker import CircuitBreaker
 from alguna_portal.api.responses import Subscription
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import CustomerUnknown
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer
 
-from .provisioning import Provisioned, store, tell
+from .provisioning import Provisioned, notify_provisioned, store_customer_id
 
 if TYPE_CHECKING:
     from alguna_portal.api.client import AlgunaClient
@@ -46,7 +46,7 @@ class Synced(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learned:
+class FetchedPlan:
     """What Alguna's subscriptions say of a plan. `plan` is None where they do not say, and "" where all are over."""
 
     plan: str | None
@@ -68,12 +68,12 @@ def sync_plan(customer: Customer, *, within: float | None = None) -> Synced:
     from alguna_portal.api.client import AlgunaClient
 
     until = monotonic() + (conf.TIME_BUDGET if within is None else within)
-    number = take_number(customer)
-    learned = learn(customer, AlgunaClient.from_settings(watcher=Breaker()), until=until)
-    return keep(customer, learned, number=number)
+    number = next_sequence(customer)
+    learned = fetch_plan(customer, AlgunaClient.from_settings(circuit_breaker=CircuitBreaker()), until=until)
+    return store_plan(customer, learned, number=number)
 
 
-def take_number(customer: Customer) -> int:
+def next_sequence(customer: Customer) -> int:
     """Return a number that nobody else has, higher than all before it. Take it before Alguna is asked."""
     using = router.db_for_write(Customer, instance=customer)
     row = Customer.objects.using(using).filter(pk=customer.pk)
@@ -82,7 +82,7 @@ def take_number(customer: Customer) -> int:
         return row.values_list("plan_asked", flat=True).get()
 
 
-def learn(customer: Customer, client: "AlgunaClient", *, until: float | None = None) -> Learned:
+def fetch_plan(customer: Customer, client: "AlgunaClient", *, until: float | None = None) -> FetchedPlan:
     """Ask Alguna, and store nothing.
 
     `until`, by the monotonic clock, bounds all calls together. Without it each has its own time, which begins, for a
@@ -95,14 +95,14 @@ def learn(customer: Customer, client: "AlgunaClient", *, until: float | None = N
     try:
         customer_id = customer.customer_id or client.find_customer(str(customer.alias), within=left())
         if customer_id:
-            return of_subscriptions(client.subscriptions(customer_id, within=left()))
+            return get_plan_from_subscriptions(client.subscriptions(customer_id, within=left()))
     except CustomerUnknown:
         # Deleted there: what the plan should be is for nobody there to say.
         pass
-    return Learned(plan=None)
+    return FetchedPlan(plan=None)
 
 
-def of_subscriptions(subscriptions: Sequence[Subscription]) -> Learned:
+def get_plan_from_subscriptions(subscriptions: Sequence[Subscription]) -> FetchedPlan:
     """Say which plan follows from a customer's subscriptions, in whatever order they come.
 
     Of several active ones, the first in `PLAN_IDS` counts. Where none is active, and the others are over, there is no
@@ -111,14 +111,14 @@ def of_subscriptions(subscriptions: Sequence[Subscription]) -> Learned:
     active = {each.plan_id for each in subscriptions if each.status == ACTIVE}
     for plan_id, plan in conf.PLAN_IDS.items():
         if plan_id in active:
-            return Learned(plan=plan, plan_id=plan_id)
+            return FetchedPlan(plan=plan, plan_id=plan_id)
     if active:
-        return Learned(plan=None, plan_id=min(active - {""}, default=""))
+        return FetchedPlan(plan=None, plan_id=min(active - {""}, default=""))
     statuses = {each.status for each in subscriptions} - {NOT_BEGUN}
-    return Learned(plan="" if statuses == {OVER} else None)
+    return FetchedPlan(plan="" if statuses == {OVER} else None)
 
 
-def keep(customer: Customer, learned: Learned, *, number: int) -> Synced:
+def store_plan(customer: Customer, learned: FetchedPlan, *, number: int) -> Synced:
     """Store what was learned under a number, unless a higher one has been there."""
     using = router.db_for_write(Customer, instance=customer)
     rows = Customer.objects.using(using).filter(pk=customer.pk)
@@ -129,27 +129,21 @@ def keep(customer: Customer, learned: Learned, *, number: int) -> Synced:
     for name, value in news.items():
         setattr(customer, name, value)
     if learned.is_unmapped:
-        logger.warning(
-            "Customer %s: Alguna's plan %r is not in ALGUNA_PORTAL_PLAN_IDS. The plan here is left.",
-            customer.pk,
-            learned.plan_id,
-            extra=event("plan_not_mapped", customer=customer.pk, plan_id=learned.plan_id),
+        message = (
+            "Customer %(customer)s: Alguna's plan %(plan_id)r is not in ALGUNA_PORTAL_PLAN_IDS. The plan here is left."
         )
+        log_event(logger.warning, "plan_not_mapped", message, customer=customer.pk, plan_id=learned.plan_id)
         return Synced.UNMAPPED
     if learned.plan is None:
         return Synced.NOTHING
     if learned.plan == before:
         return Synced.SAME
-    logger.info(
-        "Customer %s: the plan is now %r.",
-        customer.pk,
-        learned.plan,
-        extra=event("plan_changed", customer=customer.pk, plan=learned.plan),
-    )
+    message = "Customer %(customer)s: the plan is now %(plan)r."
+    log_event(logger.info, "plan_changed", message, customer=customer.pk, plan=learned.plan)
     return Synced.CHANGED
 
 
-def find(customer_id: str, *, within: float | None = None) -> Customer | None:
+def match_customer(customer_id: str, *, within: float | None = None) -> Customer | None:
     """Find the customer of an id of Alguna's; one whose id is not known yet by the aliases that Alguna has for it.
 
     Raise an `AlgunaError` where Alguna cannot be asked for these.
@@ -165,9 +159,9 @@ def find(customer_id: str, *, within: float | None = None) -> Customer | None:
     # It goes into a path.
     if not re.fullmatch(r"[\w-]+", customer_id, re.ASCII):
         return None
-    aliases = AlgunaClient.from_settings(watcher=Breaker()).aliases(customer_id, within=within)
+    aliases = AlgunaClient.from_settings(circuit_breaker=CircuitBreaker()).aliases(customer_id, within=within)
     found = [each for each in everybody.filter(alias__in=aliases, customer_id=None) if each.alias in aliases]
     if len(found) != 1:
         return None
-    tell(found[0], store(found[0], customer_id, Provisioned.ADOPTED))
+    notify_provisioned(found[0], store_customer_id(found[0], customer_id, Provisioned.ADOPTED))
     return found[0]

@@ -21,12 +21,12 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, connections, router, transaction
 from django.utils.translation import gettext as _
 
-from alguna_portal.api.circuit_breaker import Breaker
+from alguna_portal.api.circuit_breaker import CircuitBreaker
 from alguna_portal.conf import conf
-from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, StrangerAnswered
-from alguna_portal.log_events import event
+from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, CustomerMismatch
+from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer
-from alguna_portal.redaction import quotable_id
+from alguna_portal.redaction import redact_id
 from alguna_portal.signals import customer_provisioned
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOCK_POLL_SECONDS = 0.1
-SENT = ("alias", "name", "currency", "email")
+SENT_FIELDS = ("alias", "name", "currency", "email")
 
 
 class Provisioned(StrEnum):
@@ -54,7 +54,7 @@ def provision(customer: Customer, *, within: float | None = None) -> Provisioned
     `within` so many seconds, or else `TIME_BUDGET`.
 
     Raise `ValidationError`, field by field and before any call, for data that Alguna would not accept; an
-    `AlgunaError` where it refuses or cannot be asked; `StrangerAnswered` where its customer is another row's.
+    `AlgunaError` where it refuses or cannot be asked; `CustomerMismatch` where its customer is another row's.
     """
     # Not above: the admin is loaded as a site starts, and `requests` takes longer than the rest of it.
     from alguna_portal.api.client import AlgunaClient
@@ -62,16 +62,16 @@ def provision(customer: Customer, *, within: float | None = None) -> Provisioned
     if customer.customer_id:
         return Provisioned.KNOWN
     validate(customer)
-    client = AlgunaClient.from_settings(watcher=Breaker())
+    client = AlgunaClient.from_settings(circuit_breaker=CircuitBreaker())
     until = monotonic() + (conf.TIME_BUDGET if within is None else within)
     with _locked(customer, until=until) as known:
         if known:
             customer.customer_id = known
             return Provisioned.KNOWN
-        customer_id, how = establish(customer, client, until=until)
-        how = store(customer, customer_id, how)
+        customer_id, how = get_or_create_remote(customer, client, until=until)
+        how = store_customer_id(customer, customer_id, how)
     # Not before the lock is let go: a receiver whose query fails would take what was stored with it.
-    tell(customer, how)
+    notify_provisioned(customer, how)
     return how
 
 
@@ -79,7 +79,7 @@ def validate(customer: Customer) -> None:
     """Raise `ValidationError` with what is wrong with each field that Alguna is sent."""
     errors: dict[str, list[str]] = {}
     try:
-        customer.clean_fields(exclude={field.name for field in customer._meta.fields} - set(SENT))
+        customer.clean_fields(exclude={field.name for field in customer._meta.fields} - set(SENT_FIELDS))
     except ValidationError as exc:
         errors = exc.message_dict
     for field in ("name", "currency"):
@@ -89,7 +89,9 @@ def validate(customer: Customer) -> None:
         raise ValidationError(errors)
 
 
-def establish(customer: Customer, client: "AlgunaClient", *, until: float | None = None) -> tuple[str, Provisioned]:
+def get_or_create_remote(
+    customer: Customer, client: "AlgunaClient", *, until: float | None = None
+) -> tuple[str, Provisioned]:
     """Find a customer in Alguna, or create it; return Alguna's id, and store nothing.
 
     `until`, by the monotonic clock, bounds all calls together.
@@ -128,7 +130,7 @@ def _found_after(failure: AlgunaError, client: "AlgunaClient", alias: str, *, wi
         raise failure from None
 
 
-def store(customer: Customer, customer_id: str, how: Provisioned) -> Provisioned:
+def store_customer_id(customer: Customer, customer_id: str, how: Provisioned) -> Provisioned:
     """Store what `establish` found, unless that was done meanwhile, or the row is no longer what was asked about."""
     if not customer._state.adding:
         using = _database(customer)
@@ -140,8 +142,8 @@ def store(customer: Customer, customer_id: str, how: Provisioned) -> Provisioned
             with transaction.atomic(using=using):
                 stored = is_same and rows.update(customer_id=customer_id)
         except IntegrityError:
-            raise StrangerAnswered(
-                f"Alguna's customer “{quotable_id(customer_id)}” has the alias of customer {customer.pk}, but is known "
+            raise CustomerMismatch(
+                f"Alguna's customer “{redact_id(customer_id)}” has the alias of customer {customer.pk}, but is known "
                 "here as another one's. Remove the alias in Alguna from the customer that should not have it, or "
                 "the customer here that stands twice."
             ) from None
@@ -151,18 +153,14 @@ def store(customer: Customer, customer_id: str, how: Provisioned) -> Provisioned
     return how
 
 
-def tell(customer: Customer, how: Provisioned) -> None:
+def notify_provisioned(customer: Customer, how: Provisioned) -> None:
     """Tell the log, and who listens, of a customer that was found or created."""
     if how is Provisioned.KNOWN:
         return
     created = how is Provisioned.CREATED
-    logger.info(
-        "Customer %s: %s in Alguna.",
-        customer.pk or "(unsaved)",
-        how,
-        # Not `created`, which every record of a log has.
-        extra=event("customer_provisioned", customer=customer.pk, how=how.value),
-    )
+    # The field isn't named `created`, which is an attribute of every log record.
+    message = "Customer %(customer)s: %(how)s in Alguna."
+    log_event(logger.info, "customer_provisioned", message, customer=customer.pk, how=how.value)
     customer_provisioned.send_robust(Customer, customer=customer, created=created)
 
 
@@ -170,14 +168,14 @@ def _stored_meanwhile(customer: Customer, customer_id: str, using: str) -> Provi
     """Take the id that another process has stored since, if it is the same; a row deleted since raises."""
     row = Customer.objects.using(using).only("alias", "customer_id").get(pk=customer.pk)
     if row.alias != str(customer.alias):
-        raise StrangerAnswered(
+        raise CustomerMismatch(
             f"Customer {customer.pk} got another alias while Alguna was asked about the old one. Try again, and look "
             "whether Alguna now has a customer with the old one that nobody needs."
         )
     if row.customer_id != customer_id:
-        raise StrangerAnswered(
-            f"Customer {customer.pk} got the id “{quotable_id(str(row.customer_id))}” while Alguna said "
-            f"“{quotable_id(customer_id)}” of its alias. Look in Alguna which of the two is right."
+        raise CustomerMismatch(
+            f"Customer {customer.pk} got the id “{redact_id(str(row.customer_id))}” while Alguna said "
+            f"“{redact_id(customer_id)}” of its alias. Look in Alguna which of the two is right."
         )
     customer.customer_id = customer_id
     return Provisioned.KNOWN

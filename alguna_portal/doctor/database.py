@@ -60,6 +60,6 @@ def _portal_settings(visit: Visit) -> Finding:
 def _unreadable(visit: Visit) -> Iterator[object]:
     own = Customer.objects.using(visit.using).exclude(portal_settings={}).order_by("pk")
     for key, raw in own.values_list("pk", "portal_settings").iterator():
-        settings, problems = PortalSettings.salvage(raw)
+        settings, problems = PortalSettings.parse_leniently(raw)
         if problems or find_unsupported_fields(settings, conf.API_VERSION):
             yield key

@@ -6,7 +6,7 @@ from django.conf import settings
 
 from alguna_portal.conf import conf
 from alguna_portal.conf.addresses import is_loopback
-from alguna_portal.sessions.cache import seal, unseal
+from alguna_portal.sessions.cache import decrypt, encrypt
 
 from .context import Visit
 from .report import Findings, error, note, ok
@@ -16,7 +16,7 @@ def look(_visit: Visit) -> Findings:
     """Try the keys where it is on; where it is off, say so if sessions travel to another machine."""
     name = "encryption.on"
     if conf.ENCRYPT_CACHE:
-        if unseal(seal({"a": "b"})) == {"a": "b"}:
+        if decrypt(encrypt({"a": "b"})) == {"a": "b"}:
             yield ok(name, "Cached sessions are encrypted.")
         else:
             yield error(

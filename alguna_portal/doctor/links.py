@@ -9,7 +9,7 @@ from django.urls import NoReverseMatch, Resolver404, get_script_prefix, resolve
 
 from alguna_portal.conf import conf
 from alguna_portal.conf.addresses import is_loopback
-from alguna_portal.links.emails import address_of, key_of
+from alguna_portal.links.emails import get_key_from_token, get_link_url
 from alguna_portal.models import PortalLink
 
 from .context import Visit
@@ -53,7 +53,7 @@ def _signing() -> Finding:
     link, name = PortalLink(), "links.signing"
     remedy = 'Put path("billing/", include("alguna_portal.urls")) into your URLs, above what takes all paths.'
     try:
-        path = urlsplit(address_of(link)).path
+        path = urlsplit(get_link_url(link)).path
     except NoReverseMatch:
         return error(name, "Links have no address: alguna_portal.urls is not in your URLs.", remedy)
     try:
@@ -62,7 +62,7 @@ def _signing() -> Finding:
         return error(name, "The address of a link leads nowhere.", remedy)
     if match.view_name != "alguna_portal:link":
         return error(name, f"The address of a link leads to the view “{match.view_name}”.", remedy)
-    if key_of(match.kwargs["token"]) != link.key.hex:
+    if get_key_from_token(match.kwargs["token"]) != link.key.hex:
         return error(name, "The signature of a link is not accepted again.", "Check SECRET_KEY: is it a fixed text?")
     former = len(settings.SECRET_KEY_FALLBACKS)
     also = f" Those signed with {counted(former, 'former key')} still work." if former else ""

@@ -4,7 +4,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import Exists, OuterRef
 
-from alguna_portal.access import by_membership
+from alguna_portal.access import resolve_by_membership
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer, Membership
 
@@ -18,7 +18,7 @@ def look(visit: Visit) -> Findings:
         yield skipped("memberships.whole", "The rows were not read, since tables are missing.")
         return
     yield _whole(visit)
-    if conf.CUSTOMER_RESOLVER is not by_membership:
+    if conf.CUSTOMER_RESOLVER is not resolve_by_membership:
         yield skipped("memberships.customers", "ALGUNA_PORTAL_CUSTOMER_RESOLVER decides who opens what.")
         return
     yield _customers(visit)

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from alguna_portal.conf import conf
-from alguna_portal.conf.addresses import is_listed, is_loopback
+from alguna_portal.conf.addresses import is_listed_host, is_loopback
 
 from .context import OutOfTime, Visit
 from .probes import NO_CERTIFICATE, NO_SUCH_NAME, Unreachable, canonical_name, probe
@@ -22,7 +22,7 @@ def look(visit: Visit) -> Findings:
     yield from problems
     if not problems:
         yield ok("hosts.list", f"Users may be sent to {named(listed, most=8)}.")
-    own = [host for host in listed if not (is_loopback(host) or is_listed(host, ALGUNAS) or _is_too_wide(host))]
+    own = [host for host in listed if not (is_loopback(host) or is_listed_host(host, ALGUNAS) or _is_too_wide(host))]
     for host in own[:MOST_PROBED]:
         yield _own(host, visit)
     if len(own) > MOST_PROBED:
@@ -41,7 +41,7 @@ def _problems(listed: list[str], visit: Visit) -> Findings:
         found = f"{setting} holds {named(local)}, which is each user's own machine."
         yield warning("hosts.local", found, "Take it out: it is for development.")
     here = urlsplit(conf.API_URL).hostname or ""
-    if visit.debug and is_loopback(here) and not is_listed(here, listed):
+    if visit.debug and is_loopback(here) and not is_listed_host(here, listed):
         found = f"The sandbox's portal is at {here}, which is not in {setting}: it is refused."
         yield warning("hosts.local", found, f"Add “{here}”.")
 

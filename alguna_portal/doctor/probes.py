@@ -16,10 +16,10 @@ from urllib3.exceptions import HTTPError, NameResolutionError
 
 from alguna_portal.api import transport
 from alguna_portal.api.client import AlgunaClient
-from alguna_portal.api.responses import JSON, Said
+from alguna_portal.api.responses import JSON, ApiResponse
 from alguna_portal.api.retries import USER_AGENT
-from alguna_portal.api.transport import Answer
-from alguna_portal.bulk.rate_limiter import Pace
+from alguna_portal.api.transport import RawResponse
+from alguna_portal.bulk.rate_limiter import RateLimiter
 from alguna_portal.exceptions import AlgunaError, CustomerUnknown
 
 # --- from alguna_portal.doctor.probing
@@ -115,7 +115,7 @@ class ReadingClient(AlgunaClient):
         """Make the client that the settings describe; raise `ImproperlyConfigured` where they cannot be used."""
         client = cls.from_settings()
         client.retries = 0
-        client.turn = Pace(RATE).turn
+        client.turn = RateLimiter(RATE).turn
         return client
 
     def customers(self, *, limit: int = PAGE, offset: int = 0, within: float) -> Page:
@@ -131,13 +131,15 @@ class ReadingClient(AlgunaClient):
             return False
         return True
 
-    def _call(self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None) -> Said:
+    def _call(
+        self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None
+    ) -> ApiResponse:
         if method != "GET":
             raise TypeError("The doctor only reads.")
         self.turn()
         return super()._call(method, path, body, within=within, key=key)
 
-    def _send(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> Answer:
+    def _send(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> RawResponse:
         before = time()
         answer = super()._send(method, path, body, headers, within)
         self.ahead = _ahead(answer.headers.get("Date", ""), (before + time()) / 2)

@@ -1,19 +1,19 @@
 """Mailed links to the portal: signed, revocable and expiring."""
 
-from .emails import LinkNotSent, address_of, until
-from .opening import LinkUnusable, find, open_link, renew
-from .sending import Posted, send_again, send_link, send_links
+from .emails import LinkNotSent, format_expiry, get_link_url
+from .opening import LinkUnusable, get_link_by_token, open_link, renew
+from .sending import SendResult, send_again, send_link, send_links
 
 __all__ = [
     "LinkNotSent",
     "LinkUnusable",
-    "Posted",
-    "address_of",
-    "find",
+    "SendResult",
+    "format_expiry",
+    "get_link_by_token",
+    "get_link_url",
     "open_link",
     "renew",
     "send_again",
     "send_link",
     "send_links",
-    "until",
 ]

@@ -14,8 +14,8 @@ from django.utils import timezone
 from django.utils.formats import date_format
 
 from alguna_portal.conf import conf
-from alguna_portal.conf.addresses import is_mail_address
-from alguna_portal.log_events import event
+from alguna_portal.conf.addresses import is_email_address
+from alguna_portal.log_events import log_event
 from alguna_portal.models import PortalLink
 from alguna_portal.signals import link_sent
 
@@ -36,12 +36,12 @@ class LinkNotSent(Exception):
         return str(self.args[0])
 
 
-def address_of(link: PortalLink) -> str:
+def get_link_url(link: PortalLink) -> str:
     """Return the URL of a link, which is a credential. Begins with `SITE_URL`, never with what a request says."""
     return conf.SITE_URL + reverse("alguna_portal:link", args=[_signer().sign(link.key.hex)])
 
 
-def key_of(token: str) -> str | None:
+def get_key_from_token(token: str) -> str | None:
     """Read the key that a URL's token names; None where we have not signed it."""
     try:
         return _signer().unsign(token)
@@ -54,24 +54,24 @@ def _signer() -> Signer:
     return Signer(salt="alguna_portal.links", sep=SEPARATOR)
 
 
-def compose(link: PortalLink) -> EmailMultiAlternatives:
+def create_email(link: PortalLink) -> EmailMultiAlternatives:
     """Write the mail, as text and as HTML, in the language that is active."""
     contact = conf.SUPPORT_CONTACT
     context = {
         "link": link,
         "customer": link.customer,
-        "company": one_line(link.customer.name),
-        "url": address_of(link),
-        "until": until(link),
+        "company": to_one_line(link.customer.name),
+        "url": get_link_url(link),
+        "until": format_expiry(link),
         "site": conf.SITE_URL.partition("://")[2],
         "note": link.note.strip(),
         "support_contact": contact,
     }
     message = EmailMultiAlternatives(
-        subject=one_line(render_to_string("alguna_portal/mail/link_subject.txt", context)),
+        subject=to_one_line(render_to_string("alguna_portal/mail/link_subject.txt", context)),
         body=render_to_string("alguna_portal/mail/link.txt", context).strip() + "\n",
         to=[link.recipient],
-        reply_to=[contact] if is_mail_address(contact) else None,
+        reply_to=[contact] if is_email_address(contact) else None,
         # Out of office replies have nobody to go to.
         headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
     )
@@ -79,7 +79,7 @@ def compose(link: PortalLink) -> EmailMultiAlternatives:
     return message
 
 
-def until(link: PortalLink) -> str:
+def format_expiry(link: PortalLink) -> str:
     """Say until when a link works, in the language and the time zone that are active."""
     if timezone.is_naive(link.expires_at):  # USE_TZ = False
         return date_format(link.expires_at, "DATETIME_FORMAT")
@@ -87,12 +87,12 @@ def until(link: PortalLink) -> str:
     return f"{date_format(local, 'DATETIME_FORMAT')} ({local.tzname()})"
 
 
-def one_line(text: str) -> str:
+def to_one_line(text: str) -> str:
     """Make a text fit for a header: what is not printable would end it and begin another."""
     return " ".join("".join(each if each.isprintable() or each in JOINERS else " " for each in text).split())
 
 
-def deliver(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
+def send_emails(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
     """Mail each link over one connection; yield it with the name of what went wrong, empty where nothing did.
 
     One that fails does not stop the others; but once the server cannot be reached, or does not answer in time, no
@@ -106,7 +106,7 @@ def deliver(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
             try:
                 if not unreachable:
                     connection = connection or _connect()
-                    connection.send_messages([compose(link)])
+                    connection.send_messages([create_email(link)])
             except Exception as exc:  # noqa: BLE001  (mail backends raise what they like)
                 failure = type(exc).__name__
                 if connection is None or isinstance(exc, TimeoutError):
@@ -115,22 +115,14 @@ def deliver(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
                 _close(connection)
                 connection = None
             if failure:
-                logger.error(
-                    "Link %s could not be mailed (%s).",
-                    link.pk,
-                    failure,
-                    extra=event("link_not_mailed", link=link.pk, error=failure),
-                )
+                message = "Link %(link)s could not be mailed (%(error)s)."
+                log_event(logger.error, "link_not_mailed", message, link=link.pk, error=failure)
             else:
                 link.sent_at, link.failure = timezone.now(), ""
                 # Not `save`, which fails where the link was deleted meanwhile. The mail is out.
                 PortalLink.objects.filter(pk=link.pk).update(sent_at=link.sent_at, failure="")
-                logger.info(
-                    "Link %s: mailed for customer %s.",
-                    link.pk,
-                    link.customer_id,
-                    extra=event("link_mailed", link=link.pk, customer=link.customer_id),
-                )
+                message = "Link %(link)s: mailed for customer %(customer)s."
+                log_event(logger.info, "link_mailed", message, link=link.pk, customer=link.customer_id)
                 link_sent.send_robust(PortalLink, link=link)
             yield link, failure
     finally:

@@ -15,25 +15,11 @@ from django.utils import timezone
 
 from alguna_portal import audit
 from alguna_portal.models import PortalLink
-from alguna_portal.models.portal_link import usable
+from alguna_portal.models.portal_link import get_usable_filter
 from alguna_portal.sessions import PortalSession, open_session
 
-from .emails import LinkNotSent, address_of, key_of, until
-from .sending import Posted, make, post, send_again, send_link, send_links
-
-__all__ = [
-    "LinkNotSent",
-    "LinkUnusable",
-    "Posted",
-    "address_of",
-    "find",
-    "open_link",
-    "renew",
-    "send_again",
-    "send_link",
-    "send_links",
-    "until",
-]
+from .emails import get_key_from_token
+from .sending import SendResult, create_link, deliver_links
 
 RENEWAL_PAUSE = timedelta(minutes=10)
 RENEWALS_A_DAY = 5  # to one address
@@ -43,9 +29,9 @@ class LinkUnusable(Exception):
     """The link is expired, used up or revoked by now."""
 
 
-def find(token: str) -> PortalLink | None:
+def get_link_by_token(token: str) -> PortalLink | None:
     """Find the link that a URL names, whatever it is worth; None where it is none of ours."""
-    key = key_of(token)
+    key = get_key_from_token(token)
     # Where it is written: a replica may not know yet that it was revoked.
     links = PortalLink.objects.using(router.db_for_write(PortalLink)).select_related("customer")
     return links.filter(key=key).first() if key else None
@@ -60,7 +46,7 @@ def open_link(link: PortalLink) -> PortalSession:
     now = timezone.now()
     rows = PortalLink.objects.filter(pk=link.pk)
     # One statement that checks and counts: of two presses at once, only one can be the last.
-    if not rows.filter(usable(now)).update(uses=F("uses") + 1):
+    if not rows.filter(get_usable_filter(now)).update(uses=F("uses") + 1):
         raise LinkUnusable("The link is expired, used up or revoked.")
     try:
         session = open_session(link.customer, role=link.role, via=audit.Via.LINK.value, link=link)
@@ -91,9 +77,9 @@ def renew(link: PortalLink) -> bool:
         return False
     if to_recipient.exclude(renews=None).filter(created_at__gt=now - timedelta(days=1)).count() >= RENEWALS_A_DAY:
         return False
-    again = make(link.customer, link.recipient, sent_by=None, role=link.role, note="")
+    again = create_link(link.customer, link.recipient, sent_by=None, role=link.role, note="")
     again.renews = link.renews or link
     again.renewable_until = link.renewable_until
-    posted = Posted()
-    post([again], posted, within=None)
+    posted = SendResult()
+    deliver_links([again], posted, within=None)
     return bool(posted.sent)

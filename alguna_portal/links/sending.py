@@ -16,12 +16,12 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from alguna_portal.conf import conf
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.roles import role_named
+from alguna_portal.roles import get_role
 from alguna_portal.transactions import savepoint
 
-from .emails import LinkNotSent, address_of, deliver
+from .emails import LinkNotSent, get_link_url, send_emails
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -33,7 +33,7 @@ RENEWABLE = timedelta(days=90)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Posted:
+class SendResult:
     """What became of links that were to be mailed; those that wait for a worker count as sent."""
 
     sent: list[PortalLink] = field(default_factory=list)
@@ -61,8 +61,8 @@ def send_link(
     address = customer.email if to is None else to
     if not address:
         raise ValidationError({"to": [_("The customer has no e-mail address.")]})
-    posted = Posted()
-    post([make(customer, address, sent_by=sent_by, role=role, note=note)], posted, within=None)
+    posted = SendResult()
+    deliver_links([create_link(customer, address, sent_by=sent_by, role=role, note=note)], posted, within=None)
     if posted.failed:
         ((_customer, failure),) = posted.failed
         raise LinkNotSent(f"The link to customer {customer.pk} could not be mailed ({failure}).", failure)
@@ -76,14 +76,14 @@ def send_links(
     role: str | None = None,
     note: str = "",
     within: float | None = None,
-    posted: Posted | None = None,
-) -> Posted:
+    posted: SendResult | None = None,
+) -> SendResult:
     """Mail each of the customers a link, over one connection; those without an address are skipped, not lost.
 
     After so many seconds, no other mail is begun. What came of them goes into `posted` as it happens, so that whoever
     hands one in has the account of it, whatever ends it.
     """
-    posted = Posted() if posted is None else posted
+    posted = SendResult() if posted is None else posted
     posted.skipped.extend(customer for customer in customers if not customer.email)
     wanted = [(customer, customer.email, role, note) for customer in customers if customer.email]
     return _send(wanted, posted, sent_by=sent_by, within=within)
@@ -94,34 +94,34 @@ def send_again(
     *,
     sent_by: "AbstractBaseUser | None" = None,
     within: float | None = None,
-    posted: Posted | None = None,
-) -> Posted:
+    posted: SendResult | None = None,
+) -> SendResult:
     """Mail new links to the recipients of these, in the same roles and with the same notes, as `send_links` does."""
     wanted = [(each.customer, each.recipient, each.role, each.note) for each in links]
-    return _send(wanted, Posted() if posted is None else posted, sent_by=sent_by, within=within)
+    return _send(wanted, SendResult() if posted is None else posted, sent_by=sent_by, within=within)
 
 
 def _send(
     wanted: Sequence[tuple[Customer, str, str | None, str]],
-    posted: Posted,
+    posted: SendResult,
     *,
     sent_by: "AbstractBaseUser | None",
     within: float | None,
-) -> Posted:
+) -> SendResult:
     made: list[PortalLink] = []
     for customer, address, role, note in wanted:
         try:
-            made.append(make(customer, address, sent_by=sent_by, role=role, note=note))
+            made.append(create_link(customer, address, sent_by=sent_by, role=role, note=note))
         except ValidationError as exc:
             # The address in the row is none; a wrong role or note is the caller's own, and every row's.
             if "to" not in exc.message_dict:
                 raise
             posted.failed.append((customer, type(exc).__name__))
-    post(made, posted, within=within)
+    deliver_links(made, posted, within=within)
     return posted
 
 
-def make(
+def create_link(
     customer: Customer, address: str, *, sent_by: "AbstractBaseUser | None", role: str | None, note: str
 ) -> PortalLink:
     """Make a link that is not saved yet; raise `ValidationError` for what cannot be in it."""
@@ -133,7 +133,7 @@ def make(
     except ValidationError as exc:
         raise ValidationError({"to": exc.messages}) from exc
     try:
-        role = role_named(conf.LINK_ROLE if role is None else role).value
+        role = get_role(conf.LINK_ROLE if role is None else role).value
     except ValueError as exc:
         raise ValidationError({"role": [str(exc)]}) from exc
     try:
@@ -159,11 +159,11 @@ def _longest(field: str) -> int:
     return getattr(PortalLink._meta.get_field(field), "max_length", None) or 0
 
 
-def post(links: Sequence[PortalLink], posted: Posted, *, within: float | None) -> None:
+def deliver_links(links: Sequence[PortalLink], posted: SendResult, *, within: float | None) -> None:
     """Save links and mail them, or have them mailed; one whose mail failed is deleted, since nobody has it."""
     if links:
         # What is wrong with the settings of a mail is said before anything is saved.
-        address_of(links[0])
+        get_link_url(links[0])
         _ = conf.SUPPORT_CONTACT
     deadline = None if within is None else monotonic() + within
     if conf.USE_TASKS:
@@ -182,7 +182,7 @@ def post(links: Sequence[PortalLink], posted: Posted, *, within: float | None) -
             elif _saved(link, posted):
                 yield link
 
-    for link, failure in deliver(in_time()):
+    for link, failure in send_emails(in_time()):
         if failure:
             link.delete()
             posted.failed.append((link.customer, failure))
@@ -190,7 +190,7 @@ def post(links: Sequence[PortalLink], posted: Posted, *, within: float | None) -
             posted.sent.append(link)
 
 
-def _saved(link: PortalLink, posted: Posted) -> bool:
+def _saved(link: PortalLink, posted: SendResult) -> bool:
     """Save a link; report one whose customer, or whose sender, has been deleted meanwhile."""
     using = router.db_for_write(PortalLink, instance=link)
     try:
@@ -202,7 +202,7 @@ def _saved(link: PortalLink, posted: Posted) -> bool:
     return True
 
 
-def _enqueue(link: PortalLink, language: str | None, posted: Posted) -> None:
+def _enqueue(link: PortalLink, language: str | None, posted: SendResult) -> None:
     """Leave a mail to a worker; report what the queue will not take, as far as there is still somebody to tell."""
     from .tasks import mail_link
 
@@ -212,12 +212,8 @@ def _enqueue(link: PortalLink, language: str | None, posted: Posted) -> None:
         if result.status == "FAILED":
             raise LinkNotSent(str(link.pk))  # noqa: TRY301  (as good as not enqueued)
     except Exception as exc:  # noqa: BLE001  (queues raise what they like)
-        logger.error(  # noqa: TRY400
-            "Link %s could not be enqueued (%s).",
-            link.pk,
-            type(exc).__name__,
-            extra=event("link_not_queued", link=link.pk, error=type(exc).__name__),
-        )
+        message = "Link %(link)s could not be enqueued (%(error)s)."
+        log_event(logger.error, "link_not_queued", message, link=link.pk, exc=exc)
         posted.sent.remove(link)
         posted.failed.append((link.customer, type(exc).__name__))
         link.delete()

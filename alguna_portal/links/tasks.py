@@ -11,7 +11,7 @@ from django.utils.translation import override
 
 from alguna_portal.models import PortalLink
 
-from .emails import LinkNotSent, deliver
+from .emails import LinkNotSent, send_emails
 
 try:
     from django.tasks import task
@@ -30,7 +30,7 @@ def mail_link(link_pk: Any, language: str | None) -> None:
     links = PortalLink.objects.using(router.db_for_write(PortalLink))
     waiting = links.filter(pk=link_pk, sent_at=None, revoked_at=None, expires_at__gt=timezone.now())
     with override(language):
-        for link, failure in deliver(waiting.select_related("customer")):
+        for link, failure in send_emails(waiting.select_related("customer")):
             if failure:
                 waiting.update(failure=failure)
                 raise LinkNotSent(f"Link {link.pk} could not be mailed ({failure}).", failure)

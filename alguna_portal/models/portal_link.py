@@ -106,7 +106,7 @@ class PortalLink(models.Model):
     @property
     def masked_recipient(self) -> str:
         """The recipient's address, so that those who know it recognize it: `b…@acme.example`."""
-        return masked(self.recipient)
+        return mask_email(self.recipient)
 
     def revoke(self) -> None:
         """Make the link worthless, and all that its recipient has asked for in its place, now and for good.
@@ -121,23 +121,23 @@ class PortalLink(models.Model):
         self.revoked_at = rows.filter(pk=self.pk).values_list("revoked_at", flat=True).first()
 
 
-def masked(address: str) -> str:
+def mask_email(address: str) -> str:
     """Show of an e-mail address what those need who know it: `b…@acme.example`; what is none stays as it is."""
     name, at, host = address.rpartition("@")
     return f"{name[:1]}…@{host}" if at else address
 
 
-def usable(now: datetime) -> Q:
+def get_usable_filter(now: datetime) -> Q:
     """Say to the database which links open a portal."""
     return Q(revoked_at=None, expires_at__gt=now) & (Q(max_uses=None) | Q(uses__lt=F("max_uses")))
 
 
-def in_state(state: PortalLink.State, now: datetime) -> Q:
+def get_state_filter(state: PortalLink.State, now: datetime) -> Q:
     """Say to the database what `PortalLink.state` says of a row."""
     return {
-        PortalLink.State.NOT_SENT: usable(now) & Q(sent_at=None, failure=""),
-        PortalLink.State.FAILED: usable(now) & Q(sent_at=None) & ~Q(failure=""),
-        PortalLink.State.ACTIVE: usable(now) & Q(sent_at__isnull=False),
+        PortalLink.State.NOT_SENT: get_usable_filter(now) & Q(sent_at=None, failure=""),
+        PortalLink.State.FAILED: get_usable_filter(now) & Q(sent_at=None) & ~Q(failure=""),
+        PortalLink.State.ACTIVE: get_usable_filter(now) & Q(sent_at__isnull=False),
         PortalLink.State.USED_UP: Q(revoked_at=None, expires_at__gt=now, uses__gte=F("max_uses")),
         PortalLink.State.EXPIRED: Q(revoked_at=None, expires_at__lte=now),
         PortalLink.State.REVOKED: Q(revoked_at__isnull=False),

@@ -54,15 +54,15 @@ class WebhookDelivery(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, under the key of the id."""
-        self.message_key = self.message_key or key_of(self.message_id)
+        self.message_key = self.message_key or hash_message_id(self.message_id)
         super().save(*args, **kwargs)
 
 
-def key_of(message_id: str) -> str:
+def hash_message_id(message_id: str) -> str:
     """Hash a message's id."""
     return sha256(message_id.encode()).hexdigest()
 
 
-def unclaimed(now: datetime) -> Q:
+def get_unclaimed_filter(now: datetime) -> Q:
     """Find what nobody is at work on."""
     return Q(claimed_until=None) | Q(claimed_until__lte=now)

@@ -21,9 +21,9 @@ from django.utils.encoding import force_bytes
 from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.api.responses import PortalSession
-from alguna_portal.cache import attempt, cache_key
+from alguna_portal.cache import get_cache_key, try_cache
 from alguna_portal.conf import conf
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 from alguna_portal.portal_settings import PortalSettings
 
 if TYPE_CHECKING:
@@ -40,12 +40,12 @@ PURPOSE = b"alguna_portal.encryption"
 
 
 @sensitive_variables("data")
-def seal(data: dict[str, str]) -> str:
+def encrypt(data: dict[str, str]) -> str:
     """Encrypt data under the `SECRET_KEY` of now; raise `ImproperlyConfigured` where it is empty."""
     return _cipher(_secrets()).encrypt(json.dumps(data).encode()).decode()
 
 
-def unseal(token: object) -> Any:
+def decrypt(token: object) -> Any:
     """Return what was sealed, or None for anything that none of the secrets of now has sealed."""
     from cryptography.fernet import InvalidToken
 
@@ -80,7 +80,7 @@ def _cipher(secrets: tuple[bytes, ...]) -> "MultiFernet":
 
 
 @sensitive_variables("plain")
-def as_entry(session: PortalSession) -> dict[str, str]:
+def serialize_session(session: PortalSession) -> dict[str, str]:
     """Write a session, its URL included: an entry is a credential, and with `ENCRYPT_CACHE` it is sealed."""
     is_sealed = conf.ENCRYPT_CACHE
     plain = {
@@ -90,14 +90,14 @@ def as_entry(session: PortalSession) -> dict[str, str]:
         "created_at": session.created_at.isoformat(),
         "expires_at": session.expires_at.isoformat(),
     }
-    return {"sealed": seal(plain)} if is_sealed else plain
+    return {"sealed": encrypt(plain)} if is_sealed else plain
 
 
 @sensitive_variables("entry", "plain")
-def from_entry(entry: Any) -> PortalSession | None:
+def deserialize_session(entry: Any) -> PortalSession | None:
     """Read a session, or return None for anything that is not one, or not as `ENCRYPT_CACHE` has it written now."""
     try:
-        plain = unseal(entry["sealed"]) if conf.ENCRYPT_CACHE else entry
+        plain = decrypt(entry["sealed"]) if conf.ENCRYPT_CACHE else entry
         session = PortalSession(
             id=str(plain["id"]),
             customer_id=str(plain["customer_id"]),
@@ -117,7 +117,7 @@ CLOCK_TOLERANCE = timedelta(minutes=1)  # how far the clocks of machines that sh
 GENERATION_SECONDS = timedelta(days=31).total_seconds()
 
 
-class Place:
+class SessionCacheEntry:
     """The place of one session in the cache."""
 
     def __init__(self, key: str, generation_key: str) -> None:
@@ -129,14 +129,14 @@ class Place:
 
     def get(self) -> PortalSession | None:
         """Return the session kept here that has not expired, if the cache works and has one."""
-        return attempt(self._get, None)
+        return try_cache(self._get, None)
 
     def put(self, session: PortalSession) -> None:
         """Keep a session until it expires. Call `get` first: it finds the generation that was asked under."""
         seconds = (session.expires_at - datetime.now(UTC)).total_seconds()
         if self._generation is not None and seconds > 0:
-            entry = as_entry(session) | {"generation": self._generation}
-            attempt(lambda cache: cache.set(self.key, entry, timeout=seconds), None)
+            entry = serialize_session(session) | {"generation": self._generation}
+            try_cache(lambda cache: cache.set(self.key, entry, timeout=seconds), None)
 
     def _get(self, cache: BaseCache) -> PortalSession | None:
         found = cache.get_many([self.key, self.generation_key])
@@ -147,20 +147,20 @@ class Place:
         entry = found.get(self.key)
         if not isinstance(entry, dict) or entry.get("generation") != self._generation:
             return None
-        session = from_entry(entry)
+        session = deserialize_session(entry)
         now = datetime.now(UTC)
         # One from the future shows that our clock was set back: how long it really lives cannot be known.
         from_future = session and session.created_at > now + CLOCK_TOLERANCE
         return session if session and session.expires_at > now and not from_future else None
 
 
-def place_for(
+def get_cache_entry(
     customer: "Customer",
     portal_settings: PortalSettings,
     *,
     user: "AbstractBaseUser | AnonymousUser | None",
     browser: str | None,
-) -> Place | None:
+) -> SessionCacheEntry | None:
     """Find the place of a session under the reuse scope; None where this caller's sessions are not reused."""
     scope = conf.SESSION_REUSE
     holder = {"user": user and user.pk, "browser": browser, "customer": "all", "never": None}[scope]
@@ -176,7 +176,7 @@ def place_for(
         scope,
         str(holder),
     ]
-    return Place(cache_key("session", session), _generation_key(customer))
+    return SessionCacheEntry(get_cache_key("session", session), _generation_key(customer))
 
 
 def forget(customer: "Customer") -> bool:
@@ -184,15 +184,12 @@ def forget(customer: "Customer") -> bool:
 
     Return False, and log an error, where the cache failed and they may still be given out.
     """
-    forgotten = attempt(lambda cache: [cache.delete(_generation_key(customer))], None, insist=True) is not None
+    forgotten = try_cache(lambda cache: [cache.delete(_generation_key(customer))], None, force=True) is not None
     if not forgotten:
-        logger.error(
-            "Customer %s: cached sessions could not be forgotten.",
-            customer.pk or "(unsaved)",
-            extra=event("sessions_not_forgotten", customer=customer.pk),
-        )
+        message = "Customer %(customer)s: cached sessions could not be forgotten."
+        log_event(logger.error, "sessions_not_forgotten", message, customer=customer.pk)
     return forgotten
 
 
 def _generation_key(customer: "Customer") -> str:
-    return cache_key("generation", [str(customer.alias)])
+    return get_cache_key("generation", [str(customer.alias)])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 
-from alguna_portal.api.circuit_breaker import Breaker
+from alguna_portal.api.circuit_breaker import CircuitBreaker
 from alguna_portal.api.responses import PortalSession
 from alguna_portal.conf import conf
 from alguna_portal.customers import provision
@@ -29,7 +29,7 @@ def may_provision(customer: "Customer") -> bool:
     return conf.PROVISION_ON_OPEN and not customer.customer_id
 
 
-def make_session(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
+def create_session(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
     """Make a session; where Alguna does not know the customer, and that is wanted, make the customer first."""
     until = monotonic() + within
     try:
@@ -53,7 +53,7 @@ def _ask(customer: "Customer", portal_settings: PortalSettings, *, within: float
     # Not above: the admin is loaded as a site starts, and `requests` takes longer than the rest of it.
     from alguna_portal.api.client import AlgunaClient
 
-    client = AlgunaClient.from_settings(watcher=Breaker())
+    client = AlgunaClient.from_settings(circuit_breaker=CircuitBreaker())
     asked_at = datetime.now(UTC)
     answer = client.create_portal_session(
         customer.alias, portal_settings, customer_id=customer.customer_id, within=within

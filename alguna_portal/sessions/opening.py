@@ -11,19 +11,19 @@ from django.conf import settings
 
 from alguna_portal import audit
 from alguna_portal.api import transport
-from alguna_portal.api.portal_url import vet
+from alguna_portal.api.portal_url import validate_session
 from alguna_portal.api.responses import PortalSession
 from alguna_portal.audit import Outcome, Via
-from alguna_portal.cache import is_database
+from alguna_portal.cache import is_database_cache
 from alguna_portal.conf import conf
-from alguna_portal.exceptions import AlgunaUnavailable, BadAnswer
-from alguna_portal.log_events import event
+from alguna_portal.exceptions import AlgunaUnavailable, UnexpectedResponse
+from alguna_portal.log_events import log_event
 from alguna_portal.plans import settings_for
 from alguna_portal.portal_settings import PortalSettings
 from alguna_portal.roles import Role
 
-from .cache import Place, forget, place_for
-from .creation import make_session, may_provision
+from .cache import SessionCacheEntry, forget, get_cache_entry
+from .creation import create_session, may_provision
 from .single_flight import single_flight
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ async def aopen_session(
     try:
         session = await sync_to_async(opening.at_hand)()
         if session is None:
-            aside = sync_to_async if opening.may_use_database() else transport.aside
+            aside = sync_to_async if opening.may_use_database() else transport.run_in_thread
             session = await aside(opening.obtain)()
     except Exception as exc:
         await sync_to_async(opening.failed)(exc)
@@ -110,14 +110,14 @@ class _Opening:
     link: "PortalLink | None"
     _began: float = field(default_factory=monotonic, init=False)
     _portal_settings: PortalSettings | None = field(default=None, init=False)
-    _place: Place | None = field(default=None, init=False)
+    _place: SessionCacheEntry | None = field(default=None, init=False)
     _kept: PortalSession | None = field(default=None, init=False)
     _made: bool = field(default=False, init=False)
 
     def at_hand(self) -> PortalSession | None:
         """Return the cached session, if it will do."""
         self._portal_settings = settings_for(self.customer, role=self.role)
-        self._place = place_for(self.customer, self._portal_settings, user=self.user, browser=self.browser)
+        self._place = get_cache_entry(self.customer, self._portal_settings, user=self.user, browser=self.browser)
         if self._place is None or self.fresh:
             return None
         self._kept = self._look(self._place)
@@ -142,18 +142,13 @@ class _Opening:
         except AlgunaUnavailable as exc:
             if self._kept is None or self._kept.expires_at <= datetime.now(UTC):
                 raise
-            key = self.customer.pk
-            logger.warning(
-                "Customer %s: a session is used to its end. %s",
-                key or "(unsaved)",
-                exc,
-                extra=event("session_used_to_end", customer=key, error=type(exc).__name__),
-            )
+            message = "Customer %(customer)s: a session is used to its end. %(detail)s"
+            log_event(logger.warning, "session_used_to_end", message, customer=self.customer.pk, exc=exc, detail=exc)
             return self._kept
 
     def may_use_database(self) -> bool:
         """Say whether `obtain` may use the database; not what receivers of signals, or a host's own cache, may do."""
-        return is_database() or may_provision(self.customer)
+        return is_database_cache() or may_provision(self.customer)
 
     def succeeded(self, session: PortalSession) -> None:
         """Record the session."""
@@ -180,23 +175,23 @@ class _Opening:
 
     def _make(self, seconds: float) -> PortalSession:
         assert self._portal_settings is not None  # noqa: S101  (`at_hand` has found them)
-        session = make_session(self.customer, self._portal_settings, within=seconds)
+        session = create_session(self.customer, self._portal_settings, within=seconds)
         self._made = True
         return session
 
-    def _look(self, place: Place) -> PortalSession | None:
+    def _look(self, place: SessionCacheEntry) -> PortalSession | None:
         """Return the cached session, if users may still be sent there by the settings of now."""
         session = place.get()
         if session is None:
             return None
         try:
-            return vet(
+            return validate_session(
                 session,
                 customer_id=self.customer.customer_id,
                 url_hosts=conf.URL_HOSTS,
                 loopback_http=settings.DEBUG,
             )
-        except BadAnswer:
+        except UnexpectedResponse:
             return None
 
 

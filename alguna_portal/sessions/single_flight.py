@@ -19,10 +19,10 @@ from django.core.cache.backends.base import BaseCache
 
 from alguna_portal import exceptions
 from alguna_portal.api.responses import PortalSession
-from alguna_portal.cache import attempt
+from alguna_portal.cache import try_cache
 from alguna_portal.exceptions import AlgunaError
 
-from .cache import as_entry, from_entry
+from .cache import deserialize_session, serialize_session
 
 LOCK_SHARE = 3 / 4
 ALONE_SHARE = 1 / 8
@@ -58,7 +58,7 @@ def _acquire(lock: str, token: str, life: int) -> bool:
         return True
 
     # Without a working cache everybody leads.
-    return attempt(add, True)
+    return try_cache(add, True)
 
 
 def _lead(lock: str, token: str, make: Callable[[float], PortalSession], seconds: float) -> PortalSession:
@@ -66,7 +66,7 @@ def _lead(lock: str, token: str, make: Callable[[float], PortalSession], seconds
     outcome: dict[str, Any] = {}
     try:
         session = make(seconds)
-        outcome = {"session": as_entry(session)}
+        outcome = {"session": serialize_session(session)}
     except AlgunaError as exc:
         outcome = {"failure": type(exc).__name__, "arguments": [str(exc), exc.status, exc.retry_after]}
         raise
@@ -74,10 +74,10 @@ def _lead(lock: str, token: str, make: Callable[[float], PortalSession], seconds
         # Once its life is over, the lock is another's.
         is_ours = monotonic() - started < seconds
         if outcome:
-            attempt(lambda cache: cache.set(_outcome_key(token), outcome, timeout=OUTCOME_SECONDS), None)
+            try_cache(lambda cache: cache.set(_outcome_key(token), outcome, timeout=OUTCOME_SECONDS), None)
         # A cache that refuses the one may still do the other, and a lock left behind would make people wait.
         if is_ours:
-            attempt(lambda cache: _let_go(cache, lock, token), None, insist=True)
+            try_cache(lambda cache: _let_go(cache, lock, token), None, force=True)
     return session
 
 
@@ -90,13 +90,13 @@ def _follow(lock: str, seconds: float) -> PortalSession | None:
     """Wait for the outcome of whoever leads; return None where it died, or where time is up."""
     until = monotonic() + seconds
     pause, longest = POLL_SECONDS
-    token = attempt(lambda cache: cache.get(lock), None)
+    token = try_cache(lambda cache: cache.get(lock), None)
     while token and monotonic() < until:
         sleep(uniform(pause / 2, pause))  # noqa: S311  (spreads the load, keeps no secret)
         pause = min(pause * 1.5, longest)
-        leads = attempt(lambda cache: cache.get(lock), None) == token
+        leads = try_cache(lambda cache: cache.get(lock), None) == token
         # Read after the lock: a leader leaves its outcome before it lets go.
-        if outcome := attempt(lambda cache: cache.get(_outcome_key(token)), None):
+        if outcome := try_cache(lambda cache: cache.get(_outcome_key(token)), None):
             return _reached(outcome)
         if not leads:
             break
@@ -108,7 +108,7 @@ def _reached(outcome: dict[str, Any]) -> PortalSession | None:
     if "failure" in outcome:
         message, status, retry_after = outcome["arguments"]
         raise getattr(exceptions, outcome["failure"], AlgunaError)(message, status=status, retry_after=retry_after)
-    return from_entry(outcome.get("session"))
+    return deserialize_session(outcome.get("session"))
 
 
 def _outcome_key(token: str) -> str:

@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from alguna_portal.access import accesses, choice_of, find
+from alguna_portal.access import get_access, get_accesses, get_choice
 from alguna_portal.models import Customer
 
 register = template.Library()
@@ -38,10 +38,10 @@ def billing_url(context: Context, customer: object = ANY) -> str:
     if request is None:
         return ""
     if customer is ANY:
-        return reverse("alguna_portal:billing") if accesses(request) else ""
-    if not isinstance(customer, Customer) or not find(request, choice_of(customer)):
+        return reverse("alguna_portal:billing") if get_accesses(request) else ""
+    if not isinstance(customer, Customer) or not get_access(request, get_choice(customer)):
         return ""
-    return f"{reverse('alguna_portal:billing')}?{urlencode({'customer': choice_of(customer)})}"
+    return f"{reverse('alguna_portal:billing')}?{urlencode({'customer': get_choice(customer)})}"
 
 
 @register.tag(TAG)

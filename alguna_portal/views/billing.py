@@ -16,18 +16,18 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from alguna_portal import audit
-from alguna_portal.access import Access, accesses, find, refused
+from alguna_portal.access import Access, get_access, get_accesses, get_denied_access
 from alguna_portal.exceptions import AlgunaError
 from alguna_portal.sessions import open_session
-from alguna_portal.transactions import committing
+from alguna_portal.transactions import non_atomic
 
-from .responses import METHODS, VARY, Reply, note, private, reply_to
+from .responses import METHODS, VARY, Reply, get_reply, log_failure, uncached
 
 logger = logging.getLogger(__name__)
 
 
-@committing
-@private
+@non_atomic
+@uncached
 @login_not_required  # by Django's middleware, which knows no form but the page
 def billing(request: HttpRequest) -> HttpResponse:
     """Send a signed-in user to the portal of their customer; let them choose where there are several.
@@ -35,7 +35,7 @@ def billing(request: HttpRequest) -> HttpResponse:
     Parameters, by query or form: `customer`, one of the choices that the chooser offers, and `fresh=1`, to
     have a new session where the last one's link is spent. Of a parameter that is given twice, the last counts.
     """
-    response = _answer(request, reply_to(request))
+    response = _answer(request, get_reply(request))
     response["Vary"] = VARY
     return response
 
@@ -47,17 +47,17 @@ def _answer(request: HttpRequest, reply: Reply) -> HttpResponse:
         return reply.sign_in(_to_sign_in(request)["Location"])
     if _is_prefetch(request):
         return reply.prefetch()
-    choices = accesses(request)
+    choices = get_accesses(request)
     asked_for = _parameter(request, "customer")
     if asked_for:
-        chosen = find(request, asked_for)
+        chosen = get_access(request, asked_for)
     elif len(choices) > 1:
         return reply.choose(choices, fresh=_is_fresh(request))
     else:
         chosen = choices[0] if choices else None
     if chosen is None:
         if request.method != "HEAD":
-            shut = refused(request, asked_for)
+            shut = get_denied_access(request, asked_for)
             audit.record(
                 audit.Outcome.DENIED,
                 user=request.user,
@@ -89,7 +89,7 @@ def _open(request: HttpRequest, access: Access, reply: Reply) -> HttpResponse:
     except AlgunaError as exc:
         key = access.customer.pk
         # Not by its alias, which could be anything, an e-mail address included.
-        note(exc, logger=logger, whose=f"Customer {key or '(unsaved)'}", customer=key)
+        log_failure(exc, logger=logger, whose=f"Customer {key or '(unsaved)'}", customer=key)
         again = f"{reverse('alguna_portal:billing')}?{urlencode({'customer': access.choice} | _fresh(request))}"
         return reply.failed(exc, again=again)
     return reply.portal(session)

@@ -24,12 +24,12 @@ from django.views.decorators.csrf import csrf_exempt
 
 from alguna_portal import audit
 from alguna_portal.exceptions import AlgunaError
-from alguna_portal.links import LinkUnusable, find, open_link, renew, until
-from alguna_portal.log_events import event
+from alguna_portal.links import LinkUnusable, format_expiry, get_link_by_token, open_link, renew
+from alguna_portal.log_events import log_event
 from alguna_portal.models import PortalLink
-from alguna_portal.transactions import committing
+from alguna_portal.transactions import non_atomic
 
-from .responses import METHODS, failure_page, going_on, note, page, private, unlogged
+from .responses import METHODS, failure_page, log_failure, redirect_page, render_page, uncached, unlogged
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ class _QuietCsrf(CsrfViewMiddleware):
 
 
 @csrf_exempt  # from the one that logs
-@committing
-@private
+@non_atomic
+@uncached
 @login_not_required
 def link(request: HttpRequest, token: str) -> HttpResponseBase:
     """Show whose portal a link opens; with POST, open it, or with `renew` mail a new link to the same address."""
@@ -63,8 +63,7 @@ def link(request: HttpRequest, token: str) -> HttpResponseBase:
         if settings.DEBUG:
             raise
         # Django would log the path. Not in a template, since that of the host may be what failed.
-        extra = event("link_not_answered", error=type(exc).__name__)
-        logger.error("A mailed link could not be answered (%s).", extra["error"], extra=extra)  # noqa: TRY400
+        log_event(logger.error, "link_not_answered", "A mailed link could not be answered (%(error)s).", exc=exc)
         return _sorry(500)
 
 
@@ -79,7 +78,7 @@ def _sorry(status: int) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, token: str) -> HttpResponse:
-    found = find(token)
+    found = get_link_by_token(token)
     wants_new = request.method == "POST" and "renew" in request.POST
     presses = request.method == "POST" and not wants_new
     if found is None or found.state == REVOKED:
@@ -88,7 +87,9 @@ def _answer(request: HttpRequest, token: str) -> HttpResponse:
         return _renewed(request, found) if wants_new else _over(request, found, presses=presses)
     if presses:
         return _open(request, found, token)
-    return _with_form(page(request, "link", 200, link=found, customer=found.customer, until=until(found)))
+    return _with_form(
+        render_page(request, "link", 200, link=found, customer=found.customer, until=format_expiry(found))
+    )
 
 
 def _open(request: HttpRequest, found: PortalLink, token: str) -> HttpResponse:
@@ -96,27 +97,27 @@ def _open(request: HttpRequest, found: PortalLink, token: str) -> HttpResponse:
         session = open_link(found)
     except LinkUnusable:
         # Between the page and the press.
-        now = find(token)
+        now = get_link_by_token(token)
         is_over = now is not None and now.state != REVOKED
         return _over(request, now, presses=True) if now and is_over else _unknown(request, now, presses=True)
     except AlgunaError as exc:
-        note(exc, logger=logger, whose=f"Link {found.pk}", customer=found.customer_id, link=found.pk)
+        log_failure(exc, logger=logger, whose=f"Link {found.pk}", customer=found.customer_id, link=found.pk)
         return unlogged(failure_page(request, exc, again=request.path))
-    return going_on(request, session.url)
+    return redirect_page(request, session.url)
 
 
 def _unknown(request: HttpRequest, found: PortalLink | None, *, presses: bool) -> HttpResponse:
     """Answer where a link is unknown, tampered with or revoked: who asks is not to learn which."""
     if found and presses:
         _record_denied(found)
-    return unlogged(page(request, "link_unknown", 404))
+    return unlogged(render_page(request, "link_unknown", 404))
 
 
 def _over(request: HttpRequest, found: PortalLink, *, presses: bool) -> HttpResponse:
     if presses:
         _record_denied(found)
     can_be_renewed = found.renewable_until > timezone.now()
-    return _with_form(unlogged(page(request, "link_over", 410, can_be_renewed=can_be_renewed)))
+    return _with_form(unlogged(render_page(request, "link_over", 410, can_be_renewed=can_be_renewed)))
 
 
 def _renewed(request: HttpRequest, found: PortalLink) -> HttpResponse:
@@ -126,9 +127,9 @@ def _renewed(request: HttpRequest, found: PortalLink) -> HttpResponse:
     except Exception as exc:
         if settings.DEBUG:
             raise
-        extra = event("link_not_renewed", link=found.pk, error=type(exc).__name__)
-        logger.error("Link %s could not be renewed (%s).", found.pk, extra["error"], extra=extra)  # noqa: TRY400
-    return page(request, "link_renewed", 200)
+        message = "Link %(link)s could not be renewed (%(error)s)."
+        log_event(logger.error, "link_not_renewed", message, link=found.pk, exc=exc)
+    return render_page(request, "link_renewed", 200)
 
 
 def _with_form(response: HttpResponse) -> HttpResponse:

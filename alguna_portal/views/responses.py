@@ -29,9 +29,9 @@ from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.access import Access
 from alguna_portal.conf import conf
-from alguna_portal.conf.addresses import is_mail_address
+from alguna_portal.conf.addresses import is_email_address
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 from alguna_portal.sessions import PortalSession
 
 # --- from alguna_portal.views.pages
@@ -42,7 +42,7 @@ RETRY_AFTER = 30  # seconds, where Alguna names none
 View = Callable[..., HttpResponseBase]
 
 
-def private(view: View) -> View:
+def uncached(view: View) -> View:
     """Keep a view's answers, whatever they are, out of caches, out of `Referer` and out of frames."""
 
     @wraps(view)
@@ -62,7 +62,7 @@ def unlogged(response: HttpResponse) -> HttpResponse:
     return response
 
 
-def page(request: HttpRequest, name: str, status: int, **context: Any) -> HttpResponse:
+def render_page(request: HttpRequest, name: str, status: int, **context: Any) -> HttpResponse:
     """Render one of our pages, with the support contact; under DEBUG, with the reason."""
     try:
         contact = conf.SUPPORT_CONTACT
@@ -71,16 +71,16 @@ def page(request: HttpRequest, name: str, status: int, **context: Any) -> HttpRe
         contact = ""
     context |= {
         "support_contact": contact,
-        "support_href": f"mailto:{contact}" if is_mail_address(contact) else contact,
+        "support_href": f"mailto:{contact}" if is_email_address(contact) else contact,
         "debug": settings.DEBUG,
     }
     return render(request, f"alguna_portal/{name}.html", context, status=status)
 
 
 @sensitive_variables()  # whose effect reaches into the template: the URL is a credential
-def going_on(request: HttpRequest, url: str) -> HttpResponse:
+def redirect_page(request: HttpRequest, url: str) -> HttpResponse:
     """Answer a form with a page that goes on by itself: `form-action 'self'` stops a redirect to elsewhere."""
-    response = page(request, "link_opened", 200, url=url)
+    response = render_page(request, "link_opened", 200, url=url)
     # As a header, so that it works in whichever page of the host's the template is put.
     response["Refresh"] = f"0; url={url}"
     return response
@@ -89,9 +89,9 @@ def going_on(request: HttpRequest, url: str) -> HttpResponse:
 def failure_page(request: HttpRequest, exc: AlgunaError, *, again: str) -> HttpResponse:
     """Answer with the page for what went wrong; `again` is where to try once more."""
     if not isinstance(exc, AlgunaUnavailable):
-        return page(request, "failed", 502, reason=exc)
+        return render_page(request, "failed", 502, reason=exc)
     seconds = retry_after(exc)
-    response = page(request, "unavailable", 503, again=again, reason=exc, minutes=ceil(seconds / 60))
+    response = render_page(request, "unavailable", 503, again=again, reason=exc, minutes=ceil(seconds / 60))
     response["Retry-After"] = str(seconds)
     return response
 
@@ -101,14 +101,15 @@ def retry_after(exc: AlgunaUnavailable) -> int:
     return ceil(exc.retry_after or RETRY_AFTER)
 
 
-def note(exc: AlgunaError, *, logger: logging.Logger, whose: str, customer: Any, link: Any = None) -> None:
+def log_failure(exc: AlgunaError, *, logger: logging.Logger, whose: str, customer: Any, link: Any = None) -> None:
     """Log why there was no session; `customer` and `link` are keys of rows."""
-    facts = {"customer": customer, "link": link, "error": type(exc).__name__, "status": exc.status}
+    message = f"{whose}: no portal session. %(detail)s"
+    facts = {"customer": customer, "link": link, "status": exc.status}
     if isinstance(exc, AlgunaUnavailable):
-        extra = event("portal_unavailable", **facts, retry_after=exc.retry_after)
-        logger.warning("%s: no portal session. %s", whose, exc, extra=extra)
+        facts["retry_after"] = exc.retry_after
+        log_event(logger.warning, "portal_unavailable", message, exc=exc, detail=exc, **facts)
     else:
-        logger.error("%s: no portal session. %s", whose, exc, extra=event("portal_failed", **facts))
+        log_event(logger.error, "portal_failed", message, exc=exc, detail=exc, **facts)
 
 
 # --- from alguna_portal.views.problems
@@ -197,7 +198,7 @@ class PageReply:
     def portal(self, session: PortalSession) -> HttpResponse:
         """Redirect; after a form to sign in, go on by a page."""
         if _comes_from_sign_in(self.request):
-            return going_on(self.request, session.url)
+            return redirect_page(self.request, session.url)
         return PortalRedirect(session.url)
 
     def sign_in(self, login_url: str) -> HttpResponse:
@@ -206,11 +207,11 @@ class PageReply:
 
     def choose(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
         """Show the chooser."""
-        return page(self.request, "choose", 200, accesses=accesses, fresh=fresh)
+        return render_page(self.request, "choose", 200, accesses=accesses, fresh=fresh)
 
     def no_access(self) -> HttpResponse:
         """Show whom to ask."""
-        return page(self.request, "no_access", 403)
+        return render_page(self.request, "no_access", 403)
 
     def prefetch(self) -> HttpResponse:
         """Refuse: not by 204, which would let the prefetch stand in for the click; nor 503, which mails ADMINS."""
@@ -309,7 +310,7 @@ class JsonReply:
         return response
 
 
-def reply_to(request: HttpRequest) -> Reply:
+def get_reply(request: HttpRequest) -> Reply:
     """Choose the form that whoever asks understands; where that is not clear, a page."""
     if request.META.get("HTTP_HX_REQUEST") == "true":
         return HtmxReply(request)
@@ -321,11 +322,11 @@ def reply_to(request: HttpRequest) -> Reply:
 
 def _comes_from_sign_in(request: HttpRequest) -> bool:
     """Say whether a sign-in page of the host's was to lead here: its form's POST is where this navigation began."""
-    page, _, query = request.META.get("HTTP_REFERER", "").partition("?")
+    render_page, _, query = request.META.get("HTTP_REFERER", "").partition("?")
     if f"{REDIRECT_FIELD_NAME}=" not in query:
         return False
     try:
-        is_ours = urlsplit(page).netloc == request.get_host()
+        is_ours = urlsplit(render_page).netloc == request.get_host()
         return is_ours and QueryDict(query).get(REDIRECT_FIELD_NAME) == request.get_full_path()
     except (SuspiciousOperation, ValueError):
         # No address, or more parameters than Django reads.

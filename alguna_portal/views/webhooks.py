@@ -13,12 +13,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.conf import conf
-from alguna_portal.log_events import event
-from alguna_portal.transactions import committing
-from alguna_portal.webhooks.inbox import take_in
-from alguna_portal.webhooks.signatures import LARGEST_BODY, BadMessage, read
+from alguna_portal.log_events import log_event
+from alguna_portal.transactions import non_atomic
+from alguna_portal.webhooks.inbox import receive_message
+from alguna_portal.webhooks.signatures import LARGEST_BODY, InvalidMessage, parse_message
 
-from .responses import private, unlogged
+from .responses import uncached, unlogged
 
 logger = logging.getLogger(__name__)
 
@@ -26,8 +26,8 @@ RETRY_AFTER = 30  # seconds; Svix has a schedule of its own, other senders may n
 
 
 @csrf_exempt
-@committing
-@private
+@non_atomic
+@uncached
 @login_not_required
 @sensitive_variables("secrets", "message")
 def webhook(request: HttpRequest) -> HttpResponse:
@@ -38,11 +38,13 @@ def webhook(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     try:
-        message = read({name.lower(): value for name, value in request.headers.items()}, _body(request), secrets)
-    except BadMessage as exc:
-        logger.warning("A webhook was refused. %s", exc, extra=event("webhook_refused", reason=str(exc)))
+        message = parse_message(
+            {name.lower(): value for name, value in request.headers.items()}, _body(request), secrets
+        )
+    except InvalidMessage as exc:
+        log_event(logger.warning, "webhook_refused", "A webhook was refused. %(reason)s", reason=str(exc))
         return unlogged(HttpResponse(status=400))
-    if take_in(message):
+    if receive_message(message):
         return HttpResponse(status=204)
     # Logged where it failed.
     return unlogged(HttpResponse(status=503, headers={"Retry-After": str(RETRY_AFTER)}))
@@ -53,9 +55,9 @@ def _body(request: HttpRequest) -> bytes:
     try:
         body = request.read(LARGEST_BODY + 1)
     except (OSError, RequestDataTooBig, UnreadablePostError):
-        raise BadMessage("It broke off.") from None
+        raise InvalidMessage("It broke off.") from None
     if len(body) > LARGEST_BODY:
-        raise BadMessage(f"It has more than {LARGEST_BODY} bytes.")
+        raise InvalidMessage(f"It has more than {LARGEST_BODY} bytes.")
     # Whoever comes after, such as a middleware that keeps requests, may want it, too.
     request._body = body  # noqa: SLF001
     return body

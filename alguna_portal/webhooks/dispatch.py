@@ -23,10 +23,10 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from alguna_portal.conf import conf
-from alguna_portal.customers.plan_sync import Synced, find, sync_plan
-from alguna_portal.log_events import event
+from alguna_portal.customers.plan_sync import Synced, match_customer, sync_plan
+from alguna_portal.log_events import log_event
 from alguna_portal.models import WebhookDelivery
-from alguna_portal.models.webhook_delivery import unclaimed
+from alguna_portal.models.webhook_delivery import get_unclaimed_filter
 from alguna_portal.signals import webhook_received
 
 from .signatures import Event
@@ -93,13 +93,13 @@ class PlanNotMapped(Exception):
     """The customer's plan in Alguna is not among the settings yet; the rest is done."""
 
 
-def handle(delivery: WebhookDelivery) -> bool:
+def run_receivers(delivery: WebhookDelivery) -> bool:
     """Call those who have not handled a message yet; say whether nobody is left.
 
     False where one failed, or where somebody else is at work on it: then it is to be delivered again.
     """
     claimed = _claim(delivery)
-    delivery.refresh_from_db(using=database())
+    delivery.refresh_from_db(using=get_database())
     if not claimed:
         return delivery.state in SETTLED
     failures = dict(_failures(delivery))
@@ -107,22 +107,22 @@ def handle(delivery: WebhookDelivery) -> bool:
     return delivery.state != State.FAILED
 
 
-def database() -> str:
+def get_database() -> str:
     """Name the database in which messages are written, and looked for: a replica may not have them yet."""
     return router.db_for_write(WebhookDelivery)
 
 
 def rows(delivery: WebhookDelivery) -> QuerySet[WebhookDelivery]:
     """Find the row of a message."""
-    return WebhookDelivery.objects.using(database()).filter(pk=delivery.pk)
+    return WebhookDelivery.objects.using(get_database()).filter(pk=delivery.pk)
 
 
 def _claim(delivery: WebhookDelivery) -> bool:
     """Take a message for a while; False where it is done, or another's."""
-    using = database()
+    using = get_database()
     can = connections[using].features
     now = timezone.now()
-    free = rows(delivery).filter(unclaimed(now)).exclude(state=State.HANDLED)
+    free = rows(delivery).filter(get_unclaimed_filter(now)).exclude(state=State.HANDLED)
     try:
         with transaction.atomic(using=using) if can.has_select_for_update_nowait else nullcontext():
             # A receiver that has outlived its claim holds the row: nobody waits for it.
@@ -155,7 +155,7 @@ def _sync_plan(said: Event) -> None:
     if not conf.PLAN_IDS or not said.customer_id:
         return
     until = monotonic() + conf.TIME_BUDGET
-    customer = find(said.customer_id, within=conf.TIME_BUDGET)
+    customer = match_customer(said.customer_id, within=conf.TIME_BUDGET)
     # Alguna may well have customers who are none here.
     if customer and sync_plan(customer, within=until - monotonic()) is Synced.UNMAPPED:
         raise PlanNotMapped
@@ -173,7 +173,7 @@ def _call(receiver: Registered, delivery: WebhookDelivery) -> None:
     said = _said(delivery)
     if not receiver.atomic:
         receiver.call(said)
-    with transaction.atomic(using=database()):
+    with transaction.atomic(using=get_database()):
         # Written first: SQLite has no way from reading to writing where another writes, too. It renews the claim, and
         # locks the row: of two who both believe that it is theirs, the second finds the receiver done.
         if not rows(delivery).update(claimed_until=timezone.now() + CLAIM):
@@ -205,9 +205,11 @@ def _finish(delivery: WebhookDelivery, failures: dict[str, Exception]) -> None:
     if rows(delivery).filter(tries=delivery.tries).update(**news):
         delivery.claimed_until = None
     for name, exc in broken.items():
-        error, at = type(exc).__name__, _place(exc)
-        extra = event("webhook_failed", delivery=delivery.pk, type=delivery.type, receiver=name, error=error, at=at)
-        logger.error("Webhook %s: %s failed (%s, %s).", delivery.pk, name, error, at, extra=extra)
+        message = "Webhook %(delivery)s: %(receiver)s failed (%(error)s, %(at)s)."
+        at, kind = _place(exc), delivery.type
+        log_event(
+            logger.error, "webhook_failed", message, delivery=delivery.pk, type=kind, receiver=name, at=at, exc=exc
+        )
 
 
 def _place(exc: Exception) -> str:

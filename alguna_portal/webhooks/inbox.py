@@ -8,31 +8,31 @@ from django.db import Error
 from django.utils import timezone
 
 from alguna_portal.conf import conf
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 from alguna_portal.models import WebhookDelivery
-from alguna_portal.models.webhook_delivery import key_of
+from alguna_portal.models.webhook_delivery import hash_message_id
 
-from .dispatch import SETTLED, database, handle
+from .dispatch import SETTLED, get_database, run_receivers
 from .signatures import Message
 
 logger = logging.getLogger(__name__)
 
 
-def take_in(message: Message) -> bool:
+def receive_message(message: Message) -> bool:
     """Keep a message and have it handled; say whether that is settled, or whether it is to be delivered again."""
     try:
-        return have_handled(_keep(message))
+        return process_delivery(_keep(message))
     # A lock, a row that is gone, a database that is away. Its own report would show what the message says.
     except (Error, WebhookDelivery.DoesNotExist) as exc:
-        extra = event("webhook_not_kept", type=message.type, error=type(exc).__name__)
-        logger.error("A webhook could not be kept, or handled (%s).", extra["error"], extra=extra)  # noqa: TRY400
+        text = "A webhook could not be kept, or handled (%(error)s)."
+        log_event(logger.error, "webhook_not_kept", text, type=message.type, exc=exc)
         return False
 
 
 def _keep(message: Message) -> WebhookDelivery:
     """Return the row of a message, which may have been there before."""
-    delivery, _created = WebhookDelivery.objects.using(database()).get_or_create(
-        message_key=key_of(message.id),
+    delivery, _created = WebhookDelivery.objects.using(get_database()).get_or_create(
+        message_key=hash_message_id(message.id),
         defaults={
             "message_id": message.id,
             "type": message.type,
@@ -43,23 +43,23 @@ def _keep(message: Message) -> WebhookDelivery:
     return delivery
 
 
-def have_handled(delivery: WebhookDelivery) -> bool:
+def process_delivery(delivery: WebhookDelivery) -> bool:
     """Have a message handled that was kept: by a worker with `USE_TASKS`, else at once; say whether that is settled."""
     if delivery.state == WebhookDelivery.State.HANDLED:
         return True
     if not conf.USE_TASKS:
-        return handle(delivery)
+        return run_receivers(delivery)
     # Not above: Django 5.2 has no tasks framework of its own.
     from .tasks import handle_delivery
 
     try:
         result = handle_delivery.enqueue(delivery.pk)
     except Exception as exc:  # noqa: BLE001  (queues raise what they like)
-        extra = event("webhook_not_queued", delivery=delivery.pk, error=type(exc).__name__)
-        logger.error("Webhook %s could not be enqueued (%s).", delivery.pk, extra["error"], extra=extra)  # noqa: TRY400
+        message = "Webhook %(delivery)s could not be enqueued (%(error)s)."
+        log_event(logger.error, "webhook_not_queued", message, delivery=delivery.pk, exc=exc)
         return False
     if not result.is_finished:
         return True
     # The backend has run it at once, and nobody will come back to it.
-    delivery.refresh_from_db(using=database())
+    delivery.refresh_from_db(using=get_database())
     return delivery.state in SETTLED

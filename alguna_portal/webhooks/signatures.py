@@ -71,7 +71,7 @@ EARLIEST, LATEST = 2000, 2099  # databases and time zones end somewhere
 NAMES = ("svix", "webhook")
 
 
-class BadMessage(Exception):
+class InvalidMessage(Exception):
     """A delivery that is not one of Alguna's, or cannot be read; its text may be logged."""
 
 
@@ -86,8 +86,8 @@ class Message:
 
 
 @sensitive_variables("secrets", "body", "content")
-def read(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> Message:
-    """Read a delivery that one of the secrets has signed within the last five minutes; else raise `BadMessage`.
+def parse_message(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> Message:
+    """Read a delivery that one of the secrets has signed within the last five minutes; else raise `InvalidMessage`.
 
     `headers` are by lower-case names.
     """
@@ -97,9 +97,9 @@ def read(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> Mes
     ident, kind = signed["webhook-id"], content.get("type")
     for name, text in (("id", ident), ("type", kind)):
         if not isinstance(text, str) or not text.isprintable() or not 0 < len(text) <= LONGEST:
-            raise BadMessage(f"Its {name} is none.")
+            raise InvalidMessage(f"Its {name} is none.")
     if not isinstance(content.get("data"), dict):
-        raise BadMessage("Its data is no JSON object.")
+        raise InvalidMessage("Its data is no JSON object.")
     return Message(id=ident, type=str(kind), timestamp=_time(content.get("timestamp")), data=content["data"])
 
 
@@ -109,7 +109,7 @@ def _signed(headers: Mapping[str, str]) -> dict[str, str]:
         found = {f"webhook-{part}": headers.get(f"{name}-{part}", "") for part in ("id", "timestamp", "signature")}
         if all(found.values()):
             return found
-    raise BadMessage("It lacks the headers svix-id, svix-timestamp and svix-signature.")
+    raise InvalidMessage("It lacks the headers svix-id, svix-timestamp and svix-signature.")
 
 
 @sensitive_variables("body", "secrets", "secret")
@@ -124,7 +124,7 @@ def _verify(signed: dict[str, str], body: bytes, secrets: Sequence[str]) -> None
             said = "Its headers or its body cannot be read"
         else:
             return
-    raise BadMessage(f"{said}.")
+    raise InvalidMessage(f"{said}.")
 
 
 @sensitive_variables("body", "content")
@@ -135,9 +135,9 @@ def _content(body: bytes) -> dict[str, Any]:
         json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         # Not chained: a parser's error carries the whole body.
-        raise BadMessage("It is no JSON.") from None
+        raise InvalidMessage("It is no JSON.") from None
     if not isinstance(content, dict):
-        raise BadMessage("It is no JSON object.")
+        raise InvalidMessage("It is no JSON object.")
     return content
 
 
@@ -149,10 +149,10 @@ def _time(raw: Any) -> datetime:
     try:
         time = datetime.fromisoformat(str(raw).upper())
         if time.tzinfo is None:
-            raise BadMessage("Its timestamp has no time zone.")
+            raise InvalidMessage("Its timestamp has no time zone.")
         time = time.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadMessage("Its timestamp is no time as in RFC 3339.") from None
+        raise InvalidMessage("Its timestamp is no time as in RFC 3339.") from None
     if not EARLIEST <= time.year <= LATEST:
-        raise BadMessage("Its timestamp is of another century.")
+        raise InvalidMessage("Its timestamp is of another century.")
     return time

@@ -10,10 +10,10 @@ from typing import Any
 from django.db import Error
 from django.utils import timezone
 
-from alguna_portal.log_events import event
+from alguna_portal.log_events import log_event
 from alguna_portal.models import WebhookDelivery
 
-from .dispatch import database, handle
+from .dispatch import get_database, run_receivers
 
 try:
     from django.tasks import task
@@ -29,14 +29,14 @@ PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 14
 @task
 def handle_delivery(delivery_pk: Any, tries: int = 1) -> None:
     """Handle a message of Alguna's; where somebody fails, again after a while, as far as the backend can wait."""
-    found = WebhookDelivery.objects.using(database()).filter(pk=delivery_pk)
+    found = WebhookDelivery.objects.using(get_database()).filter(pk=delivery_pk)
     try:
         delivery = found.first()
-        if delivery is None or handle(delivery):
+        if delivery is None or run_receivers(delivery):
             return
     except Error as exc:
-        extra = event("webhook_failed", delivery=delivery_pk, type="", receiver="", error=type(exc).__name__, at="")
-        logger.error("Webhook %s failed (%s).", delivery_pk, extra["error"], extra=extra)  # noqa: TRY400
+        message = "Webhook %(delivery)s failed (%(error)s)."
+        log_event(logger.error, "webhook_failed", message, delivery=delivery_pk, type="", receiver="", at="", exc=exc)
     if tries > len(PAUSES):
         return
     if handle_delivery.get_backend().supports_defer:

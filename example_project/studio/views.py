@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
-from alguna_portal.access import accesses
+from alguna_portal.access import get_accesses
 from alguna_portal.models import Customer, Membership
 from example_project.studio.conf import uses_sandbox
 from example_project.studio.demo import NEWCOMER, PEOPLE, expectation
@@ -44,7 +44,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     """Show this week's firings, and the plan of each of the user's companies."""
     firings = this_week(timezone.localdate())
     context = {
-        "companies": accesses(request),
+        "companies": get_accesses(request),
         "firings": firings,
         "ready": READY,
         "pieces": sum(each.pieces for each in firings if each.is_hot),
@@ -62,7 +62,7 @@ def team(request: HttpRequest) -> HttpResponse:
             "role": access.role,
             "members": access.customer.memberships.select_related("user").order_by("role", "user__first_name"),
         }
-        for access in accesses(request)
+        for access in get_accesses(request)
     ]
     return render(request, "studio/team.html", {"teams": teams})
 

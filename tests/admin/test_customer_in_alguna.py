@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from pytest_django import Settings
 
-from alguna_portal.api.circuit_breaker import FAILURES, OPEN_SECONDS, Breaker
+from alguna_portal.api.circuit_breaker import FAILURES, OPEN_SECONDS, CircuitBreaker
 from alguna_portal.api.client import AlgunaClient
 from alguna_portal.exceptions import BreakerOpen
 from alguna_portal.models import Customer
@@ -135,14 +135,14 @@ def test_a_look_at_the_admin_closes_billing_for_nobody(admin_client: Client, fak
     for _ in range(FAILURES):
         fake.fail(503)
         said(admin_client, acme)
-    Breaker().before_call()
+    CircuitBreaker().before_call()
     assert said(admin_client, acme) == "No"
 
 
 def test_while_the_breaker_is_open_nobody_is_asked(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
     """The page opens at once."""
     for _ in range(FAILURES):
-        breaker = Breaker()
+        breaker = CircuitBreaker()
         breaker.before_call()
         breaker.after_call(BreakerOpen("down"))
     assert "Alguna failed several times in a row" in said(admin_client, acme)
@@ -153,7 +153,7 @@ def test_a_look_at_the_admin_is_never_the_probe(admin_client: Client, fake: Fake
     """After an outage the first billing page finds out that it is over, however often staff reload before."""
     with time_machine.travel("2026-03-04T05:06:00Z", tick=False) as clock:
         for _ in range(FAILURES):
-            breaker = Breaker()
+            breaker = CircuitBreaker()
             breaker.before_call()
             breaker.after_call(BreakerOpen("down"))
         clock.shift(OPEN_SECONDS + 1)
@@ -161,7 +161,7 @@ def test_a_look_at_the_admin_is_never_the_probe(admin_client: Client, fake: Fake
         for _ in range(2):
             assert "Alguna failed several times in a row" in said(admin_client, acme)
         assert fake.requests == []
-        probe = Breaker()
+        probe = CircuitBreaker()
         probe.before_call()
         probe.after_call(None)
 

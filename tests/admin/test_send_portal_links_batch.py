@@ -19,7 +19,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from alguna_portal.admin import actions, send_portal_links
-from alguna_portal.links import Posted, send_links, sending
+from alguna_portal.links import SendResult, send_links, sending
 from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.admin.test_create_in_alguna import messages
@@ -189,7 +189,7 @@ def test_a_mail_that_may_not_be_out_is_not_told_as_sent(admin_client: Client, mo
         for _each in made:
             raise OperationalError("lost")
 
-    monkeypatch.setattr(sending, "deliver", cut)
+    monkeypatch.setattr(sending, "send_emails", cut)
     admin_client.raise_request_exception = False
     assert confirm(admin_client, asked).status_code == 500
     assert PortalLink.objects.exists()
@@ -230,5 +230,5 @@ def test_an_unexpected_error_tells_of_nobody_twice(admin_client: Client, monkeyp
 
 def test_who_was_not_tried_is_not_counted_once_more(acme: Customer) -> None:
     """Where the error comes after the time was up."""
-    level, text = actions.broken_off(4, Posted(untried=[acme, acme], skipped=[acme]))
+    level, text = actions.broken_off(4, SendResult(untried=[acme, acme], skipped=[acme]))
     assert (level, text) == (ERROR, "An unexpected error ended it: 1 portal link was not sent, as far as is known.")

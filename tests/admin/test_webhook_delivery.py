@@ -286,14 +286,14 @@ def test_an_unexpected_error_leaves_nothing_untold(admin_client: Client, monkeyp
     """What was handled by then is noted, and told on the next page."""
     rows = [delivery(), delivery(), delivery()]
 
-    real = inbox.have_handled
+    real = inbox.process_delivery
 
     def break_off(row: WebhookDelivery) -> bool:
         if row == rows[1]:
             raise RuntimeError
         return real(row)
 
-    monkeypatch.setattr(inbox, "have_handled", break_off)
+    monkeypatch.setattr(inbox, "process_delivery", break_off)
     admin_client.raise_request_exception = False
     assert act(admin_client, *rows).status_code == 500
     assert LogEntry.objects.get().object_id == str(rows[0].pk)

@@ -12,7 +12,14 @@ from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from pytest_django import Settings
 
-from alguna_portal.api.circuit_breaker import FAILURES, MEMORY_SECONDS, OPEN_SECONDS, SLOW_CALLS, SLOW_SECONDS, Breaker
+from alguna_portal.api.circuit_breaker import (
+    FAILURES,
+    MEMORY_SECONDS,
+    OPEN_SECONDS,
+    SLOW_CALLS,
+    SLOW_SECONDS,
+    CircuitBreaker,
+)
 from alguna_portal.exceptions import AlgunaRefused, AlgunaUnavailable, BreakerOpen
 from alguna_portal.models import Customer
 from alguna_portal.sessions import open_session
@@ -95,12 +102,12 @@ def test_a_call_counts_once_whatever_its_retries(alguna: Alguna, settings: Setti
 def test_a_call_that_was_cut_off_says_nothing(alguna: Alguna, cut_off: BaseException) -> None:
     """A worker that is stopped because it hangs is no sign that Alguna is back; nor does it stay under way."""
     break_it(alguna)
-    caches["default"].delete(Breaker()._open_until)
-    probe = Breaker()
+    caches["default"].delete(CircuitBreaker()._open_until)
+    probe = CircuitBreaker()
     probe.before_call()
     probe.after_call(cut_off)
     with pytest.raises(BreakerOpen):
-        Breaker().before_call()
+        CircuitBreaker().before_call()
     assert caches["default"].get_many(probe._under_way) == {}
 
 
@@ -139,12 +146,12 @@ def test_one_probe_goes_and_a_dead_one_is_replaced(alguna: Alguna, settings: Set
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
         break_it(alguna)
         now.shift(timedelta(seconds=OPEN_SECONDS + 1))
-        Breaker().before_call()
+        CircuitBreaker().before_call()
         with pytest.raises(BreakerOpen) as refused:
-            Breaker().before_call()
+            CircuitBreaker().before_call()
         assert refused.value.retry_after == 1
         now.shift(timedelta(seconds=11))
-        Breaker().before_call()
+        CircuitBreaker().before_call()
 
 
 def test_a_probe_that_failed_does_not_bar_the_next(alguna: Alguna, settings: Settings) -> None:
@@ -168,9 +175,9 @@ def test_a_long_outage_goes_on_being_probed_by_one(alguna: Alguna) -> None:
             with pytest.raises(AlgunaUnavailable):
                 click(alguna, 503)
         now.shift(timedelta(seconds=OPEN_SECONDS + 1))
-        Breaker().before_call()
+        CircuitBreaker().before_call()
         with pytest.raises(BreakerOpen):
-            Breaker().before_call()
+            CircuitBreaker().before_call()
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
@@ -178,7 +185,7 @@ def test_a_clock_that_differs_does_not_send_people_away_for_long(alguna: Alguna,
     """The machine that opened the breaker may believe in another time; the wait is at most the breaker's own."""
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False):
         break_it(alguna)
-        breaker = Breaker()
+        breaker = CircuitBreaker()
         caches["default"].set(breaker._open_until, time() + minutes * 60, timeout=15)
         with pytest.raises(BreakerOpen) as refused:
             breaker.before_call()
@@ -188,7 +195,7 @@ def test_a_clock_that_differs_does_not_send_people_away_for_long(alguna: Alguna,
 def test_requests_that_hang_keep_others_from_hanging(alguna: Alguna) -> None:
     """While several have been under way for long, the next click fails at once, before any timeout has passed."""
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
-        hanging = [Breaker() for _ in range(SLOW_CALLS + 1)]
+        hanging = [CircuitBreaker() for _ in range(SLOW_CALLS + 1)]
         for breaker in hanging:
             breaker.before_call()
         assert click(alguna)
@@ -205,7 +212,7 @@ def test_processes_that_died_in_mid_call_are_forgotten(alguna: Alguna, settings:
     settings.ALGUNA_PORTAL_TIME_BUDGET = 10
     with time_machine.travel("2026-11-21T12:00:00Z", tick=False) as now:
         for _ in range(SLOW_CALLS):
-            Breaker().before_call()
+            CircuitBreaker().before_call()
         now.shift(timedelta(seconds=9))
         with pytest.raises(BreakerOpen):
             click(alguna)

@@ -23,7 +23,13 @@ from urllib3.exceptions import ProtocolError
 
 from alguna_portal import __version__
 from alguna_portal.api.client import AlgunaClient
-from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, BadAnswer, UnsafePortalURL
+from alguna_portal.exceptions import (
+    AlgunaError,
+    AlgunaUnavailable,
+    AuthenticationFailed,
+    UnexpectedResponse,
+    UnsafePortalURL,
+)
 from alguna_portal.portal_settings import PortalSettings
 from tests.conftest import API, Alguna
 
@@ -208,7 +214,7 @@ def test_a_body_that_breaks_off_is_an_outage(server: Server) -> None:
 def test_redirects_are_not_followed_nor_even_read(server: Server, location: str) -> None:
     """The key goes to the address that was configured, and nowhere else."""
     server.answer = (307, {"Location": location}, b"")
-    with pytest.raises(BadAnswer, match="does not answer like this"):
+    with pytest.raises(UnexpectedResponse, match="does not answer like this"):
         create()
     assert [heard["path"] for heard in server.heard] == ["/customer-portal-sessions"]
 
@@ -220,7 +226,7 @@ def test_a_netrc_entry_does_not_replace_the_key(
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))
-    with pytest.raises(BadAnswer):
+    with pytest.raises(UnexpectedResponse):
         create()
     assert server.heard[0]["Authorization"] == "Bearer key_1.secret-of-the-tests"
 
@@ -229,7 +235,7 @@ def test_connections_are_reused_and_cookies_are_not_kept(server: Server) -> None
     """One pool a process; Alguna can set no state that threads would share."""
     server.answer = (200, {"Set-Cookie": "a=b"}, b"{}")
     for _ in range(3):
-        with pytest.raises(BadAnswer):
+        with pytest.raises(UnexpectedResponse):
             create()
     assert len(server.peers) == 1
     assert "Cookie" not in server.heard[-1]
@@ -237,10 +243,10 @@ def test_connections_are_reused_and_cookies_are_not_kept(server: Server) -> None
 
 def test_a_forked_child_opens_connections_of_its_own(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes that shared a socket would read each other's answers."""
-    with pytest.raises(BadAnswer):
+    with pytest.raises(UnexpectedResponse):
         create()
     monkeypatch.setattr(os, "getpid", lambda: -1)
-    with pytest.raises(BadAnswer):
+    with pytest.raises(UnexpectedResponse):
         create()
     assert len(server.peers) == 2
 
@@ -275,7 +281,7 @@ def test_a_report_of_a_refusal_shows_no_key(server: Server, status: int) -> None
 def test_a_report_of_a_bad_answer_does_not_show_the_url(alguna: Alguna, change: dict[str, Any]) -> None:
     """Neither the exception nor the variables in its frames, as Django reports them."""
     alguna.change = change
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(UnexpectedResponse) as caught:
         create()
     assert "hs/token1" not in reported(caught.value)
 
@@ -313,7 +319,7 @@ class Watching:
             retries=0,
             session_seconds=300,
             url_hosts=["localhost", ".alguna.io"],
-            watcher=self,
+            circuit_breaker=self,
         )
 
     def before_call(self) -> None:
@@ -393,7 +399,7 @@ def test_subscriptions_are_read_to_their_last_page(alguna: Alguna) -> None:
     assert [each.plan_id for each in found] == [each["plan_id"] for each in listed]
     assert asked == [("GET", "0"), ("GET", "100"), ("GET", "200")]
     listed = everything
-    with pytest.raises(BadAnswer, match=r"^Alguna has more than 2000 subscriptions of one customer\.$"):
+    with pytest.raises(UnexpectedResponse, match=r"^Alguna has more than 2000 subscriptions of one customer\.$"):
         client.subscriptions("cust_1")
     listed = everything[:1999]
     assert len(client.subscriptions("cust_1")) == 1999

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from pytest_django import Settings
 
 from alguna_portal.conf import conf
-from alguna_portal.exceptions import BadAnswer, UnsafePortalURL
+from alguna_portal.exceptions import UnexpectedResponse, UnsafePortalURL
 from alguna_portal.models import Customer
 from alguna_portal.sessions import open_session
 from tests.conftest import API
@@ -101,7 +101,7 @@ def test_an_answer_without_a_url_is_refused(answer: dict[str, Any]) -> None:
     """As it is with the dated API."""
     with responses.RequestsMock() as http:
         http.add("POST", ADDRESS, json=answer)
-        with pytest.raises(BadAnswer, match="no “sessionUrl”"):
+        with pytest.raises(UnexpectedResponse, match="no “sessionUrl”"):
             open_session(Customer(alias="acme-1"))
 
 

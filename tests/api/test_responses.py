@@ -11,20 +11,20 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alguna_portal import exceptions
-from alguna_portal.api.portal_url import LONGEST_URL, vet
-from alguna_portal.api.responses import LONGEST_WAIT, PortalSession, decode, portal_session
+from alguna_portal.api.portal_url import LONGEST_URL, validate_session
+from alguna_portal.api.responses import LONGEST_WAIT, PortalSession, parse_portal_session, parse_response
 from alguna_portal.conf.addresses import is_loopback
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaRefused,
     AlgunaUnavailable,
     AuthenticationFailed,
-    BadAnswer,
+    CustomerMismatch,
     CustomerUnknown,
-    StrangerAnswered,
+    UnexpectedResponse,
     UnsafePortalURL,
 )
-from alguna_portal.redaction import quotable, quotable_id
+from alguna_portal.redaction import redact_id, redact_text
 
 HOSTS = ("alguna.io", ".alguna.io", "billing.example.com", "localhost", "127.0.0.1")
 GOOD: dict[str, Any] = {
@@ -39,8 +39,8 @@ GOOD: dict[str, Any] = {
 
 def read(data: object, *, customer_id: str | None = None, loopback_http: bool = False) -> PortalSession:
     """Take an answer of 200 the whole way: decode, read, vet."""
-    session = portal_session(decode(200, {}, json.dumps(data).encode()))
-    return vet(session, customer_id=customer_id, url_hosts=HOSTS, loopback_http=loopback_http)
+    session = parse_portal_session(parse_response(200, {}, json.dumps(data).encode()))
+    return validate_session(session, customer_id=customer_id, url_hosts=HOSTS, loopback_http=loopback_http)
 
 
 def problem(body: str = "") -> bytes:
@@ -85,15 +85,15 @@ def test_the_url_of_a_session_is_not_in_its_repr() -> None:
         (503, problem("Maintenance"), AlgunaUnavailable, "(“Maintenance”). Try again later."),
         (504, b"\xff\xfe", AlgunaUnavailable, "Alguna answered 504. Try again later."),
         (599, b"null", AlgunaUnavailable, "Alguna answered 599."),
-        (404, b"<h1>Not Found</h1>", BadAnswer, "Alguna answered 404. Its API does not answer like this"),
-        (302, b"", BadAnswer, "Its API does not answer like this. Check ALGUNA_PORTAL_API_URL"),
-        (304, b"", BadAnswer, "Its API does not answer like this"),
-        (100, b"", BadAnswer, "Its API does not answer like this"),
-        (200, b"<html>", BadAnswer, "but not with a JSON object. Does ALGUNA_PORTAL_API_URL lead to its API"),
-        (200, b"", BadAnswer, "not with a JSON object"),
-        (200, b"[]", BadAnswer, "not with a JSON object"),
-        (200, b"\xff", BadAnswer, "not with a JSON object"),
-        (200, b"[" * 100_000, BadAnswer, "not with a JSON object"),
+        (404, b"<h1>Not Found</h1>", UnexpectedResponse, "Alguna answered 404. Its API does not answer like this"),
+        (302, b"", UnexpectedResponse, "Its API does not answer like this. Check ALGUNA_PORTAL_API_URL"),
+        (304, b"", UnexpectedResponse, "Its API does not answer like this"),
+        (100, b"", UnexpectedResponse, "Its API does not answer like this"),
+        (200, b"<html>", UnexpectedResponse, "but not with a JSON object. Does ALGUNA_PORTAL_API_URL lead to its API"),
+        (200, b"", UnexpectedResponse, "not with a JSON object"),
+        (200, b"[]", UnexpectedResponse, "not with a JSON object"),
+        (200, b"\xff", UnexpectedResponse, "not with a JSON object"),
+        (200, b"[" * 100_000, UnexpectedResponse, "not with a JSON object"),
     ],
 )  # fmt: skip
 def test_every_documented_failure_has_its_exception(
@@ -101,7 +101,7 @@ def test_every_documented_failure_has_its_exception(
 ) -> None:
     """The exception's type says what to do, its text names the problem and the remedy."""
     with pytest.raises(AlgunaError) as caught:
-        decode(status, {}, body)
+        parse_response(status, {}, body)
     assert type(caught.value) is kind
     assert text in str(caught.value)
     assert caught.value.status == status
@@ -110,15 +110,15 @@ def test_every_documented_failure_has_its_exception(
 @pytest.mark.parametrize(
     ("change", "kind", "text"),
     [
-        ({"id": None}, BadAnswer, "has no “id”, or one that is not a string"),
-        ({"customer_id": ""}, BadAnswer, "has no “customer_id”"),
-        ({"url": 7}, BadAnswer, "has no “url”"),
-        ({"created_at": 1775037600}, BadAnswer, "has no “created_at”"),
-        ({"created_at": "yesterday"}, BadAnswer, "a “created_at” that is not a time"),
-        ({"expires_at": "2026-04-01T11:00:00"}, BadAnswer, "a “expires_at” without a time zone"),
-        ({"expires_at": "2026-04-01T09:59:59Z"}, BadAnswer, "expires before it was created"),
-        ({"expires_at": "2026-04-01T10:00:00Z"}, BadAnswer, "expires before it was created"),
-        ({"customer_id": "cust_other"}, StrangerAnswered, "made the session for customer “cust_other”"),
+        ({"id": None}, UnexpectedResponse, "has no “id”, or one that is not a string"),
+        ({"customer_id": ""}, UnexpectedResponse, "has no “customer_id”"),
+        ({"url": 7}, UnexpectedResponse, "has no “url”"),
+        ({"created_at": 1775037600}, UnexpectedResponse, "has no “created_at”"),
+        ({"created_at": "yesterday"}, UnexpectedResponse, "a “created_at” that is not a time"),
+        ({"expires_at": "2026-04-01T11:00:00"}, UnexpectedResponse, "a “expires_at” without a time zone"),
+        ({"expires_at": "2026-04-01T09:59:59Z"}, UnexpectedResponse, "expires before it was created"),
+        ({"expires_at": "2026-04-01T10:00:00Z"}, UnexpectedResponse, "expires before it was created"),
+        ({"customer_id": "cust_other"}, CustomerMismatch, "made the session for customer “cust_other”"),
         ({"url": "http://portal.alguna.io/hs/abc"}, UnsafePortalURL, "it is not https"),
         ({"url": "javascript:alert(1)//portal.alguna.io"}, UnsafePortalURL, "is not a plain host name"),
         ({"url": "//portal.alguna.io/hs/abc"}, UnsafePortalURL, "it is not https"),
@@ -143,7 +143,7 @@ def test_every_documented_failure_has_its_exception(
 )  # fmt: skip
 def test_a_success_that_is_not_one_is_refused(change: dict[str, Any], kind: type[AlgunaError], text: str) -> None:
     """Each field is checked, and no refusal shows the URL."""
-    with pytest.raises(BadAnswer) as caught:
+    with pytest.raises(UnexpectedResponse) as caught:
         read(GOOD | change, customer_id="cust_abc123")
     assert type(caught.value) is kind
     assert text in str(caught.value)
@@ -159,7 +159,7 @@ def test_times_are_read_in_any_case_and_zone() -> None:
 @pytest.mark.parametrize("name", ["id", "customer_id", "url", "created_at", "expires_at"])
 def test_a_missing_field_is_named(name: str) -> None:
     """All five fields are required."""
-    with pytest.raises(BadAnswer, match=f"“{name}”"):
+    with pytest.raises(UnexpectedResponse, match=f"“{name}”"):
         read({key: value for key, value in GOOD.items() if key != name})
 
 
@@ -204,7 +204,9 @@ def test_what_alguna_says_is_quoted_without_what_must_not_leak() -> None:
         f"{'t0ken' * 10} \x1b[31m " + "very long " * 100
     )
     with pytest.raises(AlgunaRefused) as caught:
-        decode(400, {}, problem(said), redact=lambda text: text.replace("key_1.hush", "[key]").replace("hush", "[key]"))
+        parse_response(
+            400, {}, problem(said), redact=lambda text: text.replace("key_1.hush", "[key]").replace("hush", "[key]")
+        )
     text = str(caught.value)
     assert "Key [key] of [e-mail] [e-mail] at [URL] [URL] half [key] […]" in text
     assert not any(leak in text for leak in ("hush", "bob", "abc123", "t0ken", "\n", "\x1b"))
@@ -213,17 +215,17 @@ def test_what_alguna_says_is_quoted_without_what_must_not_leak() -> None:
 
 def test_a_very_long_reason_is_quoted_as_quickly_as_a_short_one() -> None:
     """Whoever writes it must not decide for how long a worker thinks about it; half an address stays hidden, too."""
-    assert quotable("a." * 400_000) == ""
+    assert redact_text("a." * 400_000) == ""
     cut_in_two = f"{'https://x.example/ ' * 52}somebody@example.com"
-    assert quotable(cut_in_two) == " ".join(["[URL]"] * 52)[:200]
-    assert "somebody" not in quotable("https://x.example/y " * 49 + "and somebody.with.a.long.name@example.com")
-    assert quotable("x " * 2000) == ("x " * 100)[:200]
+    assert redact_text(cut_in_two) == " ".join(["[URL]"] * 52)[:200]
+    assert "somebody" not in redact_text("https://x.example/y " * 49 + "and somebody.with.a.long.name@example.com")
+    assert redact_text("x " * 2000) == ("x " * 100)[:200]
 
 
 def test_an_id_is_shown_unless_it_is_an_address() -> None:
     """However long it is: it is what people must compare."""
     long = f"cust_{'0123456789abcdef' * 4}"
-    assert (quotable_id(long), quotable_id("a@b.example"), quotable_id("https://x")) == (long, "[…]", "[…]")
+    assert (redact_id(long), redact_id("a@b.example"), redact_id("https://x")) == (long, "[…]", "[…]")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +246,7 @@ def test_an_id_is_shown_unless_it_is_an_address() -> None:
 def test_retry_after_is_read_in_both_its_forms(header: str, seconds: float | None) -> None:
     """Seconds or a date become seconds from now, within a day; what is neither is ignored."""
     with pytest.raises(AlgunaUnavailable) as caught:
-        decode(503, {"RETRY-after": header}, b"")
+        parse_response(503, {"RETRY-after": header}, b"")
     assert caught.value.retry_after == seconds
 
 
@@ -253,14 +255,14 @@ def test_a_date_to_retry_at_is_by_the_clock_that_wrote_it() -> None:
     """Where the answer tells its own time, a clock that differs from ours changes nothing."""
     headers = {"Date": "Sat, 21 Nov 2026 12:00:00 GMT", "Retry-After": "Sat, 21 Nov 2026 12:00:30 GMT"}
     with pytest.raises(AlgunaUnavailable) as caught:
-        decode(503, headers, b"")
+        parse_response(503, headers, b"")
     assert caught.value.retry_after == 30
 
 
 def test_a_conflict_that_names_a_wait_is_one_in_passing() -> None:
     """409 with `Retry-After` means that the same request still runs; any other is a real conflict."""
     with pytest.raises(AlgunaUnavailable, match="still running") as caught:
-        decode(409, {"Retry-After": "1"}, problem("In progress"))
+        parse_response(409, {"Retry-After": "1"}, problem("In progress"))
     assert caught.value.retry_after == 1
 
 
@@ -280,8 +282,8 @@ headers = st.dictionaries(st.sampled_from(["Retry-After", "retry-after", "Date",
 def test_nothing_but_our_exceptions_comes_out(status: int, headers: dict[str, str], body: bytes) -> None:
     """Whatever arrives, the result is a vetted session or an `AlgunaError` that can be written to a log."""
     try:
-        session = portal_session(decode(status, headers, body))
-        vet(session, customer_id=None, url_hosts=HOSTS, loopback_http=True)
+        session = parse_portal_session(parse_response(status, headers, body))
+        validate_session(session, customer_id=None, url_hosts=HOSTS, loopback_http=True)
     except AlgunaError as exc:
         str(exc).encode()
     else:

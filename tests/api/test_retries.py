@@ -10,7 +10,7 @@ import requests
 from pytest_django import Settings
 
 from alguna_portal.api.client import AlgunaClient
-from alguna_portal.exceptions import AlgunaError, AlgunaRefused, AlgunaUnavailable, BadAnswer, CustomerUnknown
+from alguna_portal.exceptions import AlgunaError, AlgunaRefused, AlgunaUnavailable, CustomerUnknown, UnexpectedResponse
 from alguna_portal.portal_settings import PortalSettings
 from tests.conftest import Alguna
 from tests.support import misbehaving_servers as servers
@@ -55,7 +55,8 @@ def test_what_passes_is_tried_again_under_the_same_key(
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [(400, "{}", AlgunaRefused), (401, "{}", AlgunaRefused), (404, '{"detail": "no"}', CustomerUnknown),
-     (409, "{}", AlgunaRefused), (422, "{}", AlgunaRefused), (200, "<html>", BadAnswer), (302, "", BadAnswer)],
+     (409, "{}", AlgunaRefused), (422, "{}", AlgunaRefused),
+     (200, "<html>", UnexpectedResponse), (302, "", UnexpectedResponse)],
 )  # fmt: skip
 def test_what_will_not_pass_is_not_tried_again(
     alguna: Alguna, slept: list[float], status: int, body: str, kind: type[AlgunaError]
@@ -157,7 +158,7 @@ def test_a_body_without_end_is_not_read_to_its_end(settings: Settings, behave: s
     """Neither by its length, nor by what it unpacks to."""
     with (
         servers.served(behave) as settings.ALGUNA_PORTAL_API_URL,
-        pytest.raises(BadAnswer, match="more than 1048576"),
+        pytest.raises(UnexpectedResponse, match="more than 1048576"),
     ):
         create()
 

@@ -5,7 +5,7 @@ from io import StringIO
 from django.core.management.base import OutputWrapper
 from django.core.management.color import color_style
 
-from alguna_portal.bulk.summary import Bar, Lines, Silence, Tally, progress
+from alguna_portal.bulk.summary import Bar, Lines, Silence, Summary, create_progress
 
 
 class Terminal(StringIO):
@@ -26,9 +26,9 @@ class Clock:
 
 def test_a_terminal_gets_a_bar_and_a_log_gets_lines() -> None:
     """And those who asked for silence, nothing."""
-    assert isinstance(progress(OutputWrapper(StringIO()), 3, unit="rows", verbosity=1), Lines)
-    assert isinstance(progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=0), Silence)
-    bar = progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=1)
+    assert isinstance(create_progress(OutputWrapper(StringIO()), 3, unit="rows", verbosity=1), Lines)
+    assert isinstance(create_progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=0), Silence)
+    bar = create_progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=1)
     assert isinstance(bar, Bar)
     bar.close()
 
@@ -39,7 +39,7 @@ def test_the_bar_moves_in_place() -> None:
     stream = OutputWrapper(terminal)
     stream.style_func = color_style(force_color=True).ERROR
     bar = Bar(stream, 4, unit="rows")
-    tally = Tally(total=4)
+    tally = Summary(total=4)
     bar.show(tally)
     tally.count("created")
     tally.fail(7, ["name: missing"])
@@ -60,7 +60,7 @@ def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
     """With the speed, and with what is waited for."""
     written, clock = StringIO(), Clock()
     lines = Lines(OutputWrapper(written), unit="rows", clock=clock)
-    tally = Tally(total=4)
+    tally = Summary(total=4)
     lines.show(tally)
     tally.count("created")
     for clock.now in (9.9, 10, 15, 19.9):
@@ -89,7 +89,7 @@ def test_lines_of_nothing_are_none() -> None:
 
 def test_a_tally_does_not_grow_with_its_failures() -> None:
     """A few keys are kept for each reason; of many reasons, the latest share one line."""
-    tally = Tally(total=200)
+    tally = Summary(total=200)
     for key in range(100):
         tally.fail(key, ["currency: wrong", "name: missing"] if key < 3 else ["currency: wrong"])
     for key in range(100):

@@ -11,7 +11,7 @@ from threading import Event
 import pytest
 
 from alguna_portal.bulk import rate_limiter
-from alguna_portal.bulk.rate_limiter import Pace, PaceClosed, Patience
+from alguna_portal.bulk.rate_limiter import Backoff, RateLimiter, RateLimiterClosed
 
 WHY = "Alguna answered 503."
 
@@ -38,18 +38,18 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def paced(clock: Clock) -> Pace:
+def paced(clock: Clock) -> RateLimiter:
     """Fifty turns a second."""
-    return Pace(50, clock=clock, sleep=clock.sleep)
+    return RateLimiter(50, clock=clock, sleep=clock.sleep)
 
 
 @pytest.fixture
-def patience(paced: Pace) -> Patience:
-    """Patience without chance."""
-    return Patience(paced, jitter=lambda: 1.0)
+def patience(paced: RateLimiter) -> Backoff:
+    """Backoff without chance."""
+    return Backoff(paced, jitter=lambda: 1.0)
 
 
-def turns(paced: Pace, clock: Clock, number: int) -> list[float]:
+def turns(paced: RateLimiter, clock: Clock, number: int) -> list[float]:
     """Take so many turns; return when they were."""
     times = []
     for _ in range(number):
@@ -63,7 +63,7 @@ def most_within(times: list[float], seconds: float) -> int:
     return max(sum(start <= each < start + seconds for each in times) for start in times)
 
 
-def test_turns_come_evenly_and_hardly_below_the_rate(paced: Pace, clock: Clock) -> None:
+def test_turns_come_evenly_and_hardly_below_the_rate(paced: RateLimiter, clock: Clock) -> None:
     """Two hundred at fifty a second take four seconds, and not more than a twentieth longer."""
     times = turns(paced, clock, 201)
     assert most_within(times, 1) == 49
@@ -71,7 +71,7 @@ def test_turns_come_evenly_and_hardly_below_the_rate(paced: Pace, clock: Clock) 
     assert max(later - earlier for earlier, later in pairwise(times)) < 0.021
 
 
-def test_what_nobody_used_is_not_made_up_for(paced: Pace, clock: Clock) -> None:
+def test_what_nobody_used_is_not_made_up_for(paced: RateLimiter, clock: Clock) -> None:
     """After ten idle seconds, turns come one by one as before."""
     turns(paced, clock, 1)
     clock.now += 10
@@ -96,7 +96,7 @@ def test_threads_that_wake_up_late_do_not_exceed_the_rate(monkeypatch: pytest.Mo
             super().append(time)
             times.append(time)
 
-    paced = Pace(10, sleep=oversleep)
+    paced = RateLimiter(10, sleep=oversleep)
     paced._given = Kept(maxlen=10)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: paced.turn(), range(60)))
@@ -104,7 +104,7 @@ def test_threads_that_wake_up_late_do_not_exceed_the_rate(monkeypatch: pytest.Mo
     assert most_within(times, 0.008) == 1
 
 
-def test_a_pause_is_everybodys_and_ends_without_a_rush(paced: Pace, clock: Clock) -> None:
+def test_a_pause_is_everybodys_and_ends_without_a_rush(paced: RateLimiter, clock: Clock) -> None:
     """Also those who had their turn planned already wait, and then come one by one."""
     assert paced.turn() == 0
     began = clock.now
@@ -120,7 +120,7 @@ def test_a_pause_is_everybodys_and_ends_without_a_rush(paced: Pace, clock: Clock
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.02
 
 
-def test_a_pause_that_is_slept_through_ends_without_a_rush(paced: Pace, clock: Clock) -> None:
+def test_a_pause_that_is_slept_through_ends_without_a_rush(paced: RateLimiter, clock: Clock) -> None:
     """Who wakes up after it plans anew, too."""
     paced.turn()
 
@@ -135,7 +135,7 @@ def test_a_pause_that_is_slept_through_ends_without_a_rush(paced: Pace, clock: C
     assert times[1] - times[0] > 0.02
 
 
-def test_a_shorter_pause_does_not_end_a_longer_one(paced: Pace, clock: Clock) -> None:
+def test_a_shorter_pause_does_not_end_a_longer_one(paced: RateLimiter, clock: Clock) -> None:
     """The longest counts."""
     paced.pause(3, new=True)
     paced.pause(1, new=False)
@@ -147,26 +147,26 @@ def test_a_shorter_pause_does_not_end_a_longer_one(paced: Pace, clock: Clock) ->
     assert paced.pause_left == 0
 
 
-def test_a_closed_pace_gives_turns_but_waits_for_no_pause(paced: Pace, clock: Clock) -> None:
+def test_a_closed_pace_gives_turns_but_waits_for_no_pause(paced: RateLimiter, clock: Clock) -> None:
     """So what is under way can be finished, and nobody is kept."""
     paced.close()
     paced.turn()
     paced.pause(60, new=True)
     began = clock.now
-    with pytest.raises(PaceClosed):
+    with pytest.raises(RateLimiterClosed):
         paced.turn()
     assert clock.now == began
 
 
 def test_a_pause_is_given_up_soon_after_the_pace_is_closed() -> None:
     """By a thread that sleeps at that moment."""
-    paced, sleeping = Pace(50), Event()
+    paced, sleeping = RateLimiter(50), Event()
     paced.pause(60, new=True)
 
     def wait() -> float:
         sleeping.set()
         began = time.monotonic()
-        with pytest.raises(PaceClosed):
+        with pytest.raises(RateLimiterClosed):
             paced.turn()
         return time.monotonic() - began
 
@@ -177,18 +177,20 @@ def test_a_pause_is_given_up_soon_after_the_pace_is_closed() -> None:
         assert waited.result(5) < 2
 
 
-def test_one_can_rest_alone(paced: Pace, clock: Clock) -> None:
+def test_one_can_rest_alone(paced: RateLimiter, clock: Clock) -> None:
     """For as long as it takes, unless the pace is closed meanwhile."""
     began = clock.now
     paced.rest(2)
     assert clock.now - began == pytest.approx(2)
     clock.meanwhile = paced.close
-    with pytest.raises(PaceClosed):
+    with pytest.raises(RateLimiterClosed):
         paced.rest(2)
     assert clock.now - began < 3
 
 
-def test_pauses_double_up_to_a_minute_until_there_is_a_success(patience: Patience, paced: Pace, clock: Clock) -> None:
+def test_pauses_double_up_to_a_minute_until_there_is_a_success(
+    patience: Backoff, paced: RateLimiter, clock: Clock
+) -> None:
     """And begin anew after it."""
     pauses = []
     for _ in range(8):
@@ -201,18 +203,18 @@ def test_pauses_double_up_to_a_minute_until_there_is_a_success(patience: Patienc
     assert not paced.closed
 
 
-def test_half_of_a_pause_is_left_to_chance(paced: Pace) -> None:
+def test_half_of_a_pause_is_left_to_chance(paced: RateLimiter) -> None:
     """Never less than half of it."""
-    assert Patience(paced, jitter=lambda: 0.0).failed(paced.turn(), None, WHY) == 0.5
+    assert Backoff(paced, jitter=lambda: 0.0).failed(paced.turn(), None, WHY) == 0.5
 
 
-def test_what_alguna_says_is_the_least(patience: Patience, paced: Pace) -> None:
+def test_what_alguna_says_is_the_least(patience: Backoff, paced: RateLimiter) -> None:
     """A `Retry-After` that is longer is obeyed, and a shorter one not believed in for ever."""
     assert patience.failed(paced.turn(), 7.0, WHY) == 7
     assert patience.failed(paced.turn(), 0.0, WHY) == 2
 
 
-def test_those_who_failed_with_others_are_no_new_failure(patience: Patience, paced: Pace) -> None:
+def test_those_who_failed_with_others_are_no_new_failure(patience: Backoff, paced: RateLimiter) -> None:
     """Eight that were under way together are one reason to wait; who knows of a longer time is heard."""
     turn = paced.turn()
     assert patience.failed(turn, None, WHY) == 1
@@ -223,7 +225,7 @@ def test_those_who_failed_with_others_are_no_new_failure(patience: Patience, pac
     assert patience.failed(paced.turn(), None, WHY) == 2
 
 
-def test_it_is_enough_after_eight_pauses_in_a_row(patience: Patience, paced: Pace) -> None:
+def test_it_is_enough_after_eight_pauses_in_a_row(patience: Backoff, paced: RateLimiter) -> None:
     """Then nobody waits any more, and the reason is told."""
     for _ in range(8):
         assert patience.failed(paced.turn(), None, WHY)
@@ -236,7 +238,7 @@ def test_it_is_enough_after_eight_pauses_in_a_row(patience: Patience, paced: Pac
     assert "8 times" in patience.exhausted
 
 
-def test_senseless_answers_in_a_row_are_enough(patience: Patience, paced: Pace) -> None:
+def test_senseless_answers_in_a_row_are_enough(patience: Backoff, paced: RateLimiter) -> None:
     """Twenty, unless one in between makes sense; more than that say nothing new."""
     for _ in range(19):
         patience.puzzled(WHY)
@@ -250,7 +252,7 @@ def test_senseless_answers_in_a_row_are_enough(patience: Patience, paced: Pace) 
     assert patience.exhausted == f"20 answers in a row made no sense. {WHY}"
 
 
-def test_nobody_waits_for_an_hour(patience: Patience, paced: Pace) -> None:
+def test_nobody_waits_for_an_hour(patience: Backoff, paced: RateLimiter) -> None:
     """Five minutes are obeyed; more ends it."""
     assert patience.failed(paced.turn(), 300.0, WHY) == 300
     assert patience.failed(0, 3600.0, WHY) is None

@@ -12,8 +12,8 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from pytest_django import Settings
 
-from alguna_portal.bulk.runner import AHEAD, PacedClient, Run
-from alguna_portal.bulk.summary import Silence, Tally
+from alguna_portal.bulk.runner import AHEAD, BulkRun, RateLimitedClient
+from alguna_portal.bulk.summary import Silence, Summary
 from alguna_portal.exceptions import AlgunaError
 from tests.support.engine_server import AlgunaServer, alguna_server
 
@@ -25,7 +25,7 @@ class Told(Silence):
         self.said: list[str] = []
         self.shown: list[int] = []
 
-    def show(self, tally: Tally, *, pause: float = 0.0) -> None:
+    def show(self, tally: Summary, *, pause: float = 0.0) -> None:
         self.shown.append(tally.done)
 
     def say(self, text: str) -> None:
@@ -33,16 +33,21 @@ class Told(Silence):
 
 
 def run(
-    rows: Iterable[int], ask: Callable[[int, PacedClient], Any], *, rate: int = 5000, workers: int = 4, **options: Any
-) -> Run[int, Any]:
+    rows: Iterable[int],
+    ask: Callable[[int, RateLimitedClient], Any],
+    *,
+    rate: int = 5000,
+    workers: int = 4,
+    **options: Any,
+) -> BulkRun[int, Any]:
     """Describe a run over numbers."""
     defaults: dict[str, Any] = {
         "store": lambda _row, found: str(found),
         "key": lambda row: row,
-        "client": PacedClient.at(rate),
+        "client": RateLimitedClient.at(rate),
         "progress": Told(),
     }
-    return Run(ask=ask, workers=workers, **(defaults | options))
+    return BulkRun(ask=ask, workers=workers, **(defaults | options))
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -59,14 +64,14 @@ def test_threads_ask_and_the_main_thread_does_the_rest() -> None:
             here("rows")
             yield each
 
-    def ask(row: int, _: PacedClient) -> bool:
+    def ask(row: int, _: RateLimitedClient) -> bool:
         return current_thread() is main_thread()
 
     def store(_: int, found: bool) -> str:
         here("store")
         return "main" if found else "worker"
 
-    tally = Tally(total=39)
+    tally = Summary(total=39)
     run(rows(), ask, store=store, check=lambda _: here("check")).over(rows(), tally)
     assert tally.outcomes == {"worker": 39}
     assert not strangers
@@ -84,7 +89,7 @@ def test_few_rows_are_under_way_at_a_time() -> None:
             most = max(most, read - stored)
             yield each
 
-    def ask(row: int, _: PacedClient) -> str:
+    def ask(row: int, _: RateLimitedClient) -> str:
         nonlocal together, at_once
         with lock:
             together += 1
@@ -99,7 +104,7 @@ def test_few_rows_are_under_way_at_a_time() -> None:
         stored += 1
         return found
 
-    run([], ask, store=store).over(rows(), Tally(total=300))
+    run([], ask, store=store).over(rows(), Summary(total=300))
     assert stored == 300
     assert most <= AHEAD * 4
     assert at_once == 4
@@ -111,7 +116,7 @@ def test_rows_that_do_not_pass_are_shown_as_they_go() -> None:
     def refuse(_: int) -> None:
         raise ValidationError({"name": ["missing", "really"], "currency": ["wrong"]})
 
-    told, tally = Told(), Tally(total=3)
+    told, tally = Told(), Summary(total=3)
     run([], lambda row, _: row, check=refuse, progress=told).over(range(1, 4), tally)
     assert set(tally.reasons) == {"name: missing", "name: really", "currency: wrong"}
     assert tally.failed == 3
@@ -121,12 +126,12 @@ def test_rows_that_do_not_pass_are_shown_as_they_go() -> None:
 def test_every_failure_of_alguna_is_one_row_s() -> None:
     """The others go on."""
 
-    def ask(row: int, _: PacedClient) -> str:
+    def ask(row: int, _: RateLimitedClient) -> str:
         if row == 2:
             raise AlgunaError("No.")
         return "done"
 
-    tally = Tally(total=4)
+    tally = Summary(total=4)
     run([], ask).over(range(1, 5), tally)
     assert tally.outcomes == {"done": 3}
     assert list(tally.failures()) == ["     1  AlgunaError: No. (pk 2)"]
@@ -135,11 +140,11 @@ def test_every_failure_of_alguna_is_one_row_s() -> None:
 def test_what_would_end_a_thread_ends_the_run() -> None:
     """The main thread does not wait for an answer that never comes."""
 
-    def ask(row: int, _: PacedClient) -> str:
+    def ask(row: int, _: RateLimitedClient) -> str:
         raise SystemExit(row)
 
     with pytest.raises(SystemExit):
-        run([], ask).over(range(5), Tally(total=5))
+        run([], ask).over(range(5), Summary(total=5))
 
 
 @pytest.fixture
@@ -156,14 +161,14 @@ def test_ctrl_c_begins_nothing_new_and_stores_what_is_under_way() -> None:
     """It is said what happens, and the rest is counted as not tried."""
     asked: list[int] = []
 
-    def ask(row: int, _: PacedClient) -> str:
+    def ask(row: int, _: RateLimitedClient) -> str:
         asked.append(row)
         if row == 10:
             os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.02)
         return "done"
 
-    told, tally = Told(), Tally(total=1000)
+    told, tally = Told(), Summary(total=1000)
     run([], ask, progress=told).over(range(1000), tally)
     assert tally.interrupted
     assert told.said == ["Interrupted: what is under way is finished first. Ctrl-C again leaves at once."]
@@ -180,7 +185,7 @@ def test_ctrl_c_ends_the_checking_of_rows_too() -> None:
             os.kill(os.getpid(), signal.SIGINT)
         raise ValidationError({"name": ["missing"]})
 
-    tally = Tally(total=1000)
+    tally = Summary(total=1000)
     run([], lambda row, _: row, check=refuse).over(range(1000), tally)
     assert tally.interrupted
     assert tally.failed < 20
@@ -189,15 +194,15 @@ def test_ctrl_c_ends_the_checking_of_rows_too() -> None:
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_in_a_pause_does_not_wait_for_its_end() -> None:
     """Who waits for Alguna to be back has sent nothing, and so gives up."""
-    client = PacedClient.at(1000)
+    client = RateLimitedClient.at(1000)
     client.patience.pace.pause(60, new=True)
 
-    def ask(row: int, client: PacedClient) -> str:
+    def ask(row: int, client: RateLimitedClient) -> str:
         os.kill(os.getpid(), signal.SIGINT)
         client.patience.pace.turn()
         return "done"
 
-    began, tally = time.monotonic(), Tally(total=5)
+    began, tally = time.monotonic(), Summary(total=5)
     run([], ask, client=client, workers=1).over(range(5), tally)
     assert time.monotonic() - began < 3
     assert tally.interrupted
@@ -213,14 +218,14 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
         def say(self, text: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
-    def ask(row: int, _: PacedClient) -> str:
+    def ask(row: int, _: RateLimitedClient) -> str:
         os.kill(os.getpid(), signal.SIGINT)
         answered.wait(10)
         return "done"
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run([], ask, progress=Impatient(), workers=1).over(range(5), Tally(total=5))
+        run([], ask, progress=Impatient(), workers=1).over(range(5), Summary(total=5))
     assert time.monotonic() - began < 3
     answered.set()
 
@@ -228,9 +233,9 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
 def test_ctrl_c_stays_ignored_where_it_is() -> None:
     """As in a shell's background."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tally = Tally(total=20)
+    tally = Summary(total=20)
 
-    def ask(row: int, _: PacedClient) -> str:
+    def ask(row: int, _: RateLimitedClient) -> str:
         os.kill(os.getpid(), signal.SIGINT)
         return "done"
 
@@ -242,7 +247,7 @@ def test_ctrl_c_stays_ignored_where_it_is() -> None:
 
 def test_a_run_needs_no_main_thread() -> None:
     """Only there are signals to be had."""
-    tally = Tally(total=20)
+    tally = Summary(total=20)
     thread = Thread(target=lambda: run([], lambda row, _: "done").over(range(20), tally))
     thread.start()
     thread.join(10)
@@ -258,7 +263,7 @@ def server(settings: Settings) -> Iterator[AlgunaServer]:
         yield server
 
 
-def create(row: int, client: PacedClient) -> str:
+def create(row: int, client: RateLimitedClient) -> str:
     """Look a customer up and create it: two requests."""
     assert client.find_customer(f"alias-{row}") is None
     client.create_customer(alias=f"alias-{row}", name="Acme", currency="EUR")
@@ -268,7 +273,7 @@ def create(row: int, client: PacedClient) -> str:
 def test_requests_keep_the_rate_together(server: AlgunaServer) -> None:
     """Lookups and creations count alike; a tenth of a second is left to threads that are slow to send."""
     server.seconds = 0.05
-    tally = Tally(total=35)
+    tally = Summary(total=35)
     began = time.monotonic()
     run([], create, rate=50, workers=8).over(range(35), tally)
     took = time.monotonic() - began
@@ -283,7 +288,7 @@ def test_all_leave_alguna_alone_together(server: AlgunaServer) -> None:
     """One 429 with `Retry-After: 1`, and nobody asks for a second; then they go on, and nobody is left out."""
     server.seconds = 0.01
     server.busy_at = 12
-    tally = Tally(total=30)
+    tally = Summary(total=30)
     run([], create, rate=200, workers=8).over(range(30), tally)
     assert tally.outcomes == {"created": 30}
     assert len(server.customers) == 30
@@ -307,7 +312,7 @@ def test_rows_that_are_done_are_stored_where_no_more_can_be_read() -> None:
         assert all(asked.acquire(timeout=10) for _ in range(3))
         raise OperationalError("gone")
 
-    def ask(row: int, _client: PacedClient) -> int:
+    def ask(row: int, _client: RateLimitedClient) -> int:
         asked.release()
         return row
 
@@ -318,5 +323,5 @@ def test_rows_that_are_done_are_stored_where_no_more_can_be_read() -> None:
         return "stored"
 
     with pytest.raises(OperationalError):
-        run(rows(), ask, store=store).over(rows(), Tally(total=4))
+        run(rows(), ask, store=store).over(rows(), Summary(total=4))
     assert sorted(stored) == [0, 1, 2]

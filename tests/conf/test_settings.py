@@ -17,7 +17,7 @@ from django.core.management.base import SystemCheckError
 from django.test import override_settings
 from pytest_django import Settings
 
-from alguna_portal.access import by_membership, every_member
+from alguna_portal.access import allow_every_member, resolve_by_membership
 from alguna_portal.conf import conf
 from alguna_portal.conf.checks import IDS
 from alguna_portal.conf.settings import Conf
@@ -41,8 +41,8 @@ DEFAULTS = {
     "EXPIRY_MARGIN": 60,
     "CACHE": "default",
     "ENCRYPT_CACHE": False,
-    "CUSTOMER_RESOLVER": by_membership,
-    "ACCESS_POLICY": every_member,
+    "CUSTOMER_RESOLVER": resolve_by_membership,
+    "ACCESS_POLICY": allow_every_member,
     "PROVISION_ON_OPEN": False,
     "LINK_MAX_AGE": timedelta(days=7),
     "LINK_ROLE": "manager",
@@ -70,7 +70,7 @@ GOOD = [
     }),
     ("PLAN_IDS", {"plan_1": "starter"}, {"plan_1": "starter"}),
     ("ENCRYPT_CACHE", True, True),
-    ("ACCESS_POLICY", every_member, every_member),
+    ("ACCESS_POLICY", allow_every_member, allow_every_member),
     ("LINK_MAX_AGE", 3600, timedelta(hours=1)),
     ("LINK_MAX_AGE", timedelta(hours=2), timedelta(hours=2)),
     ("SITE_URL", "https://app.example.com/", "https://app.example.com"),

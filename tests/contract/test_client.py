@@ -14,14 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alguna_portal.api.client import AlgunaClient
-from alguna_portal.api.transport import send
+from alguna_portal.api.transport import send_request
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaRefused,
     AlgunaUnavailable,
     AuthenticationFailed,
-    BadAnswer,
     CustomerUnknown,
+    UnexpectedResponse,
 )
 from alguna_portal.portal_settings import (
     BillingDetailsSettings,
@@ -170,7 +170,7 @@ def test_our_client_knows_a_wrong_key(ask: Ask) -> None:
         ("html=502", AlgunaUnavailable),
         ("status=503", AlgunaUnavailable),
         ("status=504", AlgunaUnavailable),
-        ("html=200", BadAnswer),
+        ("html=200", UnexpectedResponse),
     ],
 )
 def test_our_client_tells_every_documented_failure(
@@ -213,6 +213,6 @@ def meet(monkeypatch: pytest.MonkeyPatch, fault: str, *, times: int = 1) -> None
 
     def send_in_bad_weather(*args: Any, headers: dict[str, str], **named: Any) -> Any:
         met = {"Alguna-Sandbox-Fault": left.pop()} if left else {}
-        return send(*args, headers={**headers, **met}, **named)
+        return send_request(*args, headers={**headers, **met}, **named)
 
-    monkeypatch.setattr("alguna_portal.api.retries.send", send_in_bad_weather)
+    monkeypatch.setattr("alguna_portal.api.retries.send_request", send_in_bad_weather)

@@ -15,8 +15,15 @@ from pytest_django import Settings
 from alguna_portal.api.client import AlgunaClient
 from alguna_portal.api.responses import Subscription
 from alguna_portal.customers import plan_sync
-from alguna_portal.customers.plan_sync import Synced, keep, learn, of_subscriptions, sync_plan, take_number
-from alguna_portal.exceptions import AlgunaUnavailable, BadAnswer, StrangerAnswered
+from alguna_portal.customers.plan_sync import (
+    Synced,
+    fetch_plan,
+    get_plan_from_subscriptions,
+    next_sequence,
+    store_plan,
+    sync_plan,
+)
+from alguna_portal.exceptions import AlgunaUnavailable, CustomerMismatch, UnexpectedResponse
 from alguna_portal.models import Customer, WebhookDelivery
 from alguna_portal.sessions import open_session
 from tests.conftest import API, Alguna
@@ -115,7 +122,7 @@ def test_a_plan_follows_from_the_subscriptions_in_any_order(
 ) -> None:
     """Active, over, not begun, several, unheard of."""
     for order in permutations(subscriptions):
-        learned = of_subscriptions(subscribed(*order))
+        learned = get_plan_from_subscriptions(subscribed(*order))
         assert (learned.plan, learned.plan_id) == (plan, plan_id)
 
 
@@ -152,7 +159,7 @@ def test_all_pages_are_read(books: Books, acme: Customer) -> None:
 def test_a_list_without_an_end_is_no_answer(books: Books, acme: Customer) -> None:
     """And the plan is left."""
     books.have(*[("active", "plan_e")] * 2000)
-    with pytest.raises(BadAnswer, match="more than 2000"):
+    with pytest.raises(UnexpectedResponse, match="more than 2000"):
         sync_plan(acme)
     assert plan_of(acme) == ("starter", "")
 
@@ -161,7 +168,7 @@ def test_subscriptions_of_a_stranger_are_not_believed(books: Books, acme: Custom
     """Not even one among others."""
     books.have(("active", "plan_e"))
     books.subscriptions[0]["customer_id"] = "cust_2"
-    with pytest.raises(StrangerAnswered):
+    with pytest.raises(CustomerMismatch):
         sync_plan(acme)
 
 
@@ -170,7 +177,7 @@ def test_a_list_that_is_none_is_no_answer(alguna: Alguna, acme: Customer, listed
     """An error that says so, and the plan is left."""
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_e": "enterprise"}
     alguna.http.add("GET", f"{API}/subscriptions", json={"data": listed})
-    with pytest.raises(BadAnswer):
+    with pytest.raises(UnexpectedResponse):
         sync_plan(acme)
 
 
@@ -246,13 +253,13 @@ def test_a_customer_that_is_deleted_meanwhile_is_no_reason_to_try_for_ever(
     books: Books, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message comes again once, and then finds nobody."""
-    ask = plan_sync.learn
+    ask = plan_sync.fetch_plan
 
     def delete(*args: Any, **more: Any) -> Any:
         Customer.objects.all().delete()
         return ask(*args, **more)
 
-    monkeypatch.setattr(plan_sync, "learn", delete)
+    monkeypatch.setattr(plan_sync, "fetch_plan", delete)
     books.have(("active", "plan_e"))
     assert tell(message("subscription.updated", accountId="cust_1"), ident="m") == 503
     monkeypatch.undo()
@@ -301,21 +308,23 @@ def test_who_asked_later_knows_better(books: Books, acme: Customer) -> None:
     """Two ask at the same time; in whatever order they store what they learned, the later one's stays."""
     client = AlgunaClient.from_settings()
     for later_first in (True, False):
-        first = take_number(acme)
+        first = next_sequence(acme)
         books.have(("active", "plan_s"))
-        old = learn(acme, client)
-        second = take_number(acme)
+        old = fetch_plan(acme, client)
+        second = next_sequence(acme)
         books.have(("active", "plan_e"))
-        new = learn(acme, client)
+        new = fetch_plan(acme, client)
         steps = [(old, first), (new, second)]
-        said = [keep(acme, learned, number=number) for learned, number in (reversed(steps) if later_first else steps)]
+        said = [
+            store_plan(acme, learned, number=number) for learned, number in (reversed(steps) if later_first else steps)
+        ]
         assert plan_of(acme) == ("enterprise", "plan_e")
         assert (Synced.OVERTAKEN in said) is later_first
 
 
 def test_a_number_is_given_once(acme: Customer) -> None:
     """And each is higher than those before."""
-    numbers = [take_number(acme) for _ in range(5)]
+    numbers = [next_sequence(acme) for _ in range(5)]
     assert numbers == sorted(set(numbers))
 
 
@@ -347,6 +356,6 @@ def test_an_outage_while_all_subscriptions_are_asked_for_is_one(books: Books, ac
 def test_a_customer_with_an_unusual_id_is_found_where_it_is_known(acme: Customer) -> None:
     """Only what Alguna is asked about has to fit into a path."""
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust 1/é")
-    found = plan_sync.find("cust 1/é")
+    found = plan_sync.match_customer("cust 1/é")
     assert found == acme
-    assert plan_sync.find("cust 2/é") is None
+    assert plan_sync.match_customer("cust 2/é") is None

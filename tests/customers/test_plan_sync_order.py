@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from alguna_portal.api.client import AlgunaClient
-from alguna_portal.customers.plan_sync import Learned, keep, learn, sync_plan, take_number
+from alguna_portal.customers.plan_sync import FetchedPlan, fetch_plan, next_sequence, store_plan, sync_plan
 from alguna_portal.models import Customer, WebhookDelivery
 from alguna_portal.sandbox.engine.customers import by_alias
 from alguna_portal.sandbox.engine.subscriptions import all_running
@@ -36,7 +36,7 @@ class Subscriptions(RuleBasedStateMachine):
         self.waiting: list[ToldMessage] = []
         self.delivered: list[ToldMessage] = []
         self.lost: set[str] = set()
-        self.syncs: list[tuple[Customer, Learned, int]] = []
+        self.syncs: list[tuple[Customer, FetchedPlan, int]] = []
         self.meanwhile = ExitStack()
         self.meanwhile.enter_context(override_settings(**self.alguna.settings, ALGUNA_PORTAL_PLAN_IDS=PLAN_IDS))
         self.meanwhile.enter_context(self.alguna.under_requests())
@@ -108,8 +108,8 @@ class Subscriptions(RuleBasedStateMachine):
     def ask(self, alias: str) -> None:
         """Some process asks, and takes its time to store what it has learned."""
         customer = Customer.objects.get(alias=alias)
-        number = take_number(customer)
-        self.syncs.append((customer, learn(customer, AlgunaClient.from_settings()), number))
+        number = next_sequence(customer)
+        self.syncs.append((customer, fetch_plan(customer, AlgunaClient.from_settings()), number))
 
     @precondition(lambda self: self.syncs)
     @rule(data=st.data())
@@ -145,7 +145,7 @@ class Subscriptions(RuleBasedStateMachine):
     def store_one(self, number: int) -> None:
         """Store what was learned."""
         customer, learned, ticket = self.syncs.pop(number)
-        keep(customer, learned, number=ticket)
+        store_plan(customer, learned, number=ticket)
 
     def expected(self, alias: str) -> str:
         """Say which plan Alguna has now."""

@@ -17,14 +17,14 @@ from pytest_django import Settings
 from alguna_portal.api.circuit_breaker import FAILURES
 from alguna_portal.api.client import AlgunaClient
 from alguna_portal.customers import Provisioned, provision
-from alguna_portal.customers.provisioning import establish, store
+from alguna_portal.customers.provisioning import get_or_create_remote, store_customer_id
 from alguna_portal.exceptions import (
     AlgunaRefused,
     AlgunaUnavailable,
     AuthenticationFailed,
-    BadAnswer,
     BreakerOpen,
-    StrangerAnswered,
+    CustomerMismatch,
+    UnexpectedResponse,
 )
 from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
@@ -362,7 +362,7 @@ def test_an_alias_that_is_changed_meanwhile_gets_no_id(
         return find_customer(*args, **kwargs)
 
     monkeypatch.setattr(AlgunaClient, "find_customer", meanwhile_found)
-    with pytest.raises(StrangerAnswered) as caught:
+    with pytest.raises(CustomerMismatch) as caught:
         provision(customer)
     assert str(caught.value) == (
         f"Customer {customer.pk} got another alias while Alguna was asked about the old one. Try again, and look "
@@ -382,8 +382,8 @@ def test_an_alias_that_is_changed_in_the_last_moment_gets_no_id(
         return update(self, **values)
 
     monkeypatch.setattr(QuerySet, "update", change_first)
-    with pytest.raises(StrangerAnswered, match="got another alias"):
-        store(customer, "cust_1", Provisioned.CREATED)
+    with pytest.raises(CustomerMismatch, match="got another alias"):
+        store_customer_id(customer, "cust_1", Provisioned.CREATED)
     assert stored_id(customer) is None
 
 
@@ -393,7 +393,7 @@ def test_a_row_that_was_replaced_meanwhile_gets_no_id(customer: Customer) -> Non
     customer.delete()
     new = Customer.objects.create(alias=old.alias, name="Acme again")
     with pytest.raises(Customer.DoesNotExist):
-        store(old, "cust_1", Provisioned.CREATED)
+        store_customer_id(old, "cust_1", Provisioned.CREATED)
     assert stored_id(new) is None
 
 
@@ -436,7 +436,7 @@ def test_a_created_customer_without_a_usable_id_is_a_bad_answer(
     """Nothing is stored that is not an id."""
     http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
     http.post(CUSTOMERS, json=answer)
-    with pytest.raises(BadAnswer, match=says):
+    with pytest.raises(UnexpectedResponse, match=says):
         provision(customer)
     assert stored_id(customer) is None
 
@@ -444,7 +444,7 @@ def test_a_created_customer_without_a_usable_id_is_a_bad_answer(
 def test_a_lookup_without_an_id_is_a_bad_answer(http: responses.RequestsMock, customer: Customer) -> None:
     """It does not mean that nobody has the alias; nothing is created on such an answer."""
     http.get(LOOKUP, json={"customer_id": None})
-    with pytest.raises(BadAnswer, match="no “customer_id”"):
+    with pytest.raises(UnexpectedResponse, match="no “customer_id”"):
         provision(customer)
 
 
@@ -453,7 +453,7 @@ def test_a_404_of_somebody_else_is_not_taken_for_an_unknown_customer(
 ) -> None:
     """A wrong address must not create customers."""
     http.get(LOOKUP, status=404, body="<html>not here</html>")
-    with pytest.raises(BadAnswer, match="ALGUNA_PORTAL_API_URL"):
+    with pytest.raises(UnexpectedResponse, match="ALGUNA_PORTAL_API_URL"):
         provision(customer)
 
 
@@ -461,7 +461,7 @@ def test_a_created_customer_with_other_aliases_is_a_stranger(http: responses.Req
     """Whoever that is, it is not the customer that was to be created."""
     http.get(LOOKUP, status=404, json={"detail": "none", "status": 404})
     http.post(CUSTOMERS, json={"id": "cust_9", "aliases": ["other"]})
-    with pytest.raises(StrangerAnswered):
+    with pytest.raises(CustomerMismatch):
         provision(customer)
     assert stored_id(customer) is None
 
@@ -470,7 +470,7 @@ def test_an_id_that_is_another_rows_is_refused(alguna: FakeAlguna, customer: Cus
     """Two customers here must not share one in Alguna; the message says what to do, and the transaction goes on."""
     there = alguna.add_customer("acme-1")
     Customer.objects.create(alias="acme-old", customer_id=there)
-    with pytest.raises(StrangerAnswered) as caught:
+    with pytest.raises(CustomerMismatch) as caught:
         provision(customer)
     assert str(caught.value) == (
         f"Alguna's customer “{there}” has the alias of customer {customer.pk}, but is known here as another one's. "
@@ -504,7 +504,7 @@ def test_what_another_process_stored_meanwhile_stands(
         assert provision(customer) is outcome
         assert customer.customer_id == there
     else:
-        with pytest.raises(StrangerAnswered) as caught:
+        with pytest.raises(CustomerMismatch) as caught:
             provision(customer)
         assert str(caught.value) == (
             f"Customer {customer.pk} got the id “cust_other” while Alguna said “{there}” of its alias. Look in Alguna "
@@ -556,7 +556,7 @@ def test_each_call_has_what_is_left_of_the_time(
 def test_code_without_a_deadline_has_the_budget_for_each_call(alguna: FakeAlguna) -> None:
     """As the long commands have; and nothing is stored."""
     customer = Customer(alias="acme-1", name="Acme", currency="EUR")
-    found, how = establish(customer, AlgunaClient.from_settings())
+    found, how = get_or_create_remote(customer, AlgunaClient.from_settings())
     assert (found.startswith("cust_"), how, customer.customer_id) == (True, Provisioned.CREATED, None)
 
 
@@ -565,7 +565,7 @@ def test_the_row_is_read_where_it_is_written(settings: Settings, alguna: FakeAlg
     stale = Customer.objects.get()
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
     assert provision(customer) is Provisioned.CREATED
-    assert store(stale, str(customer.customer_id), Provisioned.ADOPTED) is Provisioned.KNOWN
+    assert store_customer_id(stale, str(customer.customer_id), Provisioned.ADOPTED) is Provisioned.KNOWN
     settings.DATABASE_ROUTERS = []
     assert stored_id(customer) == customer.customer_id
 

@@ -7,7 +7,7 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from alguna_portal.bulk.rate_limiter import Pace
+from alguna_portal.bulk.rate_limiter import RateLimiter
 from alguna_portal.doctor import probes
 from alguna_portal.doctor.probes import ReadingClient
 from alguna_portal.models import Customer
@@ -172,12 +172,12 @@ def test_alguna_is_asked_in_turn(well: Settings, account: Account, monkeypatch: 
     """Each request waits for its own, at half of Alguna's limit."""
     turns: list[int] = []
 
-    class Counting(Pace):
+    class Counting(RateLimiter):
         def turn(self) -> int:
             turns.append(self._given.maxlen or 0)
             return super().turn()
 
-    monkeypatch.setattr(probes, "Pace", Counting)
+    monkeypatch.setattr(probes, "RateLimiter", Counting)
     Customer.objects.create(alias="gone", customer_id="cust_gone")
     examined()
     assert turns == [50] * len(account.requests)

@@ -75,7 +75,7 @@ def test_a_link_that_is_not_found_again_is_an_error(
     well: Settings, monkeypatch: pytest.MonkeyPatch, address: str, words: str
 ) -> None:
     """Something else takes its path, or the key is another one each time."""
-    monkeypatch.setattr(links, "address_of", lambda _link: address)
+    monkeypatch.setattr(links, "get_link_url", lambda _link: address)
     said = examined("--offline")["links.signing"]
     assert said["level"] == "error"
     assert words in said["found"]

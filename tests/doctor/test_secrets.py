@@ -17,7 +17,7 @@ from pytest_django import Settings
 from alguna_portal.doctor import runner
 from alguna_portal.doctor.report import HIDDEN, error, redaction
 from alguna_portal.doctor.runner import EXAMINATIONS, Examination
-from alguna_portal.exceptions import BadAnswer
+from alguna_portal.exceptions import UnexpectedResponse
 from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
 from tests.doctor.conftest import Account, run
 from tests.support.mailers import mail_by
@@ -110,7 +110,7 @@ def test_no_secret_is_said_by_an_examination_that_crashes(well: Settings, monkey
     def crashing(module: str) -> Examination:
         def look(_visit: object) -> Any:
             yield error(f"{module}.said", " ".join(SAID), " ".join(SAID))
-            raise BadAnswer(" ".join(SAID))
+            raise UnexpectedResponse(" ".join(SAID))
 
         return Examination(name=module, title=module, look=look)
 

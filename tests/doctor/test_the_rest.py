@@ -84,7 +84,7 @@ def test_encryption_is_tried(well: Settings, monkeypatch: pytest.MonkeyPatch) ->
     """What it seals it can read again."""
     well.ALGUNA_PORTAL_ENCRYPT_CACHE = True
     assert examined("--offline")["encryption.on"]["found"] == "Cached sessions are encrypted."
-    monkeypatch.setattr(encryption, "unseal", lambda _token: None)
+    monkeypatch.setattr(encryption, "decrypt", lambda _token: None)
     assert examined("--offline").level("encryption.on") == "error"
 
 

@@ -12,10 +12,10 @@ from django.test import Client
 from django.test.utils import setup_test_environment
 
 from alguna_portal.customers import Provisioned
-from alguna_portal.customers.provisioning import store
+from alguna_portal.customers.provisioning import store_customer_id
 from alguna_portal.exceptions import AlgunaError
 from alguna_portal.links import send_link
-from alguna_portal.links.emails import address_of
+from alguna_portal.links.emails import get_link_url
 from alguna_portal.models import Customer, Membership
 from alguna_portal.testing import fake_alguna
 from tests.hostile.lookalikes import ACME, ALIKE
@@ -58,7 +58,7 @@ def attack() -> dict[str, Any]:
 
 def requests(member: Client, boss: Client, acme: Customer) -> tuple[int, list[str]]:
     """Send all that is odd; return how many there were, and those that ended in an error."""
-    token = address_of(send_link(acme)).rstrip("/").rpartition("/")[2]
+    token = get_link_url(send_link(acme)).rstrip("/").rpartition("/")[2]
     gets = [(member, f"/billing/?customer={odd}") for odd in ODD]
     for odd in ODD:
         gets += [(member, f"/billing/link/{each}/") for each in (odd, token + odd, f"{odd}.{token.partition('.')[2]}")]
@@ -130,7 +130,7 @@ def stored(alias: str) -> str:
     asked = Customer.objects.create(alias=f"{ACME}-2")
     Customer.objects.filter(pk=asked.pk).update(alias=f"{alias}-2")
     try:
-        came = str(store(asked, "cust_1", Provisioned.ADOPTED))
+        came = str(store_customer_id(asked, "cust_1", Provisioned.ADOPTED))
     except AlgunaError as exc:
         came = type(exc).__name__
     kept = Customer.objects.get(pk=asked.pk).customer_id

@@ -67,7 +67,7 @@ def test_no_page_behind_a_mailed_link_is_framed(lax: None, alguna: Alguna, link:
         alguna.fail(status)
         assert_unframed(client.post(address), 502, 503)
     assert_unframed(client.post(address), 200)
-    with mock.patch("alguna_portal.views.links.page", side_effect=RuntimeError):
+    with mock.patch("alguna_portal.views.links.render_page", side_effect=RuntimeError):
         assert_unframed(client.get(address), 500)
     assert_unframed(client.generic("POST", address, b"x", "multipart/form-data; boundary="), 400)
     PortalLink.objects.update(expires_at=timezone.now() - timedelta(days=1))

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.links import find
+from alguna_portal.links import get_link_by_token
 from alguna_portal.models import Customer, PortalLink
 from tests.conftest import Alguna
 from tests.hostile.attacker import BILLING, EVIL, FORMS, leads_to, signed_in
@@ -96,7 +96,7 @@ def test_a_mailed_link_never_names_the_requests_host(
     newest = PortalLink.objects.latest("pk")
     for text in said[1:]:
         assert SITE + path(newest) in text
-    assert find(path(newest).rstrip("/").rpartition("/")[2]) == newest
+    assert get_link_by_token(path(newest).rstrip("/").rpartition("/")[2]) == newest
 
 
 @pytest.mark.parametrize("form", FORMS)

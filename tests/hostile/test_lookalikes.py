@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from alguna_portal.access import choice_of
+from alguna_portal.access import get_choice
 from alguna_portal.customers import Provisioned, provision
 from alguna_portal.models import Customer, Membership
 from alguna_portal.sessions import forget, open_session
@@ -45,7 +45,7 @@ def test_a_customer_that_looks_alike_opens_its_own_portal_alone(
     Membership.objects.create(user=eve, customer=alike)
     assert signed_in(manager).get(BILLING)["Location"] == alguna.url(1)
     assert signed_in(eve).get(BILLING)["Location"] == alguna.url(2)
-    for choice in (acme.pk, ACME, choice_of(Customer(alias=ACME))):
+    for choice in (acme.pk, ACME, get_choice(Customer(alias=ACME))):
         assert signed_in(eve).get(BILLING, {"customer": choice}).status_code == 403
     assert [body["customer_alias"] for body in alguna.bodies] == [ACME, ALIKE[kind]]
 
@@ -61,7 +61,7 @@ def test_customers_without_rows_that_look_alike_are_chosen_apart(
 
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = both
     for alias in (ALIKE[kind], ACME):
-        signed_in(stranger).get(BILLING, {"customer": choice_of(Customer(alias=alias))})
+        signed_in(stranger).get(BILLING, {"customer": get_choice(Customer(alias=alias))})
     assert [body["customer_alias"] for body in alguna.bodies] == [ALIKE[kind], ACME]
 
 

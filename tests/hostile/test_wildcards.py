@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from alguna_portal.customers import Provisioned, provision
-from alguna_portal.links import find
+from alguna_portal.links import get_link_by_token
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
@@ -56,7 +56,7 @@ def test_a_token_with_wildcards_is_no_link(alguna: Alguna, link: PortalLink, wil
         f"{key[:-1]}{wild}.{signature}",
         f"{key}{wild}.{signature}",
     ):
-        assert find(token) is None
+        assert get_link_by_token(token) is None
         assert Client().post(f"/billing/link/{token}/").status_code == 404
     assert alguna.requests == []
 

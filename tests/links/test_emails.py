@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone, translation
 from pytest_django import Settings
 
-from alguna_portal.links import LinkNotSent, Posted, address_of, send_again, send_link, send_links
+from alguna_portal.links import LinkNotSent, SendResult, get_link_url, send_again, send_link, send_links
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.signals import link_sent
 from tests.support import mailers
@@ -30,7 +30,7 @@ def test_a_link_is_mailed_to_the_customers_address(customer: Customer, settings:
     with time_machine.travel(NOW, tick=False), timezone.override(UTC):
         link = send_link(customer, note="Your card has expired.")
     (message,) = sent()
-    url = address_of(link)
+    url = get_link_url(link)
     assert url.startswith(f"{SITE}/billing/link/")
     assert message.to == [BILLING]
     assert message.subject == "Billing of Acme: your link"
@@ -51,7 +51,7 @@ def test_the_text_is_readable_in_a_plain_mail_program(customer: Customer) -> Non
     customer.name = "Tom & Jerry's <Pottery>"
     link = send_link(customer)
     body = str(sent()[0].body)
-    assert f"\n\n{address_of(link)}\n\n" in body
+    assert f"\n\n{get_link_url(link)}\n\n" in body
     assert "Tom & Jerry's <Pottery>" in body
     assert "\n\n\n\n" not in body
     assert all(len(line) <= 120 for line in body.splitlines())
@@ -90,7 +90,7 @@ def test_a_customer_without_a_name_is_written_to_all_the_same(customer: Customer
     assert sent()[0].subject == "Billing: your link"
     shown = text(Client().get(path(link)))
     for said in (str(sent()[0].body), html_of(sent()[0]), shown):
-        assert "acme-1" not in said.replace(address_of(link), "")
+        assert "acme-1" not in said.replace(get_link_url(link), "")
     assert "Your billing" in shown
 
 
@@ -283,7 +283,7 @@ def test_when_time_is_up_no_other_mail_is_begun(settings: Settings, customer: Cu
 def test_whoever_hands_in_an_account_has_it_filled(customer: Customer, stranger: User, *, again: bool) -> None:
     """Whatever ends the run; and it names the sender, and no note that nobody wrote."""
     link = send_link(customer)
-    mine = Posted()
+    mine = SendResult()
     if again:
         assert send_again([link], sent_by=stranger, posted=mine) is mine
     else:

@@ -11,7 +11,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from alguna_portal.exceptions import AlgunaUnavailable
-from alguna_portal.links import LinkUnusable, find, open_link, send_link, until
+from alguna_portal.links import LinkUnusable, format_expiry, get_link_by_token, open_link, send_link
 from alguna_portal.models import Customer, PortalAccess, PortalLink
 from tests.conftest import Alguna
 from tests.support.emails import BILLING, html_of, path, press, sent, text
@@ -182,7 +182,7 @@ def test_without_time_zones_none_is_named(settings: Settings, alguna: Alguna, li
     """Some hosts have one clock and no zones."""
     settings.USE_TZ = False
     link.expires_at = datetime(2026, 11, 28, 12)  # noqa: DTZ001
-    assert until(link) == "Nov. 28, 2026, noon"
+    assert format_expiry(link) == "Nov. 28, 2026, noon"
 
 
 @pytest.mark.parametrize(("status", "shown"), [(503, 503), (401, 502)])
@@ -243,11 +243,11 @@ def test_a_link_is_found_with_its_customer_and_a_made_up_one_costs_no_query(
     """Whoever tries out addresses does not reach the database."""
     token = path(link).rstrip("/").rpartition("/")[2]
     with django_assert_num_queries(1):
-        found = find(token)
+        found = get_link_by_token(token)
         assert found == link
         assert found.customer.name == "Acme"
     with django_assert_num_queries(0):
-        assert find(token[:-1]) is None
+        assert get_link_by_token(token[:-1]) is None
 
 
 def test_code_that_opens_a_link_gets_the_failure(alguna: Alguna, link: PortalLink) -> None:
@@ -288,4 +288,4 @@ def test_a_link_that_ends_between_the_page_and_the_press(
 def test_a_link_is_looked_up_where_it_is_written(settings: Settings, link: PortalLink) -> None:
     """A replica may not know yet that it was revoked."""
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
-    assert find(path(link).rstrip("/").rpartition("/")[2]) == link
+    assert get_link_by_token(path(link).rstrip("/").rpartition("/")[2]) == link

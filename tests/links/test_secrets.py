@@ -10,7 +10,7 @@ from django.core import mail
 from django.test import Client
 from pytest_django import Settings
 
-from alguna_portal.links import find, send_link
+from alguna_portal.links import get_link_by_token, send_link
 from alguna_portal.models import Customer, PortalLink
 from tests.conftest import Alguna
 from tests.support.emails import path, press
@@ -52,7 +52,7 @@ def test_a_token_of_another_kind_is_no_link(link: PortalLink) -> None:
     """What the same secret has signed for another purpose opens nothing."""
     from django.core.signing import Signer
 
-    assert find(Signer(salt="elsewhere", sep=".").sign(link.key.hex)) is None
+    assert get_link_by_token(Signer(salt="elsewhere", sep=".").sign(link.key.hex)) is None
 
 
 def test_a_rotated_secret_key_still_opens_and_a_removed_one_does_not(
@@ -69,7 +69,7 @@ def test_a_rotated_secret_key_still_opens_and_a_removed_one_does_not(
 def test_a_developer_sees_what_went_wrong(settings: Settings, link: PortalLink) -> None:
     """Under DEBUG the exception is as it is everywhere."""
     settings.DEBUG = True
-    with mock.patch("alguna_portal.views.links.page", side_effect=RuntimeError), pytest.raises(RuntimeError):
+    with mock.patch("alguna_portal.views.links.render_page", side_effect=RuntimeError), pytest.raises(RuntimeError):
         Client().get(path(link))
 
 
@@ -101,7 +101,7 @@ def test_no_log_holds_the_link_or_an_address(
     for appended in (">", "/>", ".", "%0A", "/x/y/"):
         assert Client().get(path(link).removesuffix("/") + appended, follow=True).status_code == 404
     assert Client().put(path(link)).status_code == 405
-    for broken in ("alguna_portal.views.links.open_link", "alguna_portal.views.links.going_on"):
+    for broken in ("alguna_portal.views.links.open_link", "alguna_portal.views.links.redirect_page"):
         with mock.patch(broken, side_effect=RuntimeError(path(link))):
             response = press(link)
         assert (response.status_code, response.content) == (500, b"Something went wrong here. Please try again later.")

@@ -10,9 +10,9 @@ from django.db import DatabaseError, OperationalError
 from django.dispatch import Signal
 from pytest_django import Settings
 
-from alguna_portal.bulk.summary import Tally
+from alguna_portal.bulk.summary import Summary
 from alguna_portal.customers import provisioning as customers
-from alguna_portal.exceptions import StrangerAnswered
+from alguna_portal.exceptions import CustomerMismatch
 from alguna_portal.management.commands import alguna_provision
 from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
@@ -192,7 +192,7 @@ def test_passing_failures_are_survived(fake: FakeAlguna) -> None:
 def test_the_site_s_breaker_is_left_alone(fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many failures of a run do not close Billing, and an open breaker does not stop a run."""
     monkeypatch.setattr(
-        "alguna_portal.api.circuit_breaker.Breaker.before_call", lambda _: pytest.fail("The breaker was asked.")
+        "alguna_portal.api.circuit_breaker.CircuitBreaker.before_call", lambda _: pytest.fail("The breaker was asked.")
     )
     add(1)
     assert run()[1] == 0
@@ -201,7 +201,7 @@ def test_the_site_s_breaker_is_left_alone(fake: FakeAlguna, monkeypatch: pytest.
 def test_a_row_that_always_fails_stops_nobody_else(fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
     """After five tries it is a failure by its reason."""
     rows = add(8)
-    establish, tries = customers.establish, []
+    establish, tries = customers.get_or_create_remote, []
 
     def poisoned(customer: Customer, client: Any) -> Any:
         if customer.pk == rows[2].pk:
@@ -210,7 +210,7 @@ def test_a_row_that_always_fails_stops_nobody_else(fake: FakeAlguna, monkeypatch
             fake.fail(500, times=1, detail="Oops.")
         return establish(customer, client)
 
-    monkeypatch.setattr(customers, "establish", poisoned)
+    monkeypatch.setattr(customers, "get_or_create_remote", poisoned)
     said, status = run("--workers", "1")
     assert "Of 8 customers: 7 created, 0 adopted, 0 already there, 1 failed, 0 not tried." in said
     assert f"1  AlgunaUnavailable: Alguna answered 500 (“Oops.”). Try again later. (pk {rows[2].pk})" in said
@@ -224,7 +224,7 @@ def test_failures_with_an_answer_between_them_are_no_outage(
 ) -> None:
     """Twelve pauses, and after each of them Alguna is there, if only to refuse."""
     add(12)
-    establish, seen = customers.establish, set()
+    establish, seen = customers.get_or_create_remote, set()
 
     def stumbling(customer: Customer, client: Any) -> Any:
         if customer.pk not in seen:
@@ -234,7 +234,7 @@ def test_failures_with_an_answer_between_them_are_no_outage(
                 fake.fail(answer)
         return establish(customer, client)
 
-    monkeypatch.setattr(customers, "establish", stumbling)
+    monkeypatch.setattr(customers, "get_or_create_remote", stumbling)
     assert outcome in run("--workers", "1")[0]
     assert len(seen) == 12
 
@@ -295,9 +295,9 @@ def test_a_request_that_runs_for_another_run_is_waited_for(fake: FakeAlguna, mon
         rested.append(seconds)
         fake._state["idempotency"].clear()
 
-    monkeypatch.setattr("alguna_portal.bulk.rate_limiter.Pace.rest", rest)
+    monkeypatch.setattr("alguna_portal.bulk.rate_limiter.RateLimiter.rest", rest)
     monkeypatch.setattr(
-        "alguna_portal.bulk.rate_limiter.Pace.pause", lambda *_, **__: pytest.fail("Everybody had to wait.")
+        "alguna_portal.bulk.rate_limiter.RateLimiter.pause", lambda *_, **__: pytest.fail("Everybody had to wait.")
     )
     add(1)
     fake.fail(404, detail="No customer has this alias.")
@@ -313,7 +313,7 @@ def test_a_customer_of_somebody_else_is_not_taken(fake: FakeAlguna) -> None:
     Customer.objects.create(alias="other", customer_id=taken)
     said, status = run()
     assert "2 created, 0 adopted, 0 already there, 1 failed" in said
-    assert "StrangerAnswered" in said
+    assert "CustomerMismatch" in said
     assert status == 1
     assert waiting() == 1
 
@@ -340,7 +340,7 @@ def test_what_was_stored_or_deleted_meanwhile_is_counted_as_that(fake: FakeAlgun
     provisioned.connect(meddle, weak=False)
     said, _ = run("--workers", "1")
     assert "1 created, 0 adopted, 1 already there, 1 failed" in said
-    assert "StrangerAnswered: The customer was deleted here while Alguna was asked." in said
+    assert "CustomerMismatch: The customer was deleted here while Alguna was asked." in said
 
 
 def test_what_nobody_expects_is_raised_after_what_was_under_way(
@@ -348,14 +348,14 @@ def test_what_nobody_expects_is_raised_after_what_was_under_way(
 ) -> None:
     """A database that fails for one row: the others are stored, no more are begun, and the first fault is told."""
     rows = add(200)
-    store = customers.store
+    store = customers.store_customer_id
 
     def broken(customer: Customer, *found: Any) -> Any:
         if customer.pk in (rows[0].pk, rows[1].pk):
             raise DatabaseError(f"disk {customer.pk - rows[0].pk}")
         return store(customer, *found)
 
-    monkeypatch.setattr(customers, "store", broken)
+    monkeypatch.setattr(customers, "store_customer_id", broken)
     with pytest.raises(DatabaseError, match="disk 0"):
         run("--workers", "1")
     created = sum(request.method == "POST" for request in fake.requests)
@@ -366,14 +366,14 @@ def test_what_nobody_expects_is_raised_after_what_was_under_way(
 def test_a_lock_in_the_database_is_the_failure_of_its_row(fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy site locks rows now and then; the next run finds this one as it is."""
     rows = add(3)
-    store = customers.store
+    store = customers.store_customer_id
 
     def locked(customer: Customer, *found: Any) -> Any:
         if customer.pk == rows[1].pk:
             raise OperationalError("database is locked")
         return store(customer, *found)
 
-    monkeypatch.setattr(customers, "store", locked)
+    monkeypatch.setattr(customers, "store_customer_id", locked)
     said, status = run()
     assert (status, waiting()) == (1, 1)
     assert "2 created" in said
@@ -396,9 +396,9 @@ def test_strangers_do_not_end_the_run(fake: FakeAlguna, monkeypatch: pytest.Monk
     """Each is the matter of its own customer, and Alguna has answered."""
 
     def stranger(*_: Any) -> Any:
-        raise StrangerAnswered("Somebody else.")
+        raise CustomerMismatch("Somebody else.")
 
-    monkeypatch.setattr(customers, "establish", stranger)
+    monkeypatch.setattr(customers, "get_or_create_remote", stranger)
     add(25)
     said, status = run()
     assert status == 1
@@ -411,7 +411,7 @@ def test_the_second_ctrl_c_is_an_exit_status(fake: FakeAlguna, monkeypatch: pyte
     def leave(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("alguna_portal.bulk.runner.Run.over", leave)
+    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRun.over", leave)
     add(1)
     assert run() == ("Left at once. Run it again, and it goes on where it stopped.", 130)
 
@@ -420,11 +420,11 @@ def test_an_interrupted_run_says_so(fake: FakeAlguna, monkeypatch: pytest.Monkey
     """After its summary, whatever else there was to say."""
     add(2)
 
-    def interrupted(_run: object, _rows: object, tally: Tally) -> None:
+    def interrupted(_run: object, _rows: object, tally: Summary) -> None:
         tally.interrupted, tally.stopped = True, "Alguna could not be had."
         tally.count("created")
 
-    monkeypatch.setattr("alguna_portal.bulk.runner.Run.over", interrupted)
+    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRun.over", interrupted)
     said, status = run()
     assert said.splitlines() == [
         "Of 2 customers: 1 created, 0 adopted, 0 already there, 0 failed, 1 not tried.",

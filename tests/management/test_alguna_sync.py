@@ -13,10 +13,10 @@ from django.db.models import Q
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.bulk.runner import read
-from alguna_portal.bulk.summary import Tally
+from alguna_portal.bulk.runner import read_in_batches
+from alguna_portal.bulk.summary import Summary
 from alguna_portal.customers import plan_sync
-from alguna_portal.customers.plan_sync import Learned, Synced
+from alguna_portal.customers.plan_sync import FetchedPlan, Synced
 from alguna_portal.management.commands import alguna_sync_plans
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna, fake_alguna
@@ -73,13 +73,13 @@ def stored() -> list[Any]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The keys of the customers that Alguna was asked about, in order."""
     keys: list[int] = []
-    learn = plan_sync.learn
+    learn = plan_sync.fetch_plan
 
-    def noting(customer: Customer, client: Any) -> Learned:
+    def noting(customer: Customer, client: Any) -> FetchedPlan:
         keys.append(customer.pk)
         return learn(customer, client)
 
-    monkeypatch.setattr(plan_sync, "learn", noting)
+    monkeypatch.setattr(plan_sync, "fetch_plan", noting)
     return keys
 
 
@@ -175,7 +175,7 @@ def test_rows_that_are_changed_on_the_way_lead_on_from_where_they_stood(fake: Fa
     """Whoever gets a row may change it."""
     rows = add(fake, 5)
     keys = []
-    for row in islice(read(Customer.objects.order_by("pk"), after=lambda row: Q(pk__gt=row.pk), size=2), 9):
+    for row in islice(read_in_batches(Customer.objects.order_by("pk"), after=lambda row: Q(pk__gt=row.pk), size=2), 9):
         keys.append(row.pk)
         row.pk = 0
     assert keys == [each.pk for each in rows]
@@ -258,14 +258,14 @@ def test_minutes_before_all_time_are_refused(fake: FakeAlguna, value: str) -> No
 def meanwhile(monkeypatch: pytest.MonkeyPatch) -> dict[int, Callable[[Customer], object]]:
     """What happens to customers, by their keys, after Alguna was asked and before that is stored."""
     happens: dict[int, Callable[[Customer], object]] = {}
-    keep = plan_sync.keep
+    keep = plan_sync.store_plan
 
-    def late(customer: Customer, learned: Learned, *, number: int) -> Synced:
+    def late(customer: Customer, learned: FetchedPlan, *, number: int) -> Synced:
         if happening := happens.pop(customer.pk, None):
             happening(Customer.objects.get(pk=customer.pk))
         return keep(customer, learned, number=number)
 
-    monkeypatch.setattr(plan_sync, "keep", late)
+    monkeypatch.setattr(plan_sync, "store_plan", late)
     return happens
 
 
@@ -290,10 +290,10 @@ def test_an_event_that_asked_later_wins(fake: FakeAlguna, meanwhile: dict[int, C
 def test_an_event_that_asked_before_does_not_win(fake: FakeAlguna) -> None:
     """It took its number before the run did, and is late."""
     (row,) = add(fake, plan_id="plan_growth")
-    number = plan_sync.take_number(row)
+    number = plan_sync.next_sequence(row)
     run()
-    late = Learned(plan="enterprise", plan_id="plan_enterprise")
-    assert plan_sync.keep(row, late, number=number) is Synced.OVERTAKEN
+    late = FetchedPlan(plan="enterprise", plan_id="plan_enterprise")
+    assert plan_sync.store_plan(row, late, number=number) is Synced.OVERTAKEN
     assert plans() == ["growth"]
 
 
@@ -306,7 +306,7 @@ def test_customers_deleted_meanwhile_are_failures_of_their_rows(
     said, status = run("--workers", "1")
     assert "38 changed, 0 unchanged, 0 not mapped, 0 with nothing to learn, 0 overtaken, 2 failed, 0 not tried" in said
     assert f"     1  The customer was deleted here before Alguna was asked. (pk {rows[39].pk})\n" in said
-    assert "     1  StrangerAnswered: The customer was deleted here while Alguna was asked. (pk" in said
+    assert "     1  CustomerMismatch: The customer was deleted here while Alguna was asked. (pk" in said
     assert status == 1
 
 
@@ -326,7 +326,7 @@ def test_whom_an_event_synced_meanwhile_is_not_asked_about(
     assert rows[19].pk not in asked
 
 
-@pytest.mark.parametrize("name", ["take_number", "keep"])
+@pytest.mark.parametrize("name", ["next_sequence", "store_plan"])
 def test_a_lock_in_the_database_is_the_failure_of_its_row(
     fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -350,14 +350,14 @@ def test_what_nobody_expects_of_a_number_ends_the_run(
 ) -> None:
     """What was asked by then is stored before."""
     rows = add(fake, 40, plan_id="plan_growth")
-    take = plan_sync.take_number
+    take = plan_sync.next_sequence
 
     def broken(customer: Customer) -> int:
         if customer.pk == rows[5].pk:
             raise DatabaseError("disk")
         return take(customer)
 
-    monkeypatch.setattr(plan_sync, "take_number", broken)
+    monkeypatch.setattr(plan_sync, "next_sequence", broken)
     with pytest.raises(DatabaseError, match="disk"):
         run("--workers", "1")
     assert 3 <= len(asked) <= 5
@@ -397,14 +397,14 @@ def test_an_interrupted_run_says_how_to_go_on(
     """Without those that are done, though some minutes pass before it is begun again."""
     add(fake, 2)
 
-    def interrupted(_run: object, rows: Any, tally: Tally) -> None:
+    def interrupted(_run: object, rows: Any, tally: Summary) -> None:
         next(rows)
         travel.shift(timedelta(minutes=minutes, seconds=1))
         tally.interrupted = True
         if said == "Left at once.":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("alguna_portal.bulk.runner.Run.over", interrupted)
+    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRun.over", interrupted)
     for said in ("Interrupted.", "Left at once."):
         with time_machine.travel(timezone.now(), tick=False) as travel:
             found, status = run(*args)

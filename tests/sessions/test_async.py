@@ -133,7 +133,7 @@ def test_a_task_that_is_cancelled_before_its_thread_begins_does_not_run() -> Non
     ran: list[int] = []
 
     async def host() -> None:
-        waiting = asyncio.ensure_future(transport.aside(lambda: ran.append(1))())
+        waiting = asyncio.ensure_future(transport.run_in_thread(lambda: ran.append(1))())
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
@@ -150,7 +150,7 @@ def test_a_task_that_is_cancelled_while_it_waits_for_a_thread_does_not_run(monke
     monkeypatch.setattr(transport, "_idle_worker", lambda: queue)
 
     async def host() -> None:
-        waiting = asyncio.ensure_future(transport.aside(lambda: ran.append(1))())
+        waiting = asyncio.ensure_future(transport.run_in_thread(lambda: ran.append(1))())
         while queue.empty():
             await asyncio.sleep(0.01)
         waiting.cancel()
@@ -168,7 +168,7 @@ def test_what_runs_aside_is_in_the_callers_context() -> None:
     here = caches["default"]
 
     async def host() -> None:
-        await transport.aside(lambda: seen.append((translation.get_language(), caches["default"])))()
+        await transport.run_in_thread(lambda: seen.append((translation.get_language(), caches["default"])))()
 
     with translation.override("de"):
         async_to_sync(host)()

@@ -27,7 +27,7 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, forget, open_session
-from alguna_portal.sessions.cache import as_entry, from_entry, seal, unseal
+from alguna_portal.sessions.cache import decrypt, deserialize_session, encrypt, serialize_session
 from alguna_portal.sessions.single_flight import single_flight
 from tests.conftest import Alguna
 
@@ -41,7 +41,9 @@ SESSION = PortalSession(
 ANN = User(pk=1, username="ann")
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.datetimes(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["sealed", *as_entry(SESSION)]), inner),
+    lambda inner: (
+        st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["sealed", *serialize_session(SESSION)]), inner)
+    ),
     max_leaves=8,
 )
 
@@ -84,11 +86,11 @@ def credentials() -> Iterator[str]:
 
 def test_an_entry_says_nothing_and_gives_the_session_back() -> None:
     """It holds one opaque text, another one each time."""
-    entry = as_entry(SESSION)
+    entry = serialize_session(SESSION)
     assert list(entry) == ["sealed"]
     assert not [value for value in vars(SESSION).values() if str(value) in str(entry)]
-    assert as_entry(SESSION) != entry
-    assert from_entry(json.loads(json.dumps(entry))) == SESSION
+    assert serialize_session(SESSION) != entry
+    assert deserialize_session(json.loads(json.dumps(entry))) == SESSION
 
 
 def test_a_second_click_reads_what_the_first_one_sealed(alguna: Alguna, customer: Customer) -> None:
@@ -131,13 +133,13 @@ def test_what_was_sealed_before_a_rotation_is_read_while_its_secret_is_a_fallbac
 ) -> None:
     """And what is sealed afterwards needs the new one alone."""
     settings.SECRET_KEY = "old"
-    before = as_entry(SESSION)
+    before = serialize_session(SESSION)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", fallbacks
-    assert from_entry(before) == SESSION
-    after = as_entry(SESSION)
+    assert deserialize_session(before) == SESSION
+    after = serialize_session(SESSION)
     settings.SECRET_KEY_FALLBACKS = []
-    assert from_entry(before) is None
-    assert from_entry(after) == SESSION
+    assert deserialize_session(before) is None
+    assert deserialize_session(after) == SESSION
 
 
 @pytest.mark.parametrize("entry_of", ["another secret", "an empty secret", "another key", "no session"])
@@ -145,31 +147,31 @@ def test_what_we_did_not_seal_is_no_session(
     settings: Settings, caplog: pytest.LogCaptureFixture, entry_of: str
 ) -> None:
     """It is a miss like any other, of which the log need not hear."""
-    entry = as_entry(SESSION)
+    entry = serialize_session(SESSION)
     if entry_of == "another secret":
         settings.SECRET_KEY = "another"
     elif entry_of == "an empty secret":
         secret, settings.SECRET_KEY = settings.SECRET_KEY, EmptyButTrue()
-        entry = as_entry(SESSION)
-        assert from_entry(entry) == SESSION
+        entry = serialize_session(SESSION)
+        assert deserialize_session(entry) == SESSION
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = secret, [""]
     elif entry_of == "another key":
         plain = json.dumps(vars(SESSION), default=datetime.isoformat).encode()
         entry = {"sealed": Fernet(Fernet.generate_key()).encrypt(plain).decode()}
     else:
-        entry = {"sealed": seal({"url": SESSION.url})}
-    assert from_entry(entry) is None
+        entry = {"sealed": encrypt({"url": SESSION.url})}
+    assert deserialize_session(entry) is None
     assert caplog.text == ""
 
 
 def test_without_a_secret_nothing_is_sealed(settings: Settings) -> None:
     """Django's own error says so."""
-    entry = as_entry(SESSION)
+    entry = serialize_session(SESSION)
     settings.SECRET_KEY = ""
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY"):
-        as_entry(SESSION)
+        serialize_session(SESSION)
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY"):
-        from_entry(entry)
+        deserialize_session(entry)
 
 
 @pytest.mark.parametrize("encrypt", [False, True])
@@ -177,24 +179,24 @@ def test_without_a_secret_nothing_is_sealed(settings: Settings) -> None:
 def test_garbage_is_no_session_and_no_exception(encrypt: bool, entry: Any) -> None:
     """Whatever stands in the cache, the click goes on."""
     with override_settings(ALGUNA_PORTAL_ENCRYPT_CACHE=encrypt):
-        assert from_entry(entry) is None
-        assert from_entry({"sealed": entry}) is None
-        assert from_entry({**as_entry(SESSION), "sealed" if encrypt else "expires_at": entry}) is None
+        assert deserialize_session(entry) is None
+        assert deserialize_session({"sealed": entry}) is None
+        assert deserialize_session({**serialize_session(SESSION), "sealed" if encrypt else "expires_at": entry}) is None
 
 
 @given(token=VALUES | st.text() | st.binary(min_size=57).map(lambda data: urlsafe_b64encode(b"\x80" + data).decode()))
 def test_nothing_that_was_not_sealed_is_opened(token: object) -> None:
     """What is no text, has letters that no token has, or bytes that one could have, is all the same."""
-    assert unseal(token) is None
+    assert decrypt(token) is None
 
 
 def test_a_sealed_text_that_was_cut_or_changed_is_not_opened() -> None:
     """No part of a session is better than the whole of it."""
-    sealed = as_entry(SESSION)["sealed"]
+    sealed = serialize_session(SESSION)["sealed"]
     for place in range(0, len(sealed) - 4, 7):
         other = "A" if sealed[place] != "A" else "B"
-        assert from_entry({"sealed": sealed[:place]}) is None
-        assert from_entry({"sealed": sealed[:place] + other + sealed[place + 1 :]}) is None
+        assert deserialize_session({"sealed": sealed[:place]}) is None
+        assert deserialize_session({"sealed": sealed[:place] + other + sealed[place + 1 :]}) is None
 
 
 @pytest.mark.parametrize("encrypt", [False, True])
@@ -266,7 +268,7 @@ def test_keys_are_derived_once_and_again_when_the_secret_changes(
     for secret in ("one", "two"):
         settings.SECRET_KEY = secret
         for _ in range(3):
-            assert from_entry(as_entry(SESSION)) == SESSION
+            assert deserialize_session(serialize_session(SESSION)) == SESSION
     assert derived == ["one", "two"]
 
 
@@ -275,16 +277,16 @@ def test_the_report_of_a_library_that_is_not_there_or_broken_shows_no_session(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
     """Django mails the variables of all frames to the site's administrators."""
-    entry = as_entry(SESSION)
+    entry = serialize_session(SESSION)
     # A new one, so that no keys are there yet.
     settings.SECRET_KEY = uuid4().hex
     monkeypatch.setitem(sys.modules, library, None)
-    for fail in (partial(as_entry, SESSION), partial(from_entry, vars(SESSION) | entry)):
+    for fail in (partial(serialize_session, SESSION), partial(deserialize_session, vars(SESSION) | entry)):
         with pytest.raises((ImproperlyConfigured, ImportError)) as caught:
             fail()
         # But for the first frame, which is this one.
         frames = ExceptionReporter(None, caught.type, caught.value, caught.tb).get_traceback_frames()[1:]
-        assert {"as_entry", "from_entry"} & {frame["function"] for frame in frames}
+        assert {"serialize_session", "deserialize_session"} & {frame["function"] for frame in frames}
         for hidden in (SESSION.url, settings.SECRET_KEY):
             assert hidden not in str([frame["vars"] for frame in frames])
 

@@ -16,7 +16,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from alguna_portal.exceptions import AlgunaUnavailable, StrangerAnswered
+from alguna_portal.exceptions import AlgunaUnavailable, CustomerMismatch
 from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.sessions import forget, open_session
 from tests.conftest import Alguna
@@ -246,7 +246,7 @@ def test_a_session_for_a_stranger_is_refused_and_not_kept(alguna: Alguna, custom
     """Where the stored id and the answered one differ, nobody is sent there."""
     customer.customer_id = "cust_mine"
     for _ in range(2):
-        with pytest.raises(StrangerAnswered):
+        with pytest.raises(CustomerMismatch):
             open_session(customer, user=ann)
     assert len(alguna.requests) == 2
 
@@ -257,7 +257,7 @@ def test_an_id_that_becomes_known_costs_no_session(alguna: Alguna, customer: Cus
     customer.customer_id = "cust_abc123"
     assert open_session(customer, user=ann) == first
     customer.customer_id = "cust_mine"
-    with pytest.raises(StrangerAnswered):
+    with pytest.raises(CustomerMismatch):
         open_session(customer, user=ann)
 
 

@@ -14,7 +14,7 @@ from django.core.cache import caches
 from django.core.cache.backends.locmem import LocMemCache
 from pytest_django import Settings
 
-from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, StrangerAnswered
+from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, CustomerMismatch
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, open_session
 from alguna_portal.sessions.single_flight import single_flight
@@ -69,7 +69,7 @@ def test_many_clicks_at_once_are_one_call(
 
 @pytest.mark.parametrize(
     ("status", "change", "kind"),
-    [(503, {}, AlgunaUnavailable), (401, {}, AuthenticationFailed), (0, {"customer_id": "cust_x"}, StrangerAnswered)],
+    [(503, {}, AlgunaUnavailable), (401, {}, AuthenticationFailed), (0, {"customer_id": "cust_x"}, CustomerMismatch)],
 )
 def test_a_failure_is_everybodys(
     alguna: Alguna,

@@ -7,7 +7,7 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 
-from alguna_portal.links import address_of
+from alguna_portal.links import get_link_url
 from alguna_portal.models import PortalLink
 
 SITE = "https://app.example.com"
@@ -16,7 +16,7 @@ BILLING = "billing@acme.example"
 
 def path(link: PortalLink) -> str:
     """The address of a link, on the site."""
-    return address_of(link).removeprefix(SITE)
+    return get_link_url(link).removeprefix(SITE)
 
 
 def text(response: Any) -> str:

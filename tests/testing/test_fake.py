@@ -10,7 +10,7 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from alguna_portal.exceptions import AlgunaUnavailable, BadAnswer, CustomerUnknown
+from alguna_portal.exceptions import AlgunaUnavailable, CustomerUnknown, UnexpectedResponse
 from alguna_portal.models import Customer
 from alguna_portal.sessions import open_session
 from alguna_portal.testing import fake_alguna
@@ -140,7 +140,7 @@ def test_a_page_instead_of_an_answer_can_be_had() -> None:
     """As a proxy sends it."""
     with fake_alguna() as alguna:
         alguna.fail(200, html="<h1>Welcome</h1>")
-        with pytest.raises(BadAnswer, match="not with a JSON object"):
+        with pytest.raises(UnexpectedResponse, match="not with a JSON object"):
             open_session(ACME)
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
-from alguna_portal.access import Access, choice_of
+from alguna_portal.access import Access, get_choice
 from alguna_portal.models import Customer, Membership
 from tests.conftest import Alguna
 
@@ -129,7 +129,7 @@ def test_another_organizations_id_in_the_request_opens_nothing(
 ) -> None:
     """Not in the query, not in the form, not in both with one's own beside it, and however it is written."""
     mine = manager.alguna_memberships.get().customer
-    unsaved = choice_of(Customer(alias=umbrella.alias))
+    unsaved = get_choice(Customer(alias=umbrella.alias))
     other = written.format(pk=umbrella.pk, alias=umbrella.alias, hash=unsaved)
     client = signed_in(manager)
     assert_refused(alguna, client.get(BILLING, {"customer": other}))
@@ -153,9 +153,9 @@ def test_the_hash_of_anothers_alias_opens_nothing(alguna: Alguna, stranger: User
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = two_of_ours
     client = signed_in(stranger)
     for alias in ("org-9", "org-7 ", "ORG-7"):
-        assert_refused(alguna, client.get(BILLING, {"customer": choice_of(Customer(alias=alias))}))
+        assert_refused(alguna, client.get(BILLING, {"customer": get_choice(Customer(alias=alias))}))
     assert_refused(alguna, client.get(BILLING, {"customer": "org-7"}))
-    assert client.get(BILLING, {"customer": choice_of(Customer(alias="org-8"))}).status_code == 302
+    assert client.get(BILLING, {"customer": get_choice(Customer(alias="org-8"))}).status_code == 302
     assert opened(alguna) == ["org-8"]
 
 
@@ -324,7 +324,7 @@ def test_a_user_deactivated_while_signed_in_opens_nothing(alguna: Alguna, manage
     assert len(alguna.requests) == 1
 
 
-@pytest.mark.parametrize("resolver", ["alguna_portal.access.by_membership", whoever_asks])
+@pytest.mark.parametrize("resolver", ["alguna_portal.access.resolve_by_membership", whoever_asks])
 def test_an_inactive_user_opens_nothing_whatever_let_them_in(
     alguna: Alguna, manager: User, settings: Settings, resolver: Any
 ) -> None:
@@ -341,7 +341,7 @@ def test_an_inactive_user_opens_nothing_whatever_let_them_in(
 # Staff in a user's place
 
 
-@pytest.mark.parametrize("resolver", ["alguna_portal.access.by_membership", whoever_asks])
+@pytest.mark.parametrize("resolver", ["alguna_portal.access.resolve_by_membership", whoever_asks])
 def test_an_impersonated_user_opens_nothing(alguna: Alguna, manager: User, settings: Settings, resolver: Any) -> None:
     """Staff who took over a login do not get to its payment methods, nor to the session that its owner left behind."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolver

@@ -116,7 +116,7 @@ def test_whoever_handles_a_message_learns_what_came_of_it() -> None:
         tell(message(), ident="m")
     WebhookDelivery.objects.update(claimed_until=None)
     delivery = WebhookDelivery.objects.get()
-    assert dispatch.handle(delivery) is True
+    assert dispatch.run_receivers(delivery) is True
     assert (delivery.state, delivery.error, delivery.tries, delivery.claimed_until) == ("handled", "", 2, None)
 
 
@@ -125,7 +125,7 @@ def test_who_begins_to_listen_later_hears_of_no_message_that_is_handled() -> Non
     tell(message(), ident="m")
     delivery = WebhookDelivery.objects.get()
     with listening("*") as late:
-        assert dispatch.handle(delivery) is True
+        assert dispatch.run_receivers(delivery) is True
     assert (late, delivery.tries) == ([], 1)
 
 
@@ -137,7 +137,7 @@ def test_a_message_is_read_where_it_is_written(settings: Settings) -> None:
     delivery = WebhookDelivery.objects.get()
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
     with listening("*") as heard:
-        assert dispatch.handle(delivery) is True
+        assert dispatch.run_receivers(delivery) is True
     assert len(heard) == 1
 
 
@@ -315,12 +315,12 @@ def test_whoever_holds_the_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(type(connection.features), "has_select_for_update_nowait", True)
     monkeypatch.setattr(dispatch, "rows", lambda _delivery: Locked())
-    assert dispatch.handle(delivery) is False
+    assert dispatch.run_receivers(delivery) is False
     monkeypatch.setattr(dispatch, "rows", rows)
-    assert dispatch.handle(delivery) is True
+    assert dispatch.run_receivers(delivery) is True
     WebhookDelivery.objects.update(state="waiting", payload=message().decode(), done=[])
     WebhookDelivery.objects.update(claimed_until=timezone.now() + dispatch.CLAIM)
-    assert dispatch.handle(delivery) is False
+    assert dispatch.run_receivers(delivery) is False
 
 
 def test_ids_that_differ_in_capitals_alone_are_two(settings: Settings) -> None:
@@ -540,7 +540,7 @@ class TestWithWorkers:
         def locked(*_: Any) -> None:
             raise DatabaseError("ann@example.com")
 
-        monkeypatch.setattr("alguna_portal.webhooks.tasks.handle", locked)
+        monkeypatch.setattr("alguna_portal.webhooks.tasks.run_receivers", locked)
         handle_delivery.func(WebhookDelivery.objects.get().pk)
         assert len(backend.results) == 1
         (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_failed"]

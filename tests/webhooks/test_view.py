@@ -17,7 +17,7 @@ from pytest_django import Settings
 from alguna_portal.models import WebhookDelivery
 from alguna_portal.signals import webhook_received
 from alguna_portal.views.webhooks import webhook
-from alguna_portal.webhooks.inbox import take_in
+from alguna_portal.webhooks.inbox import receive_message
 from alguna_portal.webhooks.signatures import LARGEST_BODY, Message
 from tests.support.webhooks import SECRET, WEBHOOK, listening, message, signed, tell
 
@@ -307,6 +307,6 @@ def test_a_connection_that_is_lost_is_no_error_of_ours(settings: Settings, monke
     def lost(*_: object, **__: object) -> None:
         raise InterfaceError("connection already closed")
 
-    monkeypatch.setattr("alguna_portal.webhooks.inbox.have_handled", lost)
+    monkeypatch.setattr("alguna_portal.webhooks.inbox.process_delivery", lost)
     said = datetime(2026, 11, 21, tzinfo=UTC)
-    assert take_in(Message(id="m", type="invoice.paid", timestamp=said, data={})) is False
+    assert receive_message(Message(id="m", type="invoice.paid", timestamp=said, data={})) is False

@@ -6,12 +6,12 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 
-from alguna_portal.bulk.command import CustomersCommand, customers_on
-from alguna_portal.bulk.runner import PacedClient, Run, read, reasons
-from alguna_portal.bulk.summary import Progress, Tally
+from alguna_portal.bulk.command import CustomersCommand, get_customers_on_plan
+from alguna_portal.bulk.runner import BulkRun, RateLimitedClient, format_errors, read_in_batches
+from alguna_portal.bulk.summary import Progress, Summary
 from alguna_portal.customers import Provisioned
 from alguna_portal.customers import provisioning as customers
-from alguna_portal.exceptions import StrangerAnswered
+from alguna_portal.exceptions import CustomerMismatch
 from alguna_portal.models import Customer
 
 BATCH = 50  # rows read at a time: few, since what they say should not be old when Alguna is told
@@ -34,7 +34,7 @@ class Command(CustomersCommand):
 
     def find(self, options: dict[str, Any]) -> QuerySet[Customer]:
         """Find the customers whose id is not known."""
-        return customers_on(options["plan"]).filter(customer_id=None)
+        return get_customers_on_plan(options["plan"]).filter(customer_id=None)
 
     def nobody(self, options: dict[str, Any]) -> str:
         """Name those of whom none were found."""
@@ -43,15 +43,15 @@ class Command(CustomersCommand):
 
     def read(self, found: QuerySet[Customer]) -> Iterator[Customer]:
         """Read rows by key, since those that are done leave the result meanwhile."""
-        rows = found.only(*customers.SENT, "customer_id").order_by("pk")
-        return read(rows, after=lambda row: Q(pk__gt=row.pk), size=BATCH)
+        rows = found.only(*customers.SENT_FIELDS, "customer_id").order_by("pk")
+        return read_in_batches(rows, after=lambda row: Q(pk__gt=row.pk), size=BATCH)
 
     def go_through(
         self,
         rows: Iterator[Customer],
-        tally: Tally,
+        tally: Summary,
         *,
-        client: PacedClient | None,
+        client: RateLimitedClient | None,
         progress: Progress,
         options: dict[str, Any],
     ) -> None:
@@ -61,9 +61,9 @@ class Command(CustomersCommand):
                 _validate(customer, tally)
                 progress.show(tally)
             return
-        Run(
+        BulkRun(
             check=customers.validate,
-            ask=customers.establish,
+            ask=customers.get_or_create_remote,
             store=_store,
             key=lambda customer: customer.pk,
             client=client,
@@ -71,7 +71,7 @@ class Command(CustomersCommand):
             progress=progress,
         ).over(rows, tally)
 
-    def counts(self, tally: Tally, options: dict[str, Any]) -> str:
+    def counts(self, tally: Summary, options: dict[str, Any]) -> str:
         """Say how many came out how."""
         if options["dry_run"]:
             return f"{tally.outcomes['valid']} would be provisioned, {tally.failed} would be refused"
@@ -79,19 +79,19 @@ class Command(CustomersCommand):
         return f"{counts}, {tally.failed} failed, {tally.untried} not tried"
 
 
-def _validate(customer: Customer, tally: Tally) -> None:
+def _validate(customer: Customer, tally: Summary) -> None:
     try:
         customers.validate(customer)
     except ValidationError as exc:
-        tally.fail(customer.pk, reasons(exc))
+        tally.fail(customer.pk, format_errors(exc))
     else:
         tally.count("valid")
 
 
 def _store(customer: Customer, found: tuple[str, Provisioned]) -> str:
     try:
-        how = customers.store(customer, *found)
+        how = customers.store_customer_id(customer, *found)
     except Customer.DoesNotExist:
-        raise StrangerAnswered("The customer was deleted here while Alguna was asked.") from None
-    customers.tell(customer, how)
+        raise CustomerMismatch("The customer was deleted here while Alguna was asked.") from None
+    customers.notify_provisioned(customer, how)
     return LABELS[how]

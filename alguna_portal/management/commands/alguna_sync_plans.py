@@ -13,13 +13,13 @@ from django.core.management.base import CommandError, CommandParser
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from alguna_portal.bulk.command import CustomersCommand, at_least_one, customers_on
-from alguna_portal.bulk.runner import PacedClient, Run, read
-from alguna_portal.bulk.summary import Progress, Tally
+from alguna_portal.bulk.command import CustomersCommand, get_customers_on_plan, parse_positive_int
+from alguna_portal.bulk.runner import BulkRun, RateLimitedClient, read_in_batches
+from alguna_portal.bulk.summary import Progress, Summary
 from alguna_portal.conf import conf
 from alguna_portal.customers import plan_sync
-from alguna_portal.customers.plan_sync import Learned, Synced
-from alguna_portal.exceptions import StrangerAnswered
+from alguna_portal.customers.plan_sync import FetchedPlan, Synced
+from alguna_portal.exceptions import CustomerMismatch
 from alguna_portal.models import Customer
 
 BATCH = 200  # rows read at a time
@@ -52,7 +52,7 @@ class Command(CustomersCommand):
         """Declare what may be chosen."""
         super().add_arguments(parser)
         stale_help = "only customers that were not synced in the last so many minutes, by an event or otherwise"
-        parser.add_argument("--stale", type=at_least_one, metavar="MINUTES", help=stale_help)
+        parser.add_argument("--stale", type=parse_positive_int, metavar="MINUTES", help=stale_help)
 
     def find(self, options: dict[str, Any]) -> QuerySet[Customer]:
         """Find those that were not synced since the beginning of this run, or since `--stale`."""
@@ -66,7 +66,7 @@ class Command(CustomersCommand):
             before = self._begun - timedelta(minutes=options["stale"] or 0)
         except OverflowError:
             raise CommandError(f"--stale {options['stale']} leads to before the beginning of the calendar.") from None
-        found = customers_on(options["plan"]).only("alias", "customer_id", "plan", "plan_synced_at")
+        found = get_customers_on_plan(options["plan"]).only("alias", "customer_id", "plan", "plan_synced_at")
         return found.filter(Q(plan_synced_at=None) | Q(plan_synced_at__lt=before))
 
     def nobody(self, options: dict[str, Any]) -> str:
@@ -82,24 +82,24 @@ class Command(CustomersCommand):
         """
         never, ever = found.filter(plan_synced_at=None), found.exclude(plan_synced_at=None)
         return chain(
-            read(never.order_by("pk"), after=lambda row: Q(pk__gt=row.pk), size=BATCH),
-            read(ever.order_by("plan_synced_at", "pk"), after=_later, size=BATCH),
+            read_in_batches(never.order_by("pk"), after=lambda row: Q(pk__gt=row.pk), size=BATCH),
+            read_in_batches(ever.order_by("plan_synced_at", "pk"), after=_later, size=BATCH),
         )
 
     def go_through(
         self,
         rows: Iterator[Customer],
-        tally: Tally,
+        tally: Summary,
         *,
-        client: PacedClient | None,
+        client: RateLimitedClient | None,
         progress: Progress,
         options: dict[str, Any],
     ) -> None:
         """Sync each, or only compare."""
         assert client is not None  # noqa: S101  (its dry run asks, too)
-        Run(
+        BulkRun(
             check=_compare_only if options["dry_run"] else _take_number,
-            ask=lambda row, client: plan_sync.learn(row.customer, client),
+            ask=lambda row, client: plan_sync.fetch_plan(row.customer, client),
             store=partial(_compare if options["dry_run"] else _keep, tally),
             key=lambda row: row.customer.pk,
             client=client,
@@ -107,7 +107,7 @@ class Command(CustomersCommand):
             progress=progress,
         ).over(map(Asked, rows), tally)
 
-    def counts(self, tally: Tally, options: dict[str, Any]) -> str:
+    def counts(self, tally: Summary, options: dict[str, Any]) -> str:
         """Say how many came out how."""
         labels = list(LABELS.values())
         if options["dry_run"]:
@@ -115,7 +115,7 @@ class Command(CustomersCommand):
         counts = ", ".join(f"{tally.outcomes[label]} {label}" for label in labels)
         return f"{counts}, {tally.failed} failed, {tally.untried} not tried"
 
-    def remarks(self, tally: Tally) -> Iterator[str]:
+    def remarks(self, tally: Summary) -> Iterator[str]:
         """Say what would change, and which of Alguna's plans are not mapped."""
         yield from tally.remarked()
         if tally.outcomes[LABELS[Synced.UNMAPPED]]:
@@ -137,16 +137,16 @@ def _later(row: Customer) -> Q:
 
 def _take_number(row: Asked) -> None:
     try:
-        row.number = plan_sync.take_number(row.customer)
+        row.number = plan_sync.next_sequence(row.customer)
     except Customer.DoesNotExist:
         raise ValidationError("The customer was deleted here before Alguna was asked.") from None
 
 
-def _keep(tally: Tally, row: Asked, learned: Learned) -> str:
+def _keep(tally: Summary, row: Asked, learned: FetchedPlan) -> str:
     try:
-        how = plan_sync.keep(row.customer, learned, number=row.number)
+        how = plan_sync.store_plan(row.customer, learned, number=row.number)
     except Customer.DoesNotExist:
-        raise StrangerAnswered("The customer was deleted here while Alguna was asked.") from None
+        raise CustomerMismatch("The customer was deleted here while Alguna was asked.") from None
     if how is Synced.UNMAPPED:
         tally.remark(row.customer.pk, f"not mapped: {learned.plan_id}")
     return LABELS[how]
@@ -156,7 +156,7 @@ def _compare_only(row: Asked) -> None:
     """Take no number: that would be stored."""
 
 
-def _compare(tally: Tally, row: Asked, learned: Learned) -> str:
+def _compare(tally: Summary, row: Asked, learned: FetchedPlan) -> str:
     before = row.customer.plan
     if learned.is_unmapped:
         tally.remark(row.customer.pk, f"not mapped: {learned.plan_id}")
