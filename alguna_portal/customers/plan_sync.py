@@ -16,7 +16,7 @@ from django.db import router, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from alguna_portal.api.circuit_breaker import CircuitBreaker
+from alguna_portal.api import get_client
 from alguna_portal.api.responses import Subscription
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import CustomerUnknown
@@ -64,12 +64,9 @@ def sync_plan(customer: Customer, *, within: float | None = None) -> Synced:
     All calls together end `within` so many seconds, or else `TIME_BUDGET`. Raise an `AlgunaError` where Alguna cannot
     be asked, and `Customer.DoesNotExist` for a row that is gone.
     """
-    # Not above: the admin is loaded as a site starts, and `requests` takes longer than the rest of it.
-    from alguna_portal.api.client import AlgunaClient
-
     until = monotonic() + (conf.TIME_BUDGET if within is None else within)
     number = next_sequence(customer)
-    learned = fetch_plan(customer, AlgunaClient.from_settings(circuit_breaker=CircuitBreaker()), until=until)
+    learned = fetch_plan(customer, get_client(), until=until)
     return store_plan(customer, learned, number=number)
 
 
@@ -148,8 +145,6 @@ def match_customer(customer_id: str, *, within: float | None = None) -> Customer
 
     Raise an `AlgunaError` where Alguna cannot be asked for these.
     """
-    from alguna_portal.api.client import AlgunaClient
-
     using = router.db_for_write(Customer)
     everybody = Customer.objects.using(using)
     # Compared again here and below: some databases take capitals and accents for the same.
@@ -159,7 +154,7 @@ def match_customer(customer_id: str, *, within: float | None = None) -> Customer
     # It goes into a path.
     if not re.fullmatch(r"[\w-]+", customer_id, re.ASCII):
         return None
-    aliases = AlgunaClient.from_settings(circuit_breaker=CircuitBreaker()).aliases(customer_id, within=within)
+    aliases = get_client().aliases(customer_id, within=within)
     found = [each for each in everybody.filter(alias__in=aliases, customer_id=None) if each.alias in aliases]
     if len(found) != 1:
         return None

@@ -21,7 +21,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, OperationalError, connections, router, transaction
 from django.utils.translation import gettext as _
 
-from alguna_portal.api.circuit_breaker import CircuitBreaker
+from alguna_portal.api import get_client
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, CustomerMismatch
 from alguna_portal.log_events import log_event
@@ -56,13 +56,10 @@ def provision(customer: Customer, *, within: float | None = None) -> Provisioned
     Raise `ValidationError`, field by field and before any call, for data that Alguna would not accept; an
     `AlgunaError` where it refuses or cannot be asked; `CustomerMismatch` where its customer is another row's.
     """
-    # Not above: the admin is loaded as a site starts, and `requests` takes longer than the rest of it.
-    from alguna_portal.api.client import AlgunaClient
-
     if customer.customer_id:
         return Provisioned.KNOWN
     validate(customer)
-    client = AlgunaClient.from_settings(circuit_breaker=CircuitBreaker())
+    client = get_client()
     until = monotonic() + (conf.TIME_BUDGET if within is None else within)
     with _locked(customer, until=until) as known:
         if known:

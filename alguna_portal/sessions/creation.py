@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 
-from alguna_portal.api.circuit_breaker import CircuitBreaker
+from alguna_portal.api import get_client
 from alguna_portal.api.responses import PortalSession
 from alguna_portal.conf import conf
 from alguna_portal.customers import provision
@@ -50,10 +50,7 @@ def create_session(customer: "Customer", portal_settings: PortalSettings, *, wit
 
 def _ask(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
     """Ask Alguna for a session, and tell its times by our own clock."""
-    # Not above: the admin is loaded as a site starts, and `requests` takes longer than the rest of it.
-    from alguna_portal.api.client import AlgunaClient
-
-    client = AlgunaClient.from_settings(circuit_breaker=CircuitBreaker())
+    client = get_client()
     asked_at = datetime.now(UTC)
     answer = client.create_portal_session(
         customer.alias, portal_settings, customer_id=customer.customer_id, within=within
