@@ -1,26 +1,17 @@
-"""The Alguna customer portal in a Django product: one click on Billing, the right portal.
+"""The Alguna customer portal in a Django product.
 
-A request goes one way; read the modules in this order:
+A click on Billing passes these steps, each in one module or package:
 
-    views                                a click on Billing, and the answers to it
-    access                               who is asking, for which customer, in which role
-    plans                                which portal settings follow from plan and role
-    sessions, session_cache, making      a cached session, or a new one
-    audit, events, signals               what is told of each click
-    links                                the same portal, from a link that was mailed
-    link_sending, link_mails, tasks      links made and mailed, by a worker if there is one
-    intake, webhooks, plan_sync          what Alguna tells: taken in, handled once; plans asked for, not believed
-    customers                            created in Alguna where it does not know them
-    flight, breaker                      made once for all who ask; not asked for while Alguna is down
-    client                               what Alguna can be asked
-    calls, transport, threads            one call to it, retried and bounded
-    bodies, legacy                       what is said to it
-    decoding, answers, vetting           what it says, and where users may be sent
+    views       the Billing page, the page behind a mailed link, the webhook endpoint
+    access      which customers a request may open, in which role
+    plans       the portal settings for a customer and a role
+    sessions    a cached session, or exactly one new session
+    api         calls to Alguna: client, retries, HTTP, responses, circuit breaker
 
-Below them stand `models`, `conf` with its kinds of settings, `portal_settings`, `roles`, `cache`, `entries`,
-`encryption`, `hosts`, `quoting`, `reports`, `transactions` and `exceptions`; beside them `admin`, the template tags,
-the commands, with `bulk` for the long ones and `doctor` for what is wrong with a deployment, and `checks`, which look
-at the host's `hooks`, too. `sandbox` plays Alguna, and `testing` puts it under `requests`.
+`links`, `webhooks`, `customers` (creation and plan synchronization), `bulk` (long commands), `doctor`, `admin`,
+`management` and `templatetags` enter at the step that they need. All build on `models`, `conf` (settings and system
+checks), `cache`, `audit` and `transactions`. `sandbox` implements Alguna for development, and `testing` puts it behind
+`requests` in tests. CONTRIBUTING.md shows which package may import which.
 """
 
 __version__ = "0.1.0"

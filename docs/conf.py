@@ -36,7 +36,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(django|requests|collections|datetime|pathlib|typing|contextlib|types)\..*"),
     ("py:.*", r"(AbstractBaseUser|AnonymousUser|Customer|PortalLink)"),
-    ("py:.*", r"(list\[tuple\[~)?alguna_portal\.(answers|models|sandbox|testing\.seen|webhooks\.(event|registry))\..*"),
+    ("py:.*", r"(list\[tuple\[~)?alguna_portal\.(api\.responses|models|sandbox|testing|webhooks)\..*"),
 ]
 
 html_theme = "furo"
