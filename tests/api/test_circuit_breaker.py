@@ -108,7 +108,7 @@ def test_a_call_that_was_cut_off_says_nothing(alguna: Alguna, cut_off: BaseExcep
     probe.after_call(cut_off)
     with pytest.raises(BreakerOpen):
         CircuitBreaker().before_call()
-    assert caches["default"].get_many(probe._under_way) == {}
+    assert caches["default"].get_many(probe._in_progress) == {}
 
 
 def test_a_probe_that_succeeds_closes_the_breaker(alguna: Alguna) -> None:

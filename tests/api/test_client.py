@@ -22,6 +22,7 @@ from pytest_django import Settings
 from urllib3.exceptions import ProtocolError
 
 from alguna_portal import __version__
+from alguna_portal.api.circuit_breaker import CircuitBreaker
 from alguna_portal.api.client import AlgunaClient
 from alguna_portal.exceptions import (
     AlgunaError,
@@ -305,46 +306,29 @@ def test_http_for_this_machine_passes_under_debug_only(alguna: Alguna, settings:
     create()
 
 
-class Watching:
-    """A watcher that remembers how calls ended, made by hand as a script of a host's might make its client."""
+class RecordingBreaker(CircuitBreaker):
+    """A circuit breaker that allows every call and records how it ended."""
 
     def __init__(self) -> None:
         self.ended: list[BaseException | None] = []
-        self.client = AlgunaClient(
-            api_key="key_1.secret-of-the-tests",
-            api_url=API,
-            api_version="2026-04-01",
-            timeout=(1, 2),
-            time_budget=5,
-            retries=0,
-            session_seconds=300,
-            url_hosts=["localhost", ".alguna.io"],
-            circuit_breaker=self,
-        )
 
     def before_call(self) -> None:
-        """Let it pass."""
+        """Allow the call."""
 
     def after_call(self, failure: BaseException | None) -> None:
-        """Remember."""
+        """Record the failure, or None after a success."""
         self.ended.append(failure)
 
 
-def test_a_watcher_learns_how_each_call_ended(alguna: Alguna) -> None:
-    """With nothing, where it went well, or else with what is raised."""
-    watching = Watching()
-    watching.client.create_portal_session("acme-1", NO_CANCEL)
+def test_circuit_breaker_is_told_how_each_call_ended(alguna: Alguna) -> None:
+    """It gets None after a success, or the exception that is raised."""
+    circuit_breaker = RecordingBreaker()
+    client = AlgunaClient.from_settings(circuit_breaker=circuit_breaker)
+    client.create_portal_session("acme-1", NO_CANCEL)
     alguna.fail(503)
     with pytest.raises(AlgunaUnavailable) as caught:
-        watching.client.create_portal_session("acme-1", NO_CANCEL)
-    assert watching.ended == [None, caught.value]
-
-
-def test_a_client_made_by_hand_takes_no_url_without_tls(alguna: Alguna) -> None:
-    """Not even of this machine, unless it is told to."""
-    alguna.change = {"url": "http://localhost:8000/sandbox/hs/x"}
-    with pytest.raises(UnsafePortalURL):
-        Watching().client.create_portal_session("acme-1", NO_CANCEL)
+        client.create_portal_session("acme-1", NO_CANCEL)
+    assert circuit_breaker.ended == [None, caught.value]
 
 
 def test_nothing_of_a_real_call_is_logged_that_must_not_be(

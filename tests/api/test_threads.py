@@ -52,7 +52,7 @@ def test_a_thread_that_came_back_is_used_again_and_a_lost_one_is_not(come_back: 
 
 def test_no_more_threads_are_kept_than_are_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """One too many ends."""
-    monkeypatch.setattr(transport, "IDLE", 0)
+    monkeypatch.setattr(transport, "MAX_IDLE", 0)
     thread = transport.run_within(5, current_thread)
     thread.join(5)
     assert not thread.is_alive()
