@@ -20,7 +20,7 @@ from pytest_django import Settings
 from alguna_portal.access import allow_every_member, resolve_by_membership
 from alguna_portal.conf import conf
 from alguna_portal.conf.checks import IDS
-from alguna_portal.conf.settings import Conf
+from alguna_portal.conf.settings import Conf, Setting
 from alguna_portal.portal_settings import PortalSettings
 
 # Some of Django's own checks, which run along, ask the database.
@@ -431,6 +431,6 @@ def test_the_check_command_fails_on_a_wrong_setting(settings: Settings) -> None:
 
 def test_every_setting_has_a_property_and_a_check_id() -> None:
     """No setting can be added without an id, and no id is used twice."""
-    properties: dict[str, Any] = {name: value for name, value in vars(Conf).items() if isinstance(value, property)}
+    properties: dict[str, Any] = {name: value for name, value in vars(Conf).items() if isinstance(value, Setting)}
     assert set(properties) == set(IDS)
     assert len(set(IDS.values())) == len(IDS)

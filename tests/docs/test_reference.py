@@ -14,7 +14,7 @@ import alguna_portal
 from alguna_portal import exceptions, portal_settings
 from alguna_portal.conf import checks, conf
 from alguna_portal.conf.checks import IDS, REQUIRED_ON_USE
-from alguna_portal.conf.settings import Conf
+from alguna_portal.conf.settings import Conf, Setting
 from alguna_portal.models import Customer
 from alguna_portal.sandbox.engine import faults
 from tests.docs.blocks import ROOT, pages
@@ -23,7 +23,7 @@ from tests.test_signals import documented
 
 DOCS = ROOT / "docs"
 PACKAGE = Path(alguna_portal.__file__).parent
-SETTINGS = {name for name, each in vars(Conf).items() if isinstance(each, property)}
+SETTINGS = {name for name, each in vars(Conf).items() if isinstance(each, Setting)}
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in pages()}
 SANDBOX = TEXTS["docs/reference/sandbox.md"]
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>[^)]+)\)")
