@@ -135,12 +135,8 @@ def find_unsupported_fields(settings: PortalSettings, api_version: str) -> list[
 
 # Most settings are empty, and each click merges several.
 _EMPTY = PortalSettings()
-_SECTIONS: dict[str, type[Any]] = {
-    "plan_overview_settings": PlanOverviewSettings,
-    "invoice_list_settings": InvoiceListSettings,
-    "billing_details_settings": BillingDetailsSettings,
-}
-_FIELDS = {name: [f.name for f in fields(section)] for name, section in _SECTIONS.items()}
+_SECTIONS: dict[str, Any] = {section.name: section.default_factory for section in fields(PortalSettings)}
+_FIELDS = {name: [field.name for field in fields(section)] for name, section in _SECTIONS.items()}
 
 
 def _find_problem(section: str, key: object, value: object) -> str:
@@ -155,16 +151,12 @@ def _find_problem(section: str, key: object, value: object) -> str:
 def _get_hint(name: object, known: list[str]) -> str:
     """Suggest the correct name for a typo, the portal guide's camelCase, or a field in the wrong section."""
     snake = re.sub(r"(?<!^)(?=[A-Z])", "_", str(name)).lower()
-    homes = [section for section, keys in _FIELDS.items() if snake in keys]
-    if homes and snake not in known:
-        return f"It is a field of {_quote_all(homes)}."
+    sections = [section for section, keys in _FIELDS.items() if snake in keys]
+    if sections and snake not in known:
+        return f"It is a field of {', '.join(map(_quote, sections))}."
     if nearest := get_close_matches(snake, known, n=1):
         return f"Did you mean “{nearest[0]}”?"
-    return f"There is {_quote_all(known)}."
-
-
-def _quote_all(names: list[str]) -> str:
-    return ", ".join(map(_quote, names))
+    return f"There is {', '.join(map(_quote, known))}."
 
 
 def _quote(name: object) -> str:

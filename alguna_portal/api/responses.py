@@ -93,32 +93,30 @@ def is_replay(headers: Mapping[str, str]) -> bool:
 
 def _create_exception(status: int, headers: Mapping[str, str], reason: str) -> AlgunaError:
     """Create the exception for a response that isn't a success."""
-    answered = f"Alguna answered {status}{f' (“{reason}”)' if reason else ''}."
     retry_after = _get_retry_after(headers)
+    kind: type[AlgunaError]
     if status in {408, 429} or status >= 500:
-        return AlgunaUnavailable(f"{answered} Try again later.", status=status, retry_after=retry_after)
-    if status == 409 and retry_after is not None:
-        text = f"{answered} The same request is still running."
-        return AlgunaUnavailable(text, status=status, retry_after=retry_after)
-    if status == 401:
-        return AuthenticationFailed(
-            f"{answered} Check ALGUNA_PORTAL_API_KEY, and that it belongs to the account behind "
-            "ALGUNA_PORTAL_API_URL: the production and the sandbox API have keys of their own.",
-            status=status,
+        kind, remedy = AlgunaUnavailable, "Try again later."
+    elif status == 409 and retry_after is not None:
+        kind, remedy = AlgunaUnavailable, "The same request is still running."
+    elif status == 401:
+        kind = AuthenticationFailed
+        remedy = (
+            "Check ALGUNA_PORTAL_API_KEY, and that it belongs to the account behind ALGUNA_PORTAL_API_URL: "
+            "the production and the sandbox API have keys of their own."
         )
-    if status == 403:
-        return AuthenticationFailed(f"{answered} The API key may not do this; check its rights.", status=status)
-    if status == 404 and reason:
-        return CustomerUnknown(
-            f"{answered} No customer in this Alguna account has this alias; create it there, or correct the alias.",
-            status=status,
-        )
-    if 400 <= status < 500 and status != 404:
-        return AlgunaRefused(f"{answered} It will not accept this request as it is.", status=status)
-    # A 404 without a reason isn't the API's. Redirects aren't followed: they would send the key to another address.
-    return UnexpectedResponse(
-        f"{answered} Its API does not answer like this. Check ALGUNA_PORTAL_API_URL.", status=status
-    )
+    elif status == 403:
+        kind, remedy = AuthenticationFailed, "The API key may not do this; check its rights."
+    elif status == 404 and reason:
+        kind = CustomerUnknown
+        remedy = "No customer in this Alguna account has this alias; create it there, or correct the alias."
+    elif 400 <= status < 500 and status != 404:
+        kind, remedy = AlgunaRefused, "It will not accept this request as it is."
+    else:
+        # A 404 without a reason isn't the API's. Redirects aren't followed, since they would forward the key.
+        kind, remedy = UnexpectedResponse, "Its API does not answer like this. Check ALGUNA_PORTAL_API_URL."
+    text = f"Alguna answered {status}{f' (“{reason}”)' if reason else ''}. {remedy}"
+    return kind(text, status=status, retry_after=retry_after if kind is AlgunaUnavailable else None)
 
 
 def _get_reason(body: bytes, redact: Callable[[str], str]) -> str:

@@ -106,7 +106,6 @@ class BaseClient:
         return ApiResponse(data=data, replayed=replayed)
 
     def _send(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> RawResponse:
-        """Send one request."""
         return send_request(
             method,
             self.api_url + path,

@@ -136,8 +136,7 @@ def run_within(seconds: float, function: Callable[[], T]) -> T:
 
     The function then goes on in its thread. An executor would join its threads when Python exits.
     """
-    future: Future[T] = Future()
-    _get_worker().put(partial(_run, future, copy_context(), function))
+    future = _start(function)
     try:
         return future.result(seconds)
     finally:
@@ -160,9 +159,14 @@ class _DaemonExecutor(Executor):
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         """Call a function in a worker thread."""
-        future: Future[Any] = Future()
-        _get_worker().put(partial(_run, future, copy_context(), partial(function, *args, **kwargs)))
-        return future
+        return _start(partial(function, *args, **kwargs))
+
+
+def _start(function: Callable[[], T]) -> "Future[T]":
+    """Call a function in a worker thread, in the caller's context."""
+    future: Future[T] = Future()
+    _get_worker().put(partial(_run, future, copy_context(), function))
+    return future
 
 
 def _run(future: "Future[T]", context: Context, function: Callable[[], T]) -> None:

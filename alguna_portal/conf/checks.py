@@ -11,6 +11,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -24,8 +25,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from .settings import PREFIX, SETTINGS, RequiredSetting, conf
 
-# W003 belonged to a setting without effect and isn't used again.
-IDS = {name: setting.check for name, setting in SETTINGS.items()}
+# Projects silence checks by their ids, so no id is reused: a new setting gets the next one, and W003 stays unused.
+IDS = dict(sorted(((name, setting.check) for name, setting in SETTINGS.items()), key=itemgetter(1)))
 # Needed on first use only, so that a project can be set up before it has them.
 REQUIRED_ON_USE = [name for name, setting in SETTINGS.items() if isinstance(setting, RequiredSetting)]
 

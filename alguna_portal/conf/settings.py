@@ -59,11 +59,14 @@ class RequiredSetting(Setting[T]):
         return self.parse(self.name, raw)
 
 
+# Parsers that also read other settings
+
+
 def _parse_portal_settings(name: str, raw: object) -> PortalSettings:
-    """Parse portal settings and reject fields that the configured API version doesn't have."""
-    portal_settings = types.parse_portal_settings(name, raw)
-    if unsupported := find_unsupported_fields(portal_settings, conf.API_VERSION):
-        raise types.invalid_setting(name, f"is not right. {' '.join(unsupported)}")
+    """Parse portal settings in the API's own keys; reject fields that the configured API version doesn't have."""
+    portal_settings, problems = PortalSettings.parse_leniently(raw)
+    if problems := problems or find_unsupported_fields(portal_settings, conf.API_VERSION):
+        raise types.invalid_setting(name, f"is not right. {' '.join(problems)}")
     return portal_settings
 
 
@@ -73,7 +76,11 @@ def _parse_plans(name: str, raw: object) -> dict[str, PortalSettings]:
 
 
 def _parse_plan_ids(name: str, raw: object) -> dict[str, str]:
-    return types.parse_plan_ids(name, raw, plans=conf.PLANS)
+    plans = tuple(conf.PLANS)
+    mapping = types.parse_mapping(name, raw, values="a plan in ALGUNA_PORTAL_PLANS")
+    if mapping and not plans:
+        raise types.invalid_setting(name, "names plans, but there are none in ALGUNA_PORTAL_PLANS.")
+    return {key: types.parse_choice(f"{name}[{key!r}]", plan, choices=plans) for key, plan in mapping.items()}
 
 
 class Conf:
@@ -259,12 +266,6 @@ class Conf:
         return _parse_portal_settings(f"{setting.name}[{name!r}]", mapping[name]) if name in mapping else None
 
 
-# In the order of their check ids. Projects silence these ids, so an id is never reused and new settings get the next.
-SETTINGS: dict[str, Setting[Any]] = dict(
-    sorted(
-        ((name, each) for name, each in vars(Conf).items() if isinstance(each, Setting)),
-        key=lambda item: item[1].check,
-    )
-)
+SETTINGS: dict[str, Setting[Any]] = {name: each for name, each in vars(Conf).items() if isinstance(each, Setting)}
 
 conf = Conf()

@@ -17,8 +17,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
-from alguna_portal.portal_settings import InvalidPortalSettings, PortalSettings
-
 LONGEST = timedelta(days=3650).total_seconds()
 LARGEST = 1_000_000
 
@@ -38,9 +36,8 @@ def parse_bool(name: str, raw: object) -> bool:
 def parse_encryption(name: str, raw: object) -> bool:
     """Parse True or False; reject True if the package of the extra `encryption` isn't installed."""
     if parse_bool(name, raw) and not find_spec("cryptography"):
-        raise invalid_setting(
-            name, 'needs cryptography, which is not installed: pip install "alguna_portal[encryption]".'
-        )
+        problem = 'needs cryptography, which is not installed: pip install "alguna_portal[encryption]".'
+        raise invalid_setting(name, problem)
     return raw is True
 
 
@@ -124,14 +121,6 @@ def parse_hook(name: str, raw: object) -> Callable[..., Any]:
     return target
 
 
-def parse_portal_settings(name: str, raw: object) -> PortalSettings:
-    """Parse portal settings in the API's own keys."""
-    try:
-        return PortalSettings.parse(raw)
-    except InvalidPortalSettings as exc:
-        raise invalid_setting(name, f"is not right. {exc}") from exc
-
-
 def parse_mapping(name: str, raw: object, *, values: str) -> Mapping[str, Any]:
     """Parse a mapping whose keys are non-empty strings. `values` describes its values, which aren't checked."""
     if not isinstance(raw, Mapping):
@@ -139,15 +128,6 @@ def parse_mapping(name: str, raw: object, *, values: str) -> Mapping[str, Any]:
     if not all(isinstance(key, str) and key for key in raw):
         raise invalid_setting(name, "has a key that is empty or not a string.")
     return raw
-
-
-def parse_plan_ids(name: str, raw: object, *, plans: Mapping[str, object]) -> dict[str, str]:
-    """Parse a mapping from Alguna's plan ids to the names of the plans."""
-    mapping = parse_mapping(name, raw, values="a plan in ALGUNA_PORTAL_PLANS")
-    if mapping and not plans:
-        raise invalid_setting(name, "names plans, but there are none in ALGUNA_PORTAL_PLANS.")
-    choices = tuple(plans)
-    return {key: parse_choice(f"{name}[{key!r}]", plan, choices=choices) for key, plan in mapping.items()}
 
 
 @sensitive_variables()
@@ -175,9 +155,8 @@ def _parse_signing_secret(name: str, raw: object) -> str:
     except binascii.Error:
         key = b""
     if not key:
-        raise invalid_setting(
-            name, "has a secret that is none. Copy the endpoint's signing secret whole: whsec_ and base64."
-        )
+        problem = "has a secret that is none. Copy the endpoint's signing secret whole: whsec_ and base64."
+        raise invalid_setting(name, problem)
     return text
 
 
