@@ -1,4 +1,4 @@
-"""Threads to leave work to: used again when they come back, left behind when they do not."""
+"""Worker threads: reused after a task, and abandoned if a task takes too long."""
 
 import os
 from collections.abc import Callable
@@ -15,21 +15,21 @@ COLOUR = ContextVar("COLOUR", default="none")
 
 
 @pytest.fixture
-def come_back(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Have no threads but those of this test; wait until one of them came back."""
-    monkeypatch.setattr(transport, "_idle", pool := dict[int, list[Any]]())
+def wait_for_idle_thread(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Start without idle threads; return a function that waits until a thread is idle."""
+    monkeypatch.setattr(transport, "_idle", idle := dict[int, list[Any]]())
 
     def wait() -> None:
         until = monotonic() + 5
-        while not pool[os.getpid()]:
-            assert monotonic() < until, "The thread does not come back."
+        while not idle[os.getpid()]:
+            assert monotonic() < until, "No thread became idle."
             sleep(0.005)
 
     return wait
 
 
-def test_what_comes_back_in_time_is_returned_or_raised() -> None:
-    """From another thread, in the caller's context."""
+def test_result_is_returned_or_raised_from_another_thread() -> None:
+    """The function runs in the caller's context."""
     COLOUR.set("blue")
     assert transport.run_within(5, COLOUR.get) == "blue"
     assert transport.run_within(5, current_thread) is not main_thread()
@@ -37,12 +37,12 @@ def test_what_comes_back_in_time_is_returned_or_raised() -> None:
         transport.run_within(5, lambda: int("lost"))
 
 
-def test_a_thread_that_came_back_is_used_again_and_a_lost_one_is_not(come_back: Callable[[], None]) -> None:
-    """Whoever hangs keeps a thread to itself; the next caller has another."""
+def test_idle_thread_is_reused_and_busy_thread_is_not(wait_for_idle_thread: Callable[[], None]) -> None:
+    """If a function hangs, the next call gets another thread."""
     first = transport.run_within(5, current_thread)
-    come_back()
+    wait_for_idle_thread()
     assert transport.run_within(5, current_thread) is first
-    come_back()
+    wait_for_idle_thread()
     never = Event()
     with pytest.raises(TimeoutError):
         transport.run_within(0.01, never.wait)
@@ -50,8 +50,7 @@ def test_a_thread_that_came_back_is_used_again_and_a_lost_one_is_not(come_back: 
     never.set()
 
 
-def test_no_more_threads_are_kept_than_are_of_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One too many ends."""
+def test_surplus_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "MAX_IDLE", 0)
     thread = transport.run_within(5, current_thread)
     thread.join(5)
