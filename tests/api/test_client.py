@@ -7,10 +7,9 @@ import pickle
 import socket
 from collections.abc import Iterator
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
+from unittest import mock
 from uuid import UUID
 
 import pytest
@@ -33,52 +32,17 @@ from alguna_portal.exceptions import (
 )
 from alguna_portal.portal_settings import PortalSettings
 from tests.conftest import API, Alguna
+from tests.support.recording_server import RecordingServer, serve
 
 NO_CANCEL = PortalSettings.parse({"plan_overview_settings": {"allow_subscription_cancel": False}})
 
 
-class Server(ThreadingHTTPServer):
-    """An HTTP server on a real socket that returns a fixed response and records its requests."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.response: tuple[int, dict[str, str], bytes] = (200, {}, b"{}")
-        self.requests: list[dict[str, str]] = []
-        self.peers: set[tuple[str, int]] = set()
-
-
-class Handler(BaseHTTPRequestHandler):
-    """Handles the requests of one connection."""
-
-    protocol_version = "HTTP/1.1"
-    server: Server
-
-    def do_POST(self) -> None:
-        """Return the server's response."""
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.requests.append({"path": self.path, **dict(self.headers)})
-        self.server.peers.add(self.client_address)
-        status, headers, body = self.server.response
-        self.send_response(status)
-        for name, value in {"Content-Length": str(len(body)), **headers}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: Any) -> None:
-        """Log nothing."""
-
-
 @pytest.fixture
-def server(settings: Settings) -> Iterator[Server]:
-    """A server at `ALGUNA_PORTAL_API_URL`."""
-    with Server() as server:
-        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        settings.ALGUNA_PORTAL_API_URL = f"http://127.0.0.1:{server.server_port}"
+def server(settings: Settings) -> Iterator[RecordingServer]:
+    """A server on a real socket at `ALGUNA_PORTAL_API_URL`."""
+    with serve() as server:
+        settings.ALGUNA_PORTAL_API_URL = server.url
         yield server
-        server.shutdown()
 
 
 def create(alias: object = "acme-1", portal_settings: PortalSettings = NO_CANCEL, **options: Any) -> str:
@@ -155,18 +119,11 @@ def test_empty_alias_raises_before_a_request(alguna: Alguna, alias: str | None) 
 
 @pytest.mark.parametrize(
     "failure",
-    [
-        requests.ConnectionError("connection to https://portal.alguna.io/hs/abc refused"),
-        requests.ConnectTimeout("bob@example.com"),
-        requests.ReadTimeout(),
-        requests.exceptions.SSLError(),
-        requests.exceptions.ProxyError("http://user:password@proxy"),
-        requests.exceptions.ChunkedEncodingError(),
-        ProtocolError("broke off"),
-        OSError("no such CA bundle"),
-        ValueError("not an address"),
-    ],
-)
+    [requests.ConnectionError("connection to https://portal.alguna.io/hs/abc refused"),
+     requests.ConnectTimeout("bob@example.com"), requests.ReadTimeout(), requests.exceptions.SSLError(),
+     requests.exceptions.ProxyError("http://user:password@proxy"), requests.exceptions.ChunkedEncodingError(),
+     ProtocolError("broke off"), OSError("no such CA bundle"), ValueError("not an address")],
+)  # fmt: skip
 def test_transport_failures_raise_unavailable(alguna: Alguna, failure: Exception) -> None:
     """The text contains the class name of the failure, but not its text."""
     alguna.fail(failure)
@@ -192,20 +149,22 @@ def test_read_timeout_raises_unavailable(settings: Settings) -> None:
         create_and_fail(AlgunaUnavailable, match="ReadTimeout")
 
 
-def test_incomplete_body_raises_unavailable(server: Server) -> None:
+def test_incomplete_body_raises_unavailable(server: RecordingServer) -> None:
     server.response = (200, {"Content-Length": "100", "Connection": "close"}, b'{"id"')
     create_and_fail(AlgunaUnavailable)
 
 
 @pytest.mark.parametrize("location", ["/elsewhere", "http://[", "http://\xff/", "\x00", "x" * 5000])
-def test_redirects_are_not_followed(server: Server, location: str) -> None:
+def test_redirects_are_not_followed(server: RecordingServer, location: str) -> None:
     """The key is only sent to the configured URL, and an invalid location isn't parsed."""
     server.response = (307, {"Location": location}, b"")
     create_and_fail(UnexpectedResponse, match="does not answer like this")
     assert [request["path"] for request in server.requests] == ["/customer-portal-sessions"]
 
 
-def test_netrc_entry_does_not_replace_the_key(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netrc_entry_does_not_replace_the_key(
+    server: RecordingServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`requests` prefers `.netrc` to an Authorization header."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -213,7 +172,7 @@ def test_netrc_entry_does_not_replace_the_key(server: Server, tmp_path: Path, mo
     assert server.requests[0]["Authorization"] == "Bearer key_1.secret-of-the-tests"
 
 
-def test_connections_are_reused_without_cookies(server: Server) -> None:
+def test_connections_are_reused_without_cookies(server: RecordingServer) -> None:
     """Alguna can't set state that threads would share."""
     server.response = (200, {"Set-Cookie": "a=b"}, b"{}")
     for _ in range(3):
@@ -222,7 +181,7 @@ def test_connections_are_reused_without_cookies(server: Server) -> None:
     assert "Cookie" not in server.requests[-1]
 
 
-def test_forked_process_opens_its_own_connections(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forked_process_opens_its_own_connections(server: RecordingServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two processes with the same socket would read each other's responses."""
     create_and_fail(UnexpectedResponse)
     monkeypatch.setattr(os, "getpid", lambda: -1)
@@ -238,29 +197,16 @@ def test_http_is_accepted_for_a_loopback_host_with_debug_only(alguna: Alguna, se
     create()
 
 
-class RecordingBreaker(CircuitBreaker):
-    """A circuit breaker that allows every call and records how it ended."""
-
-    def __init__(self) -> None:
-        self.ended: list[BaseException | None] = []
-
-    def before_call(self) -> None:
-        """Allow the call."""
-
-    def after_call(self, failure: BaseException | None) -> None:
-        """Record the failure, or None after a success."""
-        self.ended.append(failure)
-
-
 def test_circuit_breaker_records_how_each_call_ended(alguna: Alguna) -> None:
     """It gets None after a success, or the exception that is raised."""
-    circuit_breaker = RecordingBreaker()
+    circuit_breaker = mock.create_autospec(CircuitBreaker, instance=True)
     client = AlgunaClient.from_settings(circuit_breaker=circuit_breaker)
     client.create_portal_session("acme-1", NO_CANCEL)
     alguna.fail(503)
     with pytest.raises(AlgunaUnavailable) as caught:
         client.create_portal_session("acme-1", NO_CANCEL)
-    assert circuit_breaker.ended == [None, caught.value]
+    assert circuit_breaker.before_call.call_count == 2
+    assert circuit_breaker.after_call.call_args_list == [mock.call(None), mock.call(caught.value)]
 
 
 def get_report(exc: Exception) -> str:
@@ -278,7 +224,7 @@ def test_error_report_of_an_outage_does_not_show_the_key(settings: Settings) -> 
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 503])
-def test_error_report_of_a_response_does_not_show_the_key(server: Server, status: int) -> None:
+def test_error_report_of_a_response_does_not_show_the_key(server: RecordingServer, status: int) -> None:
     server.response = (status, {}, b"<html>")
     assert "secret-of-the-tests" not in get_report(create_and_fail(AlgunaError))
 
@@ -289,7 +235,7 @@ def test_error_report_of_an_invalid_session_does_not_show_its_url(alguna: Alguna
     assert "hs/token1" not in get_report(create_and_fail(UnexpectedResponse))
 
 
-def test_logs_contain_no_secrets(server: Server, caplog: pytest.LogCaptureFixture, settings: Settings) -> None:
+def test_logs_contain_no_secrets(server: RecordingServer, caplog: pytest.LogCaptureFixture, settings: Settings) -> None:
     """At all levels of all libraries, after a success, a failure and a retry."""
     caplog.set_level(logging.DEBUG)
     settings.ALGUNA_PORTAL_RETRIES = 1
@@ -313,7 +259,7 @@ def test_logs_contain_no_secrets(server: Server, caplog: pytest.LogCaptureFixtur
     ],
 )  # fmt: skip
 def test_exceptions_do_not_quote_the_key(
-    server: Server, settings: Settings, key: str, reason: str, quoted: str
+    server: RecordingServer, settings: Settings, key: str, reason: str, quoted: str
 ) -> None:
     """Neither the whole key nor its secret half, which follows the last dot and may be empty."""
     settings.ALGUNA_PORTAL_API_KEY = key
