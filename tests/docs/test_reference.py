@@ -18,7 +18,7 @@ from alguna_portal.conf.settings import Conf, Setting
 from alguna_portal.models import Customer
 from alguna_portal.sandbox.engine import faults
 from tests.docs.blocks import ROOT, pages
-from tests.test_observability import in_table
+from tests.test_observability import get_documented_events
 from tests.test_signals import documented
 
 DOCS = ROOT / "docs"
@@ -111,7 +111,9 @@ def test_all_signals_are_in_the_reference(generated: Callable[[str], str]) -> No
 def test_all_events_are_in_the_reference(generated: Callable[[str], str]) -> None:
     """With level and fields."""
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+?) \| .*\|$", generated("events"), re.MULTILINE)
-    assert {(name, level, frozenset(re.findall(r"`(\w+)`", marked))) for name, level, marked in rows} == in_table()
+    assert {
+        (name, level, frozenset(re.findall(r"`(\w+)`", marked))) for name, level, marked in rows
+    } == get_documented_events()
 
 
 def test_all_exceptions_are_in_the_reference(generated: Callable[[str], str]) -> None:
