@@ -83,7 +83,6 @@ def test_4xx_responses_do_not_open_the_breaker(alguna: Alguna, status: int) -> N
 
 @pytest.mark.parametrize("between", [None, 404])
 def test_response_between_failures_resets_the_count(alguna: Alguna, between: int | None) -> None:
-    """A success or a 4xx response."""
     for _ in range(3):
         fail(alguna, times=FAILURES - 1)
         try:
@@ -94,7 +93,6 @@ def test_response_between_failures_resets_the_count(alguna: Alguna, between: int
 
 
 def test_old_failures_do_not_count(alguna: Alguna, move_clock: Move) -> None:
-    """Occasional failures aren't an outage."""
     for _ in range(FAILURES * 2):
         move_clock(MEMORY_SECONDS)
         fail(alguna)
@@ -102,7 +100,6 @@ def test_old_failures_do_not_count(alguna: Alguna, move_clock: Move) -> None:
 
 
 def test_retries_of_one_call_count_once(alguna: Alguna, settings: Settings) -> None:
-    """A call that fails six times and then succeeds isn't a failure."""
     settings.ALGUNA_PORTAL_RETRIES = 6
     settings.ALGUNA_PORTAL_TIME_BUDGET = 60
     for _ in range(6):
@@ -194,7 +191,6 @@ def test_calls_of_dead_processes_expire(alguna: Alguna, settings: Settings, move
 
 
 def test_each_api_has_its_own_breaker(alguna: Alguna, settings: Settings) -> None:
-    """An outage of one API doesn't affect the other."""
     fail(alguna, times=FAILURES)
     alguna.serve("https://api.sandbox.alguna.io")
     settings.ALGUNA_PORTAL_API_URL = "https://api.sandbox.alguna.io"
@@ -212,7 +208,6 @@ class BrokenCache(LocMemCache):
 
 
 def test_without_a_cache_there_is_no_breaker(alguna: Alguna, settings: Settings) -> None:
-    """Every click sends a request."""
     settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenCache"}}
     fail(alguna, times=FAILURES + 2)
     assert click(alguna)

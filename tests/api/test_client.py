@@ -91,11 +91,6 @@ def test_request_has_both_timeouts(alguna: Alguna, settings: Settings) -> None:
     assert alguna.requests[0].req_kwargs["timeout"] == (1, 2)  # type: ignore[attr-defined]
 
 
-def test_unset_portal_settings_are_not_sent(alguna: Alguna) -> None:
-    create(portal_settings=PortalSettings())
-    assert alguna.bodies == [{"customer_alias": "acme-1"}]
-
-
 def test_missing_key_raises_before_a_request(settings: Settings, alguna: Alguna) -> None:
     """The exception isn't an `AlgunaError`, so that code for outages doesn't hide it."""
     del settings.ALGUNA_PORTAL_API_KEY
@@ -104,10 +99,12 @@ def test_missing_key_raises_before_a_request(settings: Settings, alguna: Alguna)
     assert alguna.requests == []
 
 
-def test_alias_may_be_a_number_or_a_uuid(alguna: Alguna) -> None:
-    for alias in (42, UUID(int=7)):
-        create(alias)
-    assert [body["customer_alias"] for body in alguna.bodies] == ["42", "00000000-0000-0000-0000-000000000007"]
+@pytest.mark.parametrize(
+    ("alias", "sent"), [("acme-1", "acme-1"), (42, "42"), (UUID(int=7), "00000000-0000-0000-0000-000000000007")]
+)
+def test_alias_is_sent_as_text_and_unset_settings_are_not_sent(alguna: Alguna, alias: object, sent: str) -> None:
+    create(alias, PortalSettings())
+    assert alguna.bodies == [{"customer_alias": sent}]
 
 
 @pytest.mark.parametrize("alias", [None, ""])
@@ -135,18 +132,15 @@ def test_transport_failures_raise_unavailable(alguna: Alguna, failure: Exception
     assert str(pickle.loads(pickle.dumps(exc))) == str(exc)
 
 
-def test_refused_connection_raises_unavailable(settings: Settings) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        settings.ALGUNA_PORTAL_API_URL = f"http://127.0.0.1:{free.getsockname()[1]}"
-        create_and_fail(AlgunaUnavailable, match="ConnectionError")
-
-
-def test_read_timeout_raises_unavailable(settings: Settings) -> None:
+@pytest.mark.parametrize(("listens", "failure"), [(False, "ConnectionError"), (True, "ReadTimeout")])
+def test_silent_port_raises_unavailable(settings: Settings, *, listens: bool, failure: str) -> None:
     settings.ALGUNA_PORTAL_TIMEOUT = (1, 0.05)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        if listens:
+            silent.listen()
         settings.ALGUNA_PORTAL_API_URL = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        create_and_fail(AlgunaUnavailable, match="ReadTimeout")
+        create_and_fail(AlgunaUnavailable, match=failure)
 
 
 def test_incomplete_body_raises_unavailable(server: RecordingServer) -> None:
@@ -198,7 +192,6 @@ def test_http_is_accepted_for_a_loopback_host_with_debug_only(alguna: Alguna, se
 
 
 def test_circuit_breaker_records_how_each_call_ended(alguna: Alguna) -> None:
-    """It gets None after a success, or the exception that is raised."""
     circuit_breaker = mock.create_autospec(CircuitBreaker, instance=True)
     client = AlgunaClient.from_settings(circuit_breaker=circuit_breaker)
     client.create_portal_session("acme-1", NO_CANCEL)
@@ -334,7 +327,6 @@ def test_customer_creation_has_the_same_idempotency_key_unless_again(alguna: Alg
     ],
 )
 def test_every_method_respects_within(method: str, path: str, call: Any) -> None:
-    """The read timeout is shortened to it."""
     with responses.RequestsMock() as http:
         http.add(method, API + path, status=503)
         with pytest.raises(AlgunaUnavailable):

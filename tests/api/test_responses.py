@@ -122,13 +122,11 @@ def test_invalid_session_is_rejected(change: dict[str, Any], text: str) -> None:
 
 
 def test_times_may_have_small_letters_and_offsets() -> None:
-    """RFC 3339 allows both."""
     times = {"created_at": "2026-04-01t10:00:00z", "expires_at": "2026-04-01T13:00:00+02:00"}
     assert parse_portal_session(SESSION | times).life == timedelta(hours=1)
 
 
 def test_other_modules_can_parse_times_and_json() -> None:
-    """None stands for everything that is invalid."""
     assert parse_rfc3339("2026-04-01T10:00:00Z") == datetime(2026, 4, 1, 10, tzinfo=UTC)
     assert parse_rfc3339("2026-04-01T10:00:00") is parse_rfc3339("now") is None
     assert parse_json_object(b'{"id": 7}') == {"id": 7}

@@ -43,7 +43,6 @@ def create(**options: Any) -> str:
 def test_temporary_failure_is_retried_with_the_same_idempotency_key(
     alguna: Alguna, slept: list[float], failure: Any, headers: dict[str, str]
 ) -> None:
-    """The second attempt succeeds."""
     alguna.fail(failure, **headers)
     assert create() == alguna.url(2)
     first, second = alguna.requests
@@ -69,7 +68,6 @@ def test_permanent_failure_is_not_retried(
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
 def test_retries_setting_limits_attempts(settings: Settings, alguna: Alguna, slept: list[float], retries: int) -> None:
-    """Then the last failure is raised."""
     settings.ALGUNA_PORTAL_RETRIES = retries
     for status in (500, 502, 503, 504, 500)[: retries + 1]:
         alguna.fail(status)
@@ -114,7 +112,6 @@ def test_wait_longer_than_the_time_left_fails_at_once(
 def test_every_retry_is_logged_without_secrets(
     alguna: Alguna, slept: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With the number of the attempt, the wait and the reason."""
     leaky = '{"detail": "bob@acme.example key_1.secret-of-the-tests https://portal.alguna.io/hs/t"}'
     alguna.fail(503, leaky, Retry_After="1")
     alguna.fail(requests.ConnectionError("key_1.secret-of-the-tests"))

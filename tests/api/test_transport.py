@@ -1,8 +1,11 @@
 """Worker threads: reused after a task, and abandoned if a task takes too long."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from threading import Event, current_thread, main_thread
 from time import monotonic, sleep
 from typing import Any
@@ -29,7 +32,6 @@ def wait_for_idle_thread(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 
 def test_result_is_returned_or_raised_from_another_thread() -> None:
-    """The function runs in the caller's context."""
     COLOUR.set("blue")
     assert transport.run_within(5, COLOUR.get) == "blue"
     assert transport.run_within(5, current_thread) is not main_thread()
@@ -55,3 +57,15 @@ def test_surplus_threads_end(monkeypatch: pytest.MonkeyPatch) -> None:
     thread = transport.run_within(5, current_thread)
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_requests_is_not_imported_at_start_up() -> None:
+    """Not even with the admin: it takes longer to import than the rest of the app."""
+    code = (
+        "import sys, django, tests.settings\n"
+        "tests.settings.INSTALLED_APPS.remove('alguna_portal.sandbox')\n"
+        "django.setup()\n"
+        "sys.exit('requests' in sys.modules)"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=Path(__file__).parents[2])
