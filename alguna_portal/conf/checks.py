@@ -77,7 +77,6 @@ def _check_values() -> Iterator[CheckMessage]:
 
 
 def _check_hooks() -> Iterator[CheckMessage]:
-    """Report hooks that can't be imported or called."""
     for name, call in HOOKS.items():
         try:
             found = _find_problem(getattr(conf, name), call)

@@ -12,14 +12,7 @@ from hypothesis import strategies as st
 
 from alguna_portal import exceptions
 from alguna_portal.api.portal_url import validate_session
-from alguna_portal.api.responses import (
-    LONGEST_WAIT,
-    PortalSession,
-    parse_json_object,
-    parse_portal_session,
-    parse_response,
-    parse_rfc3339,
-)
+from alguna_portal.api.responses import LONGEST_WAIT, PortalSession, parse_portal_session, parse_response
 from alguna_portal.exceptions import (
     AlgunaError,
     AlgunaRefused,
@@ -124,13 +117,6 @@ def test_invalid_session_is_rejected(change: dict[str, Any], text: str) -> None:
 def test_times_may_have_small_letters_and_offsets() -> None:
     times = {"created_at": "2026-04-01t10:00:00z", "expires_at": "2026-04-01T13:00:00+02:00"}
     assert parse_portal_session(SESSION | times).life == timedelta(hours=1)
-
-
-def test_other_modules_can_parse_times_and_json() -> None:
-    assert parse_rfc3339("2026-04-01T10:00:00Z") == datetime(2026, 4, 1, 10, tzinfo=UTC)
-    assert parse_rfc3339("2026-04-01T10:00:00") is parse_rfc3339("now") is None
-    assert parse_json_object(b'{"id": 7}') == {"id": 7}
-    assert parse_json_object(b"[]") is parse_json_object(b"{") is None
 
 
 def test_quoted_reason_contains_no_secrets() -> None:
