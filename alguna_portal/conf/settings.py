@@ -137,7 +137,7 @@ class Conf:
     URL_HOSTS = Setting("E007", ["alguna.io", ".alguna.io", ".alguna.app", ".alguna.site"], addresses.parse_hosts)
     """The hosts that users may be redirected to; a leading dot allows all subdomains.
 
-    If your portal has its own domain, add it to the default list. Sessions on other hosts are rejected with
+    Your list replaces the default: add your portal's own domain to it. Sessions on other hosts are rejected with
     `UnsafePortalURL`. Write hosts without a scheme and without a port.
     """
 
