@@ -1,4 +1,4 @@
-"""The app as Django loads it."""
+"""App configuration for Django."""
 
 from django.apps import AppConfig
 from django.core.checks import register
@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class AlgunaPortalConfig(AppConfig):
-    """Alguna's customer portal, and the checks of its settings."""
+    """The app `alguna_portal`, which registers the system checks of its settings."""
 
     name = "alguna_portal"
     verbose_name = _("Billing portal")

@@ -1,4 +1,4 @@
-"""The cache as this app uses it: keys that say nothing, and failures that cost speed, never the page."""
+"""Access to Django's cache: hashed keys, and failures that are logged but never break a page."""
 
 import json
 import logging
@@ -23,44 +23,43 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PAUSE_SECONDS = 1.0
-_FAILED_AT = "_alguna_portal_failed_at"  # on the backend, of which Django makes one a thread
+_FAILED_AT = "_alguna_portal_failed_at"  # on the backend, of which each thread has its own
 
 
 def get_cache_key(kind: str, parts: list[Any]) -> str:
-    """Make a key out of everything that it stands for: a keyed hash, from which nothing can be read or guessed."""
-    # Under the oldest secret that still counts: while one is rotated, processes that know both and those that know
-    # only the old one must agree on names, or what one of them forgets the others still give out.
+    """Return a cache key for these parts: a keyed hash that doesn't reveal them."""
+    # The oldest secret: while secrets are rotated, processes with and without the new one need the same keys.
     secrets = [secret for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS) if secret]
     digest = salted_hmac("alguna_portal.cache", json.dumps(parts), secret=secrets[-1], algorithm="sha256").hexdigest()
     return f"alguna_portal:{kind}:{digest}"
 
 
-def try_cache(operation: Callable[[BaseCache], T], otherwise: T, *, force: bool = False) -> T:
-    """Do something with the cache, or else go on; its failure is logged without its text, which may hold anything.
+def try_cache(operation: Callable[[BaseCache], T], default: T, *, force: bool = False) -> T:
+    """Call `operation` with the cache and return its result, or `default` if it fails.
 
-    A cache that failed is left alone for a moment, since one click asks it several times, and one that hangs
-    would take its time for each; `force` asks all the same.
+    After a failure, the cache isn't used for `PAUSE_SECONDS` unless `force` is set: one click uses the cache several
+    times and would have to wait for each timeout. The log doesn't contain the exception's text, which may be secret.
     """
     cache = caches[conf.CACHE]
     if not force and monotonic() - getattr(cache, _FAILED_AT, -PAUSE_SECONDS) < PAUSE_SECONDS:
-        return otherwise
+        return default
     try:
         with _savepoint(cache):
             return operation(cache)
-    except Exception as exc:  # noqa: BLE001  (backends raise what they like)
+    except Exception as exc:  # noqa: BLE001  (each backend has its own exceptions)
         setattr(cache, _FAILED_AT, monotonic())
         message = "The cache “%(cache)s” failed (%(error)s) and is done without. Check CACHES."
         log_event(logger.warning, "cache_failed", message, cache=conf.CACHE, exc=exc)
-        return otherwise
+        return default
 
 
 def is_database_cache() -> bool:
-    """Say whether the cache is a table in a database."""
+    """Return whether the cache is a table in a database."""
     return isinstance(caches[conf.CACHE], BaseDatabaseCache)
 
 
 def _savepoint(cache: BaseCache) -> AbstractContextManager[Any]:
-    """Guard against failures of the database cache; no other is part of a transaction."""
+    """Return a savepoint for the database cache; other caches don't take part in transactions."""
     if isinstance(cache, BaseDatabaseCache):
         return savepoint(router.db_for_write(cache.cache_model_class))
     return nullcontext()

@@ -1,46 +1,46 @@
-"""What can go wrong between a click and the portal.
+"""Exceptions of calls to the Alguna API.
 
-    AlgunaError                     every failure of a call to Alguna; the base to catch
+    AlgunaError                     every failure of a call; the base class to catch
     ├── AlgunaUnavailable           try again later: no connection, a timeout, 408, 429, 5xx, 409 with Retry-After
-    │   └── BreakerOpen             not even asked: it failed too often just now, or hangs
-    ├── AlgunaRefused               Alguna understood and said no (other 4xx)
-    │   ├── AuthenticationFailed    401 or 403: the key is wrong, or may not do this
+    │   └── BreakerOpen             not sent: Alguna failed or hung several times in a row
+    ├── AlgunaRefused               Alguna rejected the request (other 4xx)
+    │   ├── AuthenticationFailed    401 or 403: the API key is invalid or lacks a permission
     │   └── CustomerUnknown         404: no customer has this alias
-    └── UnexpectedResponse                   not how the API answers: other content, a redirect, an empty 404
-        ├── UnsafePortalURL         a portal URL that users must not be sent to
-        └── CustomerMismatch        another customer than the one asked for, or a session for one
+    └── UnexpectedResponse          not a response of the API: other content, a redirect, an empty 404
+        ├── UnsafePortalURL         a portal URL that users must not be redirected to
+        └── CustomerMismatch        a response about another customer than the requested one
 
-Configuration errors are Django's `ImproperlyConfigured` and stand outside this tree: code that
-survives an outage should not survive, unseen, a missing key.
+Configuration errors are Django's `ImproperlyConfigured`, which isn't in this tree: code that handles an outage should
+not hide a missing API key.
 
-No text here holds a key, a portal URL or an e-mail address. Every exception pickles.
+No exception text contains an API key, a portal URL or an email address. All exceptions can be pickled.
 """
 
 
 class AlgunaError(Exception):
-    """A call to Alguna did not do what was asked; `status` is the HTTP status, where there was one."""
+    """A call to Alguna failed. `status` is the HTTP status, or None if there was no response."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.retry_after = retry_after  # seconds, where Alguna named them
-        self.replayed = False  # whether Alguna said so to the same request before, up to a day ago
+        self.retry_after = retry_after  # seconds, if Alguna named them
+        self.replayed = False  # whether Alguna repeated its response to an earlier request, up to a day old
 
 
 class AlgunaUnavailable(AlgunaError):
-    """Alguna cannot be reached, is overloaded or is failing; the same call may succeed later."""
+    """Alguna can't be reached, is overloaded or fails; the same call may succeed later."""
 
 
 class BreakerOpen(AlgunaUnavailable):
-    """Alguna failed several times in a row, or hangs, so it is left alone; `retry_after` says for how long."""
+    """Alguna failed or hung several times in a row, so the call wasn't sent; `retry_after` is the time to wait."""
 
 
 class AlgunaRefused(AlgunaError):
-    """Alguna refused the request; sent again unchanged, it will be refused again."""
+    """Alguna rejected the request; it will reject the same request again."""
 
 
 class AuthenticationFailed(AlgunaRefused):
-    """Alguna does not accept the API key, or does not let it do this."""
+    """Alguna rejected the API key, or the key lacks a permission."""
 
 
 class CustomerUnknown(AlgunaRefused):
@@ -48,12 +48,12 @@ class CustomerUnknown(AlgunaRefused):
 
 
 class UnexpectedResponse(AlgunaError):
-    """The answer is not one that the API gives: other content than it promises, a redirect, a 404 that says nothing."""
+    """The response isn't one of the API's: other content than documented, a redirect, or a 404 without a reason."""
 
 
 class UnsafePortalURL(UnexpectedResponse):
-    """The portal URL is not https, or not on a host in `ALGUNA_PORTAL_URL_HOSTS`."""
+    """The portal URL isn't https, or isn't on a host in `ALGUNA_PORTAL_URL_HOSTS`."""
 
 
 class CustomerMismatch(UnexpectedResponse):
-    """The answer is about another customer than the one that was asked for."""
+    """The response is about another customer than the requested one."""

@@ -1,27 +1,27 @@
-"""What the log says, by names that stay as they are: each record has an `event`, and fields of its own, as `extra`.
+"""Log events with stable names: each record has the attribute `event` and the fields that are listed for it.
 
-Fields hold keys of ours and names, never an address, a URL or a secret: `customer`, `user` and `link` are primary
-keys, None where there is no row; `error` is the name of an exception; `seconds` are how long it took, or lasts.
+Fields contain primary keys and names, never an email address, a URL or a secret. `customer`, `user` and `link` are
+primary keys, or None if there is no row. `error` is the class name of an exception. `seconds` is a duration.
 
 portal_opened           info        customer, user, link, via, role, reused, seconds
 portal_denied           info        customer, user, link, via, role
 portal_unavailable      warning     customer, link, error, status, retry_after
 portal_failed           error       customer, link, error, status
-session_used_to_end     warning     customer, error: no new one was to be had
-sessions_not_forgotten  error       customer: the cache failed, and old sessions may still be given out
-settings_doubted        warning     customer, plan: the portal opens without any powers
+session_used_to_end     warning     customer, error: no new session could be created
+sessions_not_forgotten  error       customer: the cache failed, so old sessions may still be reused
+settings_doubted        warning     customer, plan: the portal opens without any permissions
 call_repeated           warning     attempt, error, status, seconds until the next
-breaker_opened          warning     failures, seconds: nobody waits for Alguna meanwhile
-run_paused              warning     error, seconds: a long command waits
+breaker_opened          warning     failures, seconds: meanwhile, calls fail at once
+run_paused              warning     error, seconds: a bulk command waits
 cache_failed            warning     cache, error
 access_not_recorded     error       customer, user, error
 customer_provisioned    info        customer, how: “created” or “adopted”
 customer_not_queued     error       customer, error
-plan_changed            info        customer, plan: as Alguna has it now
-plan_not_mapped         warning     customer, plan_id: ALGUNA_PORTAL_PLAN_IDS lacks it, and the plan is left
-webhook_refused         warning     reason: not signed by Alguna, too old, or not to be read
-webhook_failed          error       delivery, type, receiver, error, at: the file and the line
-webhook_not_kept        error       type, error: the database, and Alguna is to send it again
+plan_changed            info        customer, plan: the current plan in Alguna
+plan_not_mapped         warning     customer, plan_id: it isn't in ALGUNA_PORTAL_PLAN_IDS, so the plan isn't changed
+webhook_refused         warning     reason: the signature is invalid, or the message is too old or unreadable
+webhook_failed          error       delivery, type, receiver, error, at: file and line of the exception
+webhook_not_kept        error       type, error: the database failed, so Alguna has to send it again
 webhook_not_queued      error       delivery, error
 link_mailed             info        link, customer
 link_not_mailed         error       link, error

@@ -1,8 +1,8 @@
-"""What a portal session shows and allows: the API's three sections, read, merged and written.
+"""Portal settings: the sections and permissions of a portal session, parsed, merged and written as JSON.
 
-The names are the API's own (https://alguna.com/docs, `POST /customer-portal-sessions`, and the official SDK).
-Every field is `True`, `False` or unset; what is unset is left out on the wire, so the organization's
-default in Alguna holds. Pure: no Django, no settings, no I/O.
+The names are those of the API (https://alguna.com/docs, `POST /customer-portal-sessions`, and the official SDK). Each
+field is `True`, `False` or unset. Unset fields aren't sent, so the organization's default in Alguna applies. This
+module doesn't import Django.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any
 
-# The API version of the portal guide, and all the fields that it has.
+# The API version of the portal guide and all of its fields.
 LEGACY_API_VERSION = "legacy"
 LEGACY_FIELDS = frozenset(
     {
@@ -24,7 +24,7 @@ LEGACY_FIELDS = frozenset(
 
 
 class InvalidPortalSettings(ValueError):
-    """Portal settings that the API does not know; `problems` holds one sentence for each."""
+    """The API doesn't have these portal settings; `problems` contains a sentence for each."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__(problems)
@@ -70,7 +70,7 @@ class PortalSettings:
 
     @classmethod
     def parse(cls, raw: object) -> "PortalSettings":
-        """Read settings in the API's own keys; raise `InvalidPortalSettings` with every problem found."""
+        """Parse settings in the API's own keys; raise `InvalidPortalSettings` with all problems."""
         settings, problems = cls.parse_leniently(raw)
         if problems:
             raise InvalidPortalSettings(problems)
@@ -78,33 +78,34 @@ class PortalSettings:
 
     @classmethod
     def parse_leniently(cls, raw: object) -> tuple["PortalSettings", list[str]]:
-        """Read what can be read, and say what could not: for stored data that must not stop a click."""
+        """Parse the valid fields; return them and the problems of the others. For stored data, which must not raise."""
         if raw == {}:
-            return _NOTHING_SET, []
+            return _EMPTY, []
         if not isinstance(raw, Mapping):
-            return cls(), [f"Portal settings are a mapping of sections, not {_kind(raw)}."]
+            return cls(), [f"Portal settings are a mapping of sections, not {_describe_type(raw)}."]
         problems: list[str] = []
         sections: dict[str, Any] = {}
         for name, values in raw.items():
             if name not in _SECTIONS:
-                problems.append(_unknown_section(name))
+                hint = _get_hint(name, list(_SECTIONS))
+                problems.append(f"Portal settings have no section {_quote(name)}. {hint}")
             elif not isinstance(values, Mapping):
-                problems.append(f"“{name}” is a mapping of fields, not {_kind(values)}.")
+                problems.append(f"“{name}” is a mapping of fields, not {_describe_type(values)}.")
             else:
-                wrong = {key: _field_problem(name, key, value) for key, value in values.items()}
+                wrong = {key: _find_problem(name, key, value) for key, value in values.items()}
                 problems += filter(None, wrong.values())
                 sections[name] = _SECTIONS[name](**{key: values[key] for key in values if not wrong[key]})
         return cls(**sections), problems
 
     def merge(self, particular: "PortalSettings") -> "PortalSettings":
-        """Lay more particular settings over these: what they set wins, what they leave unset stays."""
-        if particular is _NOTHING_SET:
+        """Return these settings, overridden by the fields that more particular settings set."""
+        if particular is _EMPTY:
             return self
         merged = {name: replace(getattr(self, name), **set_fields) for name, set_fields in particular.payload().items()}
         return replace(self, **merged)
 
     def read_only(self) -> "PortalSettings":
-        """Turn every power (`allow_*`) off; what is shown stays as it is."""
+        """Return these settings with every permission (`allow_*`) off."""
         off = {
             name: replace(getattr(self, name), **{key: False for key in keys if key.startswith("allow_")})
             for name, keys in _FIELDS.items()
@@ -112,7 +113,7 @@ class PortalSettings:
         return replace(self, **off)
 
     def payload(self) -> dict[str, dict[str, bool]]:
-        """Write the settings as the API takes them: unset fields and empty sections are left out."""
+        """Return the settings as the API expects them, without unset fields and empty sections."""
         return {
             name: set_fields
             for name, section in vars(self).items()
@@ -132,50 +133,38 @@ def find_unsupported_fields(settings: PortalSettings, api_version: str) -> list[
     ]
 
 
-# Most settings are empty, and each click reads several.
-_NOTHING_SET = PortalSettings()
-_SECTIONS: dict[str, type[Any]] = {
-    "plan_overview_settings": PlanOverviewSettings,
-    "invoice_list_settings": InvoiceListSettings,
-    "billing_details_settings": BillingDetailsSettings,
-}
-_FIELDS = {name: [f.name for f in fields(section)] for name, section in _SECTIONS.items()}
+# Most settings are empty, and each click merges several.
+_EMPTY = PortalSettings()
+_SECTIONS: dict[str, Any] = {section.name: section.default_factory for section in fields(PortalSettings)}
+_FIELDS = {name: [field.name for field in fields(section)] for name, section in _SECTIONS.items()}
 
 
-def _field_problem(section: str, key: object, value: object) -> str:
-    """Name what is wrong with one field, or return an empty string."""
+def _find_problem(section: str, key: object, value: object) -> str:
+    """Return why a field is invalid, or an empty string."""
     if key not in _FIELDS[section]:
-        return f"“{section}” has no field {_shown(key)}. {_hint(key, _FIELDS[section])}"
+        return f"“{section}” has no field {_quote(key)}. {_get_hint(key, _FIELDS[section])}"
     if not isinstance(value, bool):
-        return f"“{section}.{key}” is true or false, not {_kind(value)}; leave it out for Alguna's default."
+        return f"“{section}.{key}” is true or false, not {_describe_type(value)}; leave it out for Alguna's default."
     return ""
 
 
-def _unknown_section(name: object) -> str:
-    return f"Portal settings have no section {_shown(name)}. {_hint(name, list(_SECTIONS))}"
-
-
-def _hint(name: object, known: list[str]) -> str:
-    """Suggest the right name: for a typo, the portal guide's camelCase, or a field in the wrong place."""
+def _get_hint(name: object, known: list[str]) -> str:
+    """Suggest the correct name for a typo, the portal guide's camelCase, or a field in the wrong section."""
     snake = re.sub(r"(?<!^)(?=[A-Z])", "_", str(name)).lower()
-    homes = [section for section, keys in _FIELDS.items() if snake in keys]
-    if homes and snake not in known:
-        return f"It is a field of {_quoted(homes)}."
+    sections = [section for section, keys in _FIELDS.items() if snake in keys]
+    if sections and snake not in known:
+        return f"It is a field of {', '.join(map(_quote, sections))}."
     if nearest := get_close_matches(snake, known, n=1):
         return f"Did you mean “{nearest[0]}”?"
-    return f"There is {_quoted(known)}."
+    return f"There is {', '.join(map(_quote, known))}."
 
 
-def _quoted(names: list[str]) -> str:
-    return ", ".join(f"“{name}”" for name in names)
-
-
-def _shown(name: object) -> str:
-    """Show a foreign name on one line, and not all of a long one."""
+def _quote(name: object) -> str:
+    """Quote an unknown name on one line and shorten it."""
     return f"“{''.join(letter for letter in str(name)[:60] if letter.isprintable())}”"
 
 
-def _kind(value: object) -> str:
-    """Say what a value is without showing it: it may be anything, a secret included."""
+def _describe_type(value: object) -> str:
+    """Describe the type of a value, which isn't shown because it may be secret."""
     names = {"NoneType": "null", "str": "a string", "int": "a number", "float": "a number"}
     return names.get(type(value).__name__, f"a {type(value).__name__}")

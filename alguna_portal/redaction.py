@@ -1,4 +1,4 @@
-"""Foreign texts as they may stand in logs, exceptions and pages: short, and without what is nobody's business. Pure."""
+"""Redaction of third-party texts and ids for logs and pages, and of variables in Django's error reports."""
 
 import re
 from inspect import isfunction
@@ -6,32 +6,21 @@ from typing import TypeVar
 
 from django.views.decorators.debug import sensitive_variables
 
-# --- from alguna_portal.reports
+LONGEST_TEXT = 1000
 
 Class = TypeVar("Class", bound=type)
 
 
-def hide_local_variables(cls: Class) -> Class:
-    """Keep the variables of a class's methods, and of all that these call, out of Django's error reports."""
-    for name, method in [*vars(cls).items()]:
-        if isfunction(method):
-            setattr(cls, name, sensitive_variables()(method))
-    return cls
-
-
-LONGEST_QUOTED = 1000
-
-
 def redact_text(text: str) -> str:
-    """Make a foreign text fit for a log: one short line, without addresses, URLs and long random words."""
-    # Cut first: how long this takes is not for whoever wrote the text to say. A word cut in two may be half an address.
-    words = "".join(c if c.isprintable() else " " for c in text[:LONGEST_QUOTED]).split()
-    if len(text) > LONGEST_QUOTED:
+    """Return a text as one short line without email addresses, URLs and long random words."""
+    # Cut first, so that the text's author can't make this slow. A word that is cut may be half an address.
+    words = "".join(c if c.isprintable() else " " for c in text[:LONGEST_TEXT]).split()
+    if len(text) > LONGEST_TEXT:
         words = words[:-1]
-    return " ".join(map(_quotable_word, words))[:200]
+    return " ".join(map(_redact_word, words))[:200]
 
 
-def _quotable_word(word: str) -> str:
+def _redact_word(word: str) -> str:
     if "://" in word or ("." in word and "/" in word):
         return "[URL]"
     if "@" in word or "%40" in word:
@@ -40,5 +29,13 @@ def _quotable_word(word: str) -> str:
 
 
 def redact_id(customer_id: str) -> str:
-    """Show an id of Alguna's, however long; it was looked at when it came. One that is an address stays hidden."""
+    """Return an id of Alguna's in full, or a placeholder if it is an email address or a URL."""
     return "[…]" if "@" in customer_id or "://" in customer_id else customer_id
+
+
+def hide_local_variables(cls: Class) -> Class:
+    """Hide the variables of a class's methods, and of all functions that they call, in Django's error reports."""
+    for name, method in [*vars(cls).items()]:
+        if isfunction(method):
+            setattr(cls, name, sensitive_variables()(method))
+    return cls

@@ -1,9 +1,9 @@
-"""The addresses of alguna_portal, to be included wherever the host likes: `path("billing/", include(…))`."""
+"""URLs of alguna_portal, to include in your project: `path("billing/", include("alguna_portal.urls"))`."""
 
 from django.urls import path, re_path
 
 from . import views
-from .api import client  # noqa: F401  (loaded with the URLs, so that the first click doesn't wait for `requests`)
+from .api import client  # noqa: F401  (imported with the URLs, so that the first click doesn't wait for `requests`)
 
 app_name = "alguna_portal"
 
@@ -11,7 +11,7 @@ urlpatterns = [
     path("", views.billing, name="billing"),
     path("webhook/", views.webhook, name="webhook"),
     path("link/<str:token>/", views.link, name="link"),
-    # What mail programs make of it. Ours to answer: Django would log the path, which is the link.
-    # `path` would leave out what has a line break.
+    # Links that an email program changed. Without this, Django would log their paths, which are credentials.
+    # `path` doesn't match line breaks.
     re_path(r"^link/(?P<token>[\s\S]+)\Z", views.link),
 ]

@@ -1,1 +1,1 @@
-"""What alguna_portal costs, measured side by side with what it is weighed against; `make bench` writes it down."""
+"""Benchmarks of alguna_portal against alternatives; `make bench` writes docs/benchmarks.md."""

@@ -1,7 +1,6 @@
-"""Open-loop load: requests go out when they are due, however long earlier ones take.
+"""Open-loop load: requests are sent when they are due, however long earlier ones take.
 
-So a latency counts from when its request was due, and a site that stalls is not spared the requests of those who
-would have come meanwhile.
+The time of a request counts from when it was due, so a site that stalls gets all the requests of that time.
 """
 
 import asyncio
@@ -13,8 +12,8 @@ LONGEST = 40.0  # seconds; what takes longer, or gets no answer, counts as this
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
-    """One request that was made: to which path, when it was due, the answer's status, and the seconds it took."""
+class TimedRequest:
+    """A request: its path, when it was due, the status of the response (0 for none) and the seconds it took."""
 
     path: str
     due: float
@@ -22,26 +21,28 @@ class Visit:
     seconds: float
 
 
-async def visits(port: int, path: str, cookies: Sequence[str], *, every: float, start: float) -> list[Visit]:
-    """Ask for a page with each of these cookies, one after another, as often as said."""
+async def send_requests(
+    port: int, path: str, cookies: Sequence[str], *, every: float, start: float
+) -> list[TimedRequest]:
+    """Send a request with each of these cookies, one every `every` seconds."""
     tasks = []
     for number, cookie in enumerate(cookies):
         due = start + number * every
         await asyncio.sleep(due - monotonic())
-        tasks.append(asyncio.create_task(_visit(port, path, cookie, due)))
+        tasks.append(asyncio.create_task(_send_request(port, path, cookie, due)))
     return await asyncio.gather(*tasks)
 
 
-async def _visit(port: int, path: str, cookie: str, due: float) -> Visit:
+async def _send_request(port: int, path: str, cookie: str, due: float) -> TimedRequest:
     try:
-        status = await asyncio.wait_for(_status(port, path, cookie), due + LONGEST - monotonic())
+        status = await asyncio.wait_for(_get_status(port, path, cookie), due + LONGEST - monotonic())
     except (OSError, TimeoutError):
         status = 0
-    # A failure is not a fast answer.
-    return Visit(path=path, due=due, status=status, seconds=monotonic() - due if status else LONGEST)
+    # A failure must not count as a fast response.
+    return TimedRequest(path=path, due=due, status=status, seconds=monotonic() - due if status else LONGEST)
 
 
-async def _status(port: int, path: str, cookie: str) -> int:
+async def _get_status(port: int, path: str, cookie: str) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(

@@ -1,11 +1,11 @@
-"""The page docs/benchmarks.md: what was measured, on what, and what came out."""
+"""The page docs/benchmarks.md with all results."""
 
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 
-from .figures import Figure, table
-from .machine import machine, versions
+from .figures import Figure, render_table
+from .machine import describe_machine, describe_versions
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 
@@ -29,11 +29,15 @@ Everything happens on one machine: {machine}.
 """
 
 
-def write(results: list[tuple[str, list[Figure]]], parts: list[str]) -> Path:
+def write_page(results: list[tuple[str, list[Figure]]], parts: list[str]) -> Path:
     """Write the page from the parts' docstrings and figures; return where it is."""
-    figures = table(chain.from_iterable(figures for _, figures in results))
+    figures = render_table(chain.from_iterable(figures for _, figures in results))
     intro = INTRO.format(
-        parts=", ".join(parts), day=datetime.now(UTC).date(), machine=machine(), versions=versions(), table=figures
+        parts=", ".join(parts),
+        day=datetime.now(UTC).date(),
+        machine=describe_machine(),
+        versions=describe_versions(),
+        table=figures,
     )
     PAGE.write_text("\n".join([intro, *(f"{method.strip()}\n" for method, _ in results)]).rstrip() + "\n")
     return PAGE

@@ -1,4 +1,4 @@
-"""Processes that a measure needs: Redis, a stub of Alguna, gunicorn, and Python told what to do. All end with it."""
+"""Processes for a benchmark, ended with it: Redis, a stub of Alguna, gunicorn and Python."""
 
 import json
 import os
@@ -31,8 +31,8 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
 
-def environment(order: dict[str, Any], **further: str) -> dict[str, str]:
-    """Tell a process what to do, and nothing of the proxies or settings that are set here."""
+def create_environment(order: dict[str, Any], **further: str) -> dict[str, str]:
+    """Return the environment of a process with its order, without the proxies and settings of this process."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -42,19 +42,19 @@ def environment(order: dict[str, Any], **further: str) -> dict[str, str]:
     }
 
 
-def start(name: str, order: dict[str, Any], **further: str) -> Process:
+def start_process(name: str, order: dict[str, Any], **further: str) -> Process:
     """Start one of `processes`."""
     command = [sys.executable, "-m", f"benchmarks.processes.{name}"]
-    return subprocess.Popen(command, env=environment(order, **further), stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=create_environment(order, **further), stdout=subprocess.PIPE, text=True)
 
 
-def run(name: str, order: dict[str, Any], **further: str) -> Any:
+def run_process(name: str, order: dict[str, Any], **further: str) -> Any:
     """Run one of `processes` to its end; return what it prints."""
-    with ended(start(name, order, **further)) as process:
-        return said(process)
+    with terminate_after(start_process(name, order, **further)) as process:
+        return read_output(process)
 
 
-def said(process: Process) -> Any:
+def read_output(process: Process) -> Any:
     """Wait ten minutes at most for a process; return what it prints, or raise if it failed."""
     output, _ = process.communicate(timeout=600)
     if process.returncode:
@@ -63,8 +63,8 @@ def said(process: Process) -> Any:
 
 
 @contextmanager
-def ended(process: Process) -> Iterator[Process]:
-    """End a process, however the block ends."""
+def terminate_after(process: Process) -> Iterator[Process]:
+    """Terminate a process at the end of the block."""
     try:
         yield process
     finally:
@@ -76,10 +76,12 @@ def ended(process: Process) -> Iterator[Process]:
 
 
 @contextmanager
-def listening(*command: str, port: int, env: dict[str, str] | None = None) -> Iterator[Server]:
-    """Run a server, from when it listens."""
+def run_server(*command: str, port: int, env: dict[str, str] | None = None) -> Iterator[Server]:
+    """Run a server and wait until it listens."""
     quiet = subprocess.DEVNULL
-    with ended(subprocess.Popen(command, env=env, stdout=quiet, stderr=quiet, text=True, cwd=ROOT)) as process:
+    with terminate_after(
+        subprocess.Popen(command, env=env, stdout=quiet, stderr=quiet, text=True, cwd=ROOT)
+    ) as process:
         for _ in range(200):
             with closing(socket.socket()) as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -91,11 +93,11 @@ def listening(*command: str, port: int, env: dict[str, str] | None = None) -> It
 
 
 @contextmanager
-def redis() -> Iterator[dict[str, Any]]:
-    """Run a Redis of its own; yield the entry for `CACHES`."""
-    port = free_port()
+def run_redis() -> Iterator[dict[str, Any]]:
+    """Run Redis; yield the entry for `CACHES`."""
+    port = find_free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with listening(*command, port=port):
+    with run_server(*command, port=port):
         yield {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": f"redis://127.0.0.1:{port}",
@@ -103,25 +105,25 @@ def redis() -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def alguna(*, seconds: float = 0, knows_everyone: bool = False) -> Iterator[Server]:
-    """Run a stub of Alguna that takes so long for an answer."""
-    with ended(start("stub", {"seconds": seconds, "knows_everyone": knows_everyone})) as process:
+def run_alguna(*, seconds: float = 0, knows_everyone: bool = False) -> Iterator[Server]:
+    """Run a stub of Alguna that responds after `seconds`."""
+    with terminate_after(start_process("stub", {"seconds": seconds, "knows_everyone": knows_everyone})) as process:
         assert process.stdout
         yield Server(port=json.loads(process.stdout.readline()), process=process)
 
 
 @contextmanager
-def gunicorn(order: dict[str, Any], *, workers: int) -> Iterator[Server]:
-    """Serve the site as most hosts are served."""
-    port = free_port()
+def run_gunicorn(order: dict[str, Any], *, workers: int) -> Iterator[Server]:
+    """Serve the site with gunicorn."""
+    port = find_free_port()
     options = ["--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--worker-class", "sync"]
     command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket", "benchmarks.site:application"]
-    with listening(*command, port=port, env=environment(order)) as server:
+    with run_server(*command, port=port, env=create_environment(order)) as server:
         yield server
 
 
-def free_port() -> int:
-    """Find a port that nobody listens on."""
+def find_free_port() -> int:
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

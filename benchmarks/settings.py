@@ -1,4 +1,4 @@
-"""A site as `startproject` makes it, in production: with the cache, database and address that it is told."""
+"""Production settings of a new project, with the cache, database and API URL from the order of the benchmark."""
 
 import json
 import os

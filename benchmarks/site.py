@@ -1,4 +1,4 @@
-"""The site that is measured: Billing as alguna_portal does it and as one would write it by hand, and other pages."""
+"""The site: the portal view of alguna_portal, a hand-written one, and other pages."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,19 +16,19 @@ from alguna_portal.models import Membership, PortalAccess  # noqa: E402  (needs 
 MARGIN = timedelta(seconds=60)
 
 
-def key_by_hand(customer_id: int, user_id: int) -> str:
-    """Name the cache entry of `billing_by_hand`."""
+def get_handwritten_key(customer_id: int, user_id: int) -> str:
+    """Return the cache key of `billing_by_hand`."""
     return f"portal:{customer_id}:{user_id}"
 
 
 @login_required
 def billing_by_hand(request: HttpRequest) -> HttpResponse:
-    """Do what a cached click does, and nothing else: sign-in, one query, one read of the cache, redirect.
+    """Redirect to a cached session with one query and one read of the cache.
 
-    Where ours is recorded, so is this.
+    If `ALGUNA_PORTAL_AUDIT` is on, record the click, too.
     """
     membership = Membership.objects.select_related("customer").get(user=request.user.pk)
-    kept = cache.get(key_by_hand(membership.customer.pk, membership.user_id))
+    kept = cache.get(get_handwritten_key(membership.customer.pk, membership.user_id))
     if kept is None or kept["expires_at"] - datetime.now(UTC) <= MARGIN:
         return HttpResponse(status=503)
     if conf.AUDIT:
@@ -41,13 +41,13 @@ def billing_by_hand(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def signed_in(request: HttpRequest) -> HttpResponse:
-    """Do no more than sign-in takes."""
+    """Return an empty page for signed-in users."""
     return HttpResponse(status=204)
 
 
 @login_required
 def ordinary(request: HttpRequest) -> HttpResponse:
-    """Show what any page of a product shows: something about the user, from the database."""
+    """Show data of the user from the database, like most pages of a product."""
     names = Membership.objects.filter(user=request.user.pk).values_list("customer__name", flat=True)
     return JsonResponse({"customers": list(names)})
 

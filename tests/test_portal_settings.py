@@ -1,4 +1,4 @@
-"""Portal settings: read strictly, merged from general to particular, unset fields left out."""
+"""Portal settings: parsed strictly, merged from general to particular, written without unset fields."""
 
 import pickle
 
@@ -18,7 +18,7 @@ FIELDS = {
         "allow_account_edit",
     ],
 }
-POWERS = [(section, field) for section, fields in FIELDS.items() for field in fields if field.startswith("allow_")]
+PERMISSIONS = [(section, field) for section, fields in FIELDS.items() for field in fields if field.startswith("allow_")]
 
 raw_settings = st.fixed_dictionaries(
     {},
@@ -29,32 +29,29 @@ raw_settings = st.fixed_dictionaries(
 )
 
 
-def written(raw: dict[str, dict[str, bool]]) -> dict[str, dict[str, bool]]:
-    """Say what should stand on the wire for these settings: all of them, but for empty sections."""
+def drop_empty(raw: dict[str, dict[str, bool]]) -> dict[str, dict[str, bool]]:
+    """Return the settings without empty sections, as the API expects them."""
     return {section: fields for section, fields in raw.items() if fields}
 
 
 @given(raw_settings)
-def test_what_is_read_is_written_and_nothing_else(raw: dict[str, dict[str, bool]]) -> None:
-    """Every field that is set goes on the wire as it is; what is unset, and an empty section, does not."""
-    assert PortalSettings.parse(raw).payload() == written(raw)
+def test_payload_contains_the_fields_that_are_set(raw: dict[str, dict[str, bool]]) -> None:
+    assert PortalSettings.parse(raw).payload() == drop_empty(raw)
 
 
 @given(raw_settings, raw_settings)
-def test_the_particular_wins_field_by_field(
-    general: dict[str, dict[str, bool]], own: dict[str, dict[str, bool]]
-) -> None:
-    """A merge takes each field from the particular settings, and from the general ones where those are silent."""
+def test_merge_overrides_field_by_field(general: dict[str, dict[str, bool]], own: dict[str, dict[str, bool]]) -> None:
+    """Fields that the particular settings don't set keep their general values."""
     merged = PortalSettings.parse(general).merge(PortalSettings.parse(own)).payload()
     expected = {section: {**general.get(section, {}), **own.get(section, {})} for section in FIELDS}
-    assert merged == written(expected)
+    assert merged == drop_empty(expected)
 
 
 @given(raw_settings)
-def test_read_only_takes_every_power_and_nothing_else(raw: dict[str, dict[str, bool]]) -> None:
-    """Whatever was set, a read-only portal has every `allow_*` off and shows the same sections."""
+def test_read_only_turns_every_permission_off(raw: dict[str, dict[str, bool]]) -> None:
+    """The visible sections stay the same."""
     payload = PortalSettings.parse(raw).read_only().payload()
-    assert all(payload[section][field] is False for section, field in POWERS)
+    assert all(payload[section][field] is False for section, field in PERMISSIONS)
     for section in FIELDS:
         assert payload.get(section, {}).get("show_section") == raw.get(section, {}).get("show_section")
 
@@ -100,16 +97,14 @@ def test_read_only_takes_every_power_and_nothing_else(raw: dict[str, dict[str, b
          "not a dict; leave it out for Alguna's default."),
     ],
 )  # fmt: skip
-def test_what_the_api_does_not_know_is_refused_with_the_nearest_right_name(raw: object, problem: str) -> None:
-    """Each kind of mistake has a sentence of its own, with the remedy."""
+def test_unknown_settings_are_rejected_with_the_nearest_name(raw: object, problem: str) -> None:
     with pytest.raises(InvalidPortalSettings) as caught:
         PortalSettings.parse(raw)
     assert caught.value.problems == [problem]
     assert str(caught.value) == problem
 
 
-def test_every_problem_is_named_at_once_and_the_rest_is_kept() -> None:
-    """Salvaging keeps the fields that are right and names each that is wrong."""
+def test_parse_leniently_keeps_valid_fields_and_returns_all_problems() -> None:
     settings, problems = PortalSettings.parse_leniently(
         {"invoice_list_settings": {"show_section": False, "show": True}, "oops": {}}
     )
@@ -117,14 +112,13 @@ def test_every_problem_is_named_at_once_and_the_rest_is_kept() -> None:
     assert len(problems) == 2
 
 
-def test_what_is_wrong_survives_pickling_and_is_told_in_one_line() -> None:
-    """As where a worker reports it: every problem, one sentence after the other."""
+def test_exception_can_be_pickled_and_lists_all_problems() -> None:
     with pytest.raises(InvalidPortalSettings) as caught:
         PortalSettings.parse({"invoice_list_settings": 1, "plan_overview_settings": 2})
-    again = pickle.loads(pickle.dumps(caught.value))
-    assert again.problems == [
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert copy.problems == [
         "“invoice_list_settings” is a mapping of fields, not a number.",
         "“plan_overview_settings” is a mapping of fields, not a number.",
     ]
-    assert str(again) == " ".join(again.problems)
-    assert repr(again) == f"InvalidPortalSettings({again.problems})"
+    assert str(copy) == " ".join(copy.problems)
+    assert repr(copy) == f"InvalidPortalSettings({copy.problems})"

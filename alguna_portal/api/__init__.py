@@ -1,4 +1,4 @@
-"""Calls to the Alguna API.
+"""The client of the Alguna API.
 
 Django loads this package at start-up, but nothing here may import `requests`, which takes longer to load than the
 rest of the app. Therefore `get_client` imports the client on first use.
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def get_client() -> "AlgunaClient":
     """Return a client for the account in the settings, behind the circuit breaker.
 
-    Raise `ImproperlyConfigured` if the settings can't be used.
+    Raise `ImproperlyConfigured` if a setting is missing or invalid.
     """
     from .circuit_breaker import CircuitBreaker
     from .client import AlgunaClient

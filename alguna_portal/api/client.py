@@ -1,4 +1,4 @@
-"""What Alguna can be asked, a method each, and what comes of it. Knows no models and no cache."""
+"""The client of the Alguna API: one method for each endpoint. It uses neither models nor the cache."""
 
 import json
 from hashlib import sha256
@@ -26,12 +26,16 @@ from .responses import (
 )
 from .retries import BaseClient
 
-PAGE, MOST_PAGES = 100, 20  # as large as the API gives; more subscriptions than any customer has
+PAGE_SIZE, MAX_PAGES = 100, 20  # the largest page that the API returns; more subscriptions than any customer has
 
 
 @hide_local_variables
 class AlgunaClient(BaseClient):
-    """Alguna's API, as one account has it."""
+    """A client for one account in Alguna.
+
+    Each method raises an `AlgunaError` if the call fails. `within` is the time in seconds for the call with all its
+    retries, if that is less than the time budget.
+    """
 
     def create_portal_session(
         self,
@@ -41,33 +45,30 @@ class AlgunaClient(BaseClient):
         customer_id: str | None = None,
         within: float | None = None,
     ) -> PortalSession:
-        """Ask for a new portal session; raise an `AlgunaError` where there is none to be had.
+        """Create a portal session.
 
-        With `customer_id`, Alguna's id of the customer, a session for anybody else is refused. `within` is how
-        many seconds the call may take with all its retries, where that is less than the time budget.
+        `customer_id` is Alguna's id of the customer, if known: a session of another customer is rejected.
         """
         body = create_session_payload(customer_alias, portal_settings, self.api_version)
         key = str(uuid4())
         if self.api_version == LEGACY_API_VERSION:
-            session = legacy.parse_portal_session(
-                self._call("POST", legacy.PATH, body, within=within, key=key).data, seconds=self.session_seconds
-            )
+            data = self._call("POST", legacy.PATH, body, within=within, key=key).data
+            session = legacy.parse_portal_session(data, seconds=self.session_seconds)
         else:
-            session = parse_portal_session(
-                self._call("POST", "/customer-portal-sessions", body, within=within, key=key).data
-            )
+            data = self._call("POST", "/customer-portal-sessions", body, within=within, key=key).data
+            session = parse_portal_session(data)
         return validate_session(
             session, customer_id=customer_id, url_hosts=self.url_hosts, loopback_http=self.loopback_http
         )
 
     def find_customer(self, alias: str, *, within: float | None = None) -> str | None:
-        """Look up the id of the customer that has an alias; return None where Alguna has none."""
+        """Return the id of the customer with an alias, or None if Alguna has no such customer."""
+        path = f"/customers/lookup?{urlencode({'alias': alias})}"
         try:
-            path = f"/customers/lookup?{urlencode({'alias': alias})}"
             found = parse_customer_id(self._call("GET", path, None, within=within).data)
         except CustomerUnknown:
             return None
-        # The lookup takes ids as well. A customer that is found by its id was not found by an alias.
+        # The lookup also accepts ids. A customer that is found by its id wasn't found by an alias.
         return None if found == alias else found
 
     def create_customer(
@@ -80,44 +81,43 @@ class AlgunaClient(BaseClient):
         again: bool = False,
         within: float | None = None,
     ) -> tuple[str, bool]:
-        """Create a customer; return its id, and whether Alguna only repeats what it answered up to a day ago.
+        """Create a customer; return its id and whether Alguna repeated an earlier response, up to a day old.
 
-        Sent twice with the same data, it is created once; unless `again` says that it must not be the same request.
+        Two calls with the same data create one customer, unless `again` makes this call a new request.
         """
         body = create_customer_payload(alias=alias, name=name, currency=currency, email=email)
         same = f"customer-{sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()}"
-        said = self._call("POST", "/customers", body, within=within, key=str(uuid4()) if again else same)
-        return parse_created_customer(said.data, alias=alias), said.replayed
+        response = self._call("POST", "/customers", body, within=within, key=str(uuid4()) if again else same)
+        return parse_created_customer(response.data, alias=alias), response.replayed
 
     def has_alias(self, customer_id: str, alias: str, *, within: float | None = None) -> bool:
-        """Say whether the customer of an id is still there, and has an alias."""
-        data = self._customer(customer_id, within=within)
+        """Return whether the customer with an id still exists and has an alias."""
+        data = self._get_customer(customer_id, within=within)
         return data is not None and has_alias(data, alias)
 
     def aliases(self, customer_id: str, *, within: float | None = None) -> list[str]:
-        """Look up the aliases of the customer of an id; none where Alguna has no such customer."""
-        data = self._customer(customer_id, within=within)
+        """Return the aliases of the customer with an id; an empty list if Alguna has no such customer."""
+        data = self._get_customer(customer_id, within=within)
         return [] if data is None else parse_aliases(data, customer_id=customer_id)
 
     def subscriptions(self, customer_id: str, *, within: float | None = None) -> list[Subscription]:
-        """List a customer's subscriptions in any state; raise `UnexpectedResponse` if there are more than 2,000.
+        """Return a customer's subscriptions in any state; raise `UnexpectedResponse` if there are more than 2,000.
 
-        `within` is for all pages together; without it each has the time budget.
+        `within` is for all pages together; without it, each page has the time budget.
         """
-        until = None if within is None else monotonic() + within
+        deadline = None if within is None else monotonic() + within
         found: list[Subscription] = []
-        for number in range(MOST_PAGES):
-            query = urlencode({"customer_id": customer_id, "limit": PAGE, "offset": number * PAGE})
-            left = None if until is None else until - monotonic()
+        for number in range(MAX_PAGES):
+            query = urlencode({"customer_id": customer_id, "limit": PAGE_SIZE, "offset": number * PAGE_SIZE})
+            left = None if deadline is None else deadline - monotonic()
             data = self._call("GET", f"/subscriptions?{query}", None, within=left).data
             page = parse_subscriptions(data, customer_id=customer_id)
             found += page
-            if len(page) < PAGE:
+            if len(page) < PAGE_SIZE:
                 return found
-        raise UnexpectedResponse(f"Alguna has more than {MOST_PAGES * PAGE} subscriptions of one customer.")
+        raise UnexpectedResponse(f"Alguna has more than {MAX_PAGES * PAGE_SIZE} subscriptions of one customer.")
 
-    def _customer(self, customer_id: str, *, within: float | None) -> JSON | None:
-        """Get the customer of an id; None where Alguna has no such customer."""
+    def _get_customer(self, customer_id: str, *, within: float | None) -> JSON | None:
         try:
             return self._call("GET", f"/customers/{quote(customer_id, safe='')}", None, within=within).data
         except CustomerUnknown:

@@ -1,7 +1,7 @@
-"""The earlier API, as Alguna's portal guide has it: `ALGUNA_PORTAL_API_VERSION = "legacy"`.
+"""The earlier Alguna API, as documented in its portal guide: `ALGUNA_PORTAL_API_VERSION = "legacy"`.
 
-`POST /portal/customer-session/customer-portal`, camelCase both ways, no version header; the answer is a URL
-alone. All that differs stands here, so that it can go in one piece. Pure.
+It has one endpoint, uses camelCase, has no version header and returns only a URL. Everything specific to it is in this
+module, so that it can be removed in one step.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,9 +16,9 @@ PATH = "/portal/customer-session/customer-portal"
 
 
 def create_session_payload(customer_alias: str, settings: PortalSettings) -> JSON:
-    """Write the body that asks for a portal session.
+    """Return the request body for a new portal session.
 
-    What cannot be forbidden there is hidden: a viewer, who must not edit billing details, does not see them.
+    This API can't forbid edits of billing details. If an edit isn't allowed, the whole section is hidden.
     """
     payload = settings.payload()
     billing = payload.get("billing_details_settings", {})
@@ -33,7 +33,7 @@ def create_session_payload(customer_alias: str, settings: PortalSettings) -> JSO
 
 
 def parse_portal_session(data: JSON, *, seconds: float) -> PortalSession:
-    """Read a portal session from an answer that says nothing of its life, id or customer."""
+    """Return a new portal session. The response has no id, customer or times: it is assumed to last `seconds`."""
     url = data.get("sessionUrl")
     if not isinstance(url, str) or not url:
         raise UnexpectedResponse("Alguna's portal session has no “sessionUrl”, or one that is not a string.")

@@ -1,4 +1,4 @@
-"""What Alguna is sent, in the words of the API in use. Pure, and without HTTP: the admin shows it, too."""
+"""Request bodies for the Alguna API, also shown in the admin."""
 
 from alguna_portal.portal_settings import LEGACY_API_VERSION, PortalSettings
 
@@ -7,9 +7,10 @@ from .responses import JSON
 
 
 def create_session_payload(customer_alias: object, portal_settings: PortalSettings, api_version: str) -> JSON:
-    """Write the body that asks for a portal session. By alias: an id would tie us to one Alguna account.
+    """Return the request body for a new portal session.
 
-    An alias may be given as a number or a UUID; raise `ValueError` for an empty one.
+    It contains the alias, since ids differ between Alguna accounts. The alias may be a number or a UUID; raise
+    `ValueError` if it is empty.
     """
     if customer_alias in (None, ""):
         raise ValueError("A customer without an alias has no portal: set `alias` to your own id of the customer.")
@@ -19,7 +20,7 @@ def create_session_payload(customer_alias: object, portal_settings: PortalSettin
 
 
 def create_customer_payload(*, alias: str, name: str, currency: str, email: str) -> JSON:
-    """Write the body that creates a customer; the e-mail address, where there is one, is its primary contact's."""
+    """Return the request body for a new customer. The email address, if any, becomes its primary contact."""
     body: JSON = {"name": name, "currency": currency, "aliases": [alias]}
     if email:
         body["contacts"] = [{"email": email, "is_primary": True}]

@@ -1,4 +1,4 @@
-"""Which sessions users may be sent to: the customer's own, on a known host. Pure."""
+"""Validation of portal sessions: users are only redirected to their own customer's portal on an allowed host."""
 
 import re
 from collections.abc import Sequence
@@ -16,26 +16,27 @@ LONGEST_URL = 4096
 def validate_session(
     session: PortalSession, *, customer_id: str | None, url_hosts: Sequence[str], loopback_http: bool
 ) -> PortalSession:
-    """Return the session if users may be sent there: for this customer, https, on a known host.
+    """Return the session if it is safe to redirect users to its URL.
 
-    `customer_id` is Alguna's id of the customer, where it is known. With `loopback_http`, http passes on
-    a listed host that is this machine: the sandbox during development.
+    Raise `CustomerMismatch` if it belongs to another customer than `customer_id`, Alguna's id, if that is known. Raise
+    `UnsafePortalURL` if its URL isn't https or isn't on one of `url_hosts`. With `loopback_http`, http is accepted for
+    a listed loopback host: the sandbox during development.
     """
-    # The earlier API does not say whose a session is.
+    # The earlier API doesn't return a customer id.
     if customer_id and session.customer_id and session.customer_id != customer_id:
         raise CustomerMismatch(
             f"Alguna made the session for customer “{redact_id(session.customer_id)}”, but this customer's id is "
             f"“{redact_id(customer_id)}”. Does its alias belong to another customer in Alguna, or its id to "
             "another account?"
         )
-    if problem := _url_problem(session.url, url_hosts, loopback_http=loopback_http):
+    if problem := _find_problem(session.url, url_hosts, loopback_http=loopback_http):
         raise UnsafePortalURL(f"Alguna's portal URL is refused: {problem}.")
     return session
 
 
-def _url_problem(url: str, url_hosts: Sequence[str], *, loopback_http: bool) -> str:
-    """Say why users must not be sent to a URL, without showing it, or return an empty string."""
-    # Browsers and urlsplit disagree on spaces, backslashes and control characters; so none may be there.
+def _find_problem(url: str, url_hosts: Sequence[str], *, loopback_http: bool) -> str:
+    """Return why a URL isn't safe, without quoting it, or an empty string."""
+    # Browsers and `urlsplit` disagree on spaces, backslashes and control characters, so none of them is accepted.
     if len(url) > LONGEST_URL or not re.fullmatch(r"[!-\[\]-~]+", url):
         return "it is too long, or has characters that do not belong in a URL"
     try:

@@ -1,9 +1,8 @@
-"""How Alguna is called: with which key and headers, how often again, and within which time. Not what is asked."""
+"""Base of the API client: one call with its headers, idempotency key, retries and total time limit."""
 
 import logging
-from collections.abc import Sequence
 from time import monotonic, sleep
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import requests
 from django.conf import settings
@@ -21,81 +20,47 @@ from . import legacy
 from .responses import JSON, ApiResponse, is_replay, parse_response
 from .transport import RawResponse, send_request
 
+if TYPE_CHECKING:
+    from .circuit_breaker import CircuitBreaker
+
 logger = logging.getLogger(__name__)
 
-pause = sleep  # between attempts; `testing` has no time for it
+pause = sleep  # between attempts; `testing` replaces it
 
-DATED = "2026-04-01"  # the version that has customers, whichever sessions are made with
+CUSTOMERS_API_VERSION = "2026-04-01"  # for customers and subscriptions, which the legacy API doesn't have
 USER_AGENT = f"alguna_portal/{__version__}"
-# Full jitter: anything from nothing to twice as long as the time before, in seconds.
+# Full jitter: from zero to a bound in seconds that doubles with each attempt.
 BACKOFF = wait_random_exponential(multiplier=0.25, max=4)
-
-
-class Watcher(Protocol):
-    """Somebody who is asked before each call, may refuse it, and is told how it ended, retries and all."""
-
-    def before_call(self) -> None:
-        """Let the call pass, or raise an `AlgunaError`."""
-
-    def after_call(self, failure: BaseException | None) -> None:
-        """Learn how the call ended."""
 
 
 @hide_local_variables
 class BaseClient:
-    """One account at Alguna: its key, its address, and how long to try. `client` says what there is to ask."""
+    """The account, address and limits of a client, read from the settings when it is created.
 
-    def __init__(
-        self,
-        *,
-        api_key: str,
-        api_url: str,
-        api_version: str,
-        timeout: tuple[float, float],
-        time_budget: float,
-        retries: int,
-        session_seconds: float,
-        url_hosts: Sequence[str],
-        loopback_http: bool = False,
-        circuit_breaker: Watcher | None = None,
-    ) -> None:
-        self.api_url = api_url
-        self.api_version = api_version
-        self.timeout = timeout
-        self.time_budget = time_budget
-        self.retries = retries
-        self.session_seconds = session_seconds
-        self.url_hosts = url_hosts
-        self.loopback_http = loopback_http
+    Raise `ImproperlyConfigured` if a setting is missing or invalid. Subclasses add the endpoints.
+    """
+
+    def __init__(self, *, circuit_breaker: "CircuitBreaker | None" = None) -> None:
+        self.api_url = conf.API_URL
+        self.api_version = conf.API_VERSION
+        self.timeout = conf.TIMEOUT
+        self.time_budget = conf.TIME_BUDGET
+        self.retries = conf.RETRIES
+        self.session_seconds = conf.SESSION_SECONDS
+        self.url_hosts = conf.URL_HOSTS
+        self.loopback_http = settings.DEBUG
         self._circuit_breaker = circuit_breaker
-        self._auth = _BearerAuth(api_key)
+        self._auth = _BearerAuth(conf.API_KEY)
 
     @classmethod
-    def from_settings(cls, *, circuit_breaker: Watcher | None = None) -> Self:
-        """Make the client that the settings describe; raise `ImproperlyConfigured` where they cannot be used."""
-        return cls(
-            api_key=conf.API_KEY,
-            api_url=conf.API_URL,
-            api_version=conf.API_VERSION,
-            timeout=conf.TIMEOUT,
-            time_budget=conf.TIME_BUDGET,
-            retries=conf.RETRIES,
-            session_seconds=conf.SESSION_SECONDS,
-            url_hosts=conf.URL_HOSTS,
-            loopback_http=settings.DEBUG,
-            circuit_breaker=circuit_breaker,
-        )
+    def from_settings(cls, *, circuit_breaker: "CircuitBreaker | None" = None) -> Self:
+        """Create a client for the account in the settings; raise `ImproperlyConfigured` if one of them is invalid."""
+        return cls(circuit_breaker=circuit_breaker)
 
     def _call(
-        self,
-        method: str,
-        path: str,
-        body: JSON | None,
-        *,
-        within: float | None,
-        key: str | None = None,
+        self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None
     ) -> ApiResponse:
-        """Send a request, again where it failed in passing, always under the same idempotency key."""
+        """Send a request, with retries after temporary failures under the same idempotency key `key`."""
         budget = self.time_budget if within is None else min(within, self.time_budget)
         if budget <= 0:
             raise AlgunaUnavailable("There was no time left to ask Alguna. Try again later.")
@@ -104,11 +69,12 @@ class BaseClient:
         if key is not None:
             headers["Idempotency-Key"] = key
         if path != legacy.PATH:
-            headers["Alguna-Version"] = self.api_version if self.api_version != LEGACY_API_VERSION else DATED
+            legacy_sessions = self.api_version == LEGACY_API_VERSION
+            headers["Alguna-Version"] = CUSTOMERS_API_VERSION if legacy_sessions else self.api_version
         retrying = Retrying(
             retry=retry_if_exception_type(AlgunaUnavailable),
-            wait=_wait,
-            # A wait that would outlast the budget is not begun.
+            wait=_get_wait,
+            # If a wait would exceed the budget, the call fails at once.
             stop=stop_after_attempt(self.retries + 1) | stop_before_delay(budget),
             before_sleep=_log_retry,
             sleep=lambda seconds: pause(seconds),
@@ -129,18 +95,17 @@ class BaseClient:
     def _attempt(
         self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float
     ) -> ApiResponse:
-        """Send one request and decode its answer."""
-        answer = self._send(method, path, body, headers, within)
-        replayed = is_replay(answer.headers)
+        """Send one request and parse the response."""
+        response = self._send(method, path, body, headers, within)
+        replayed = is_replay(response.headers)
         try:
-            data = parse_response(answer.status, answer.headers, answer.body, redact=self._auth.redact)
+            data = parse_response(response.status, response.headers, response.body, redact=self._auth.redact)
         except AlgunaError as exc:
             exc.replayed = replayed
             raise
         return ApiResponse(data=data, replayed=replayed)
 
     def _send(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> RawResponse:
-        """Send one request."""
         return send_request(
             method,
             self.api_url + path,
@@ -153,7 +118,7 @@ class BaseClient:
 
 
 class _BearerAuth(requests.auth.AuthBase):
-    """The API key. As `auth`, since a header would lose to a `.netrc` entry; and no `repr` shows it."""
+    """The API key, as `auth` because a `.netrc` entry replaces a header. `repr` doesn't show it."""
 
     def __init__(self, api_key: str) -> None:
         self._api_key = api_key
@@ -163,14 +128,14 @@ class _BearerAuth(requests.auth.AuthBase):
         return request
 
     def redact(self, text: str) -> str:
-        """Take the key, whole or its secret half, out of an answer that quotes it."""
+        """Remove the key, or its secret half alone, from a text."""
         for part in (self._api_key, self._api_key.rpartition(".")[2]):
             text = text.replace(part, "[key]") if part else text
         return text
 
 
-def _wait(state: RetryCallState) -> float:
-    """Wait as long as Alguna says, else back off."""
+def _get_wait(state: RetryCallState) -> float:
+    """Return the seconds until the next attempt: Alguna's `Retry-After`, or else the back-off."""
     wait: Any = getattr(state.outcome and state.outcome.exception(), "retry_after", None)
     return BACKOFF(state) if wait is None else wait
 

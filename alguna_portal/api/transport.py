@@ -1,8 +1,8 @@
-"""One HTTP request and its answer, bounded in time and in size. No exception of `requests` leaves it.
+"""HTTP transport: one request and its response, with hard limits on time and size. Raises no exceptions of `requests`.
 
-The bound in time is a hard one. The timeouts of `requests` hold for each read alone, so a server that sends a
-byte now and then could keep a caller for ever, and a name server for half a minute. So the request runs in
-another thread, and its caller leaves it behind when time is up.
+The timeouts of `requests` apply to each read alone, so a server that sends a byte now and then could block the caller
+forever, and a slow name server for half a minute. So each request runs in another thread, and the caller stops waiting
+for it when the time is up.
 """
 
 import os
@@ -25,91 +25,18 @@ from urllib3.exceptions import HTTPError
 
 from alguna_portal.exceptions import AlgunaUnavailable, UnexpectedResponse
 
-# --- from alguna_portal.api.threads
-
 T = TypeVar("T")
-
-IDLE = 32  # kept waiting per process: as many as a threaded worker commonly has threads
-
 Task = Callable[[], None]
 
-
-def run_within(seconds: float, function: Callable[[], T]) -> T:
-    """Return what a function returns, or raise what it raises; raise `TimeoutError` once time is up.
-
-    It then runs on, unheard, in its thread. An executor would not do: its threads are joined when Python ends.
-    """
-    future: Future[T] = Future()
-    _idle_worker().put(partial(_run, future, copy_context(), function))
-    try:
-        return future.result(seconds)
-    finally:
-        # The future holds an exception whose frames hold the future: what they know of a request would linger.
-        del future
-
-
-def run_in_thread(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
-    """Make a function that takes long one to await, which keeps neither the event loop waiting nor its executor.
-
-    Awaited in vain, since it is cancelled, it runs on.
-    """
-    # By asgiref, and not by hand: what Django keeps for each context, languages and caches, is tied to its ways.
-    executor: Any = _Aside()  # asgiref says that it wants a pool, and asks no more of it than asyncio does
-    return sync_to_async(function, thread_sensitive=False, executor=executor)
-
-
-class _Aside(Executor):
-    """Our threads, as asyncio wants them. What is not shut down, nobody waits for."""
-
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Run a function in one of them."""
-        future: Future[Any] = Future()
-        _idle_worker().put(partial(_run, future, copy_context(), partial(function, *args, **kwargs)))
-        return future
-
-
-def _run(future: "Future[T]", context: Context, function: Callable[[], T]) -> None:
-    # From here on whoever waits for it can no longer cancel it, but only go.
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(context.run(function))
-    except BaseException as exc:  # noqa: BLE001  (whatever it is, it is the caller's)
-        future.set_exception(exc)
-
-
-# The queues of workers that wait for a task, by process: a forked child has none of its parent's threads.
-_idle: dict[int, list["SimpleQueue[Task]"]] = {}
-
-
-def _idle_worker() -> "SimpleQueue[Task]":
-    idle = _idle.setdefault(os.getpid(), [])
-    try:
-        return idle.pop()
-    except IndexError:
-        tasks: SimpleQueue[Task] = SimpleQueue()
-        Thread(target=_work, args=(tasks, idle), name="alguna_portal", daemon=True).start()
-        return tasks
-
-
-def _work(tasks: "SimpleQueue[Task]", idle: list[Any]) -> None:
-    while True:
-        tasks.get()()
-        if len(idle) >= IDLE:
-            return
-        idle.append(tasks)
-
-
-CONNECTIONS = IDLE  # kept alive per process
-LARGEST_BODY = 1024 * 1024  # bytes; what is asked for here never takes more than a few thousand
+MAX_IDLE = 32  # idle threads and open connections for each process: as many as a worker commonly has threads
+LARGEST_BODY = 1024 * 1024  # bytes; the largest response that we need has a few thousand
 CHUNK = 64 * 1024
-# What changes in the environment of a running process, if anything does.
-PROXIES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
+PROXY_VARIABLES = ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 
 
 @dataclass(frozen=True, kw_only=True)
 class RawResponse:
-    """What came back, whatever it says."""
+    """A response with any status and body."""
 
     status: int
     headers: Mapping[str, str]
@@ -126,48 +53,50 @@ def send_request(
     timeout: tuple[float, float],
     within: float,
 ) -> RawResponse:
-    """Send one request and return its answer within so many seconds, or raise `AlgunaUnavailable`.
+    """Send one request and return the response within `within` seconds, or raise `AlgunaUnavailable`.
 
-    `timeout` is for the connection and for each read, as in `requests`. Redirects are not followed. Raise
-    `UnexpectedResponse` for a body that is too large.
+    `timeout` is for the connection and for each read, as in `requests`. Redirects aren't followed. Raise
+    `UnexpectedResponse` if the body is too large.
     """
     deadline = monotonic() + within
 
     def exchange() -> RawResponse:
-        session = _connections()
-        # What `session.request` does beyond this, it does for redirects and cookies, at twice the cost.
+        # `Session.request` also handles redirects and cookies, which doubles the cost.
         request = requests.PreparedRequest()
         request.prepare(method=method, url=url, headers=headers, json=json, auth=auth)
         limits = (min(timeout[0], within), min(timeout[1], within))
-        with session.get_adapter(url).send(request, stream=True, timeout=limits, **_environment(url)) as response:
-            return RawResponse(status=response.status_code, headers=response.headers, body=_body(response, deadline))
+        adapter = _get_session().get_adapter(url)
+        # The environment by origin only: the path differs each time and may contain an alias.
+        environment = _get_environment(urljoin(url, "/"), *map(os.environ.get, PROXY_VARIABLES))
+        with adapter.send(request, stream=True, timeout=limits, **environment) as response:
+            body = _read_body(response, deadline)
+            return RawResponse(status=response.status_code, headers=response.headers, body=body)
 
     try:
         return run_within(within, exchange)
     except TimeoutError:
         raise AlgunaUnavailable("Alguna did not answer in the time there was. Try again later.") from None
-    # RequestException is an OSError. Errors of urllib3, and of the modules below, slip through requests now and then;
-    # and a process that can start no more threads has none for Alguna.
+    # A RequestException is an OSError. `requests` doesn't wrap every error of urllib3 and of the modules below. A
+    # RuntimeError is raised if the process can't start another thread.
     except (OSError, HTTPError, ValueError, RuntimeError) as exc:
         raise AlgunaUnavailable(
-            f"Alguna cannot be reached ({_names(exc)}). Try again later; if it stays so, check ALGUNA_PORTAL_API_URL "
-            "and the way out of your network."
-            # Not `from exc`: it has the request, and the frames of its traceback have the key. Reports show both.
+            f"Alguna cannot be reached ({_get_class_names(exc)}). Try again later; if it stays so, check "
+            "ALGUNA_PORTAL_API_URL and the way out of your network."
+            # Not `from exc`: it contains the request, and its traceback the key. Error reports show both.
         ) from None
 
 
-def _names(exc: BaseException) -> str:
-    """Name an exception and what it began with, without their texts."""
+def _get_class_names(exc: BaseException) -> str:
+    """Return the class names of an exception and of its first cause. Their texts may contain secrets."""
     root = exc
     while root.__context__ is not None:
         root = root.__context__
     return " < ".join(dict.fromkeys([type(exc).__name__, type(root).__name__]))
 
 
-def _body(response: requests.Response, deadline: float) -> bytes:
-    """Read a body as it comes, and give up on one that is too large or too slow."""
+def _read_body(response: requests.Response, deadline: float) -> bytes:
     body = b""
-    # Only `read1` returns what has come; any other read waits until a whole chunk has.
+    # `read1` returns the bytes that have arrived. Other reads wait for a whole chunk.
     while chunk := response.raw.read1(CHUNK, decode_content=True):
         body += chunk
         if len(body) > LARGEST_BODY:
@@ -177,29 +106,97 @@ def _body(response: requests.Response, deadline: float) -> bytes:
     return body
 
 
-def _environment(url: str) -> Any:
-    """Return what the environment says of the way to an address: proxies and certificates."""
-    # By the origin, which decides: what comes after it is another one each time, and may be somebody's alias.
-    return _environment_read(urljoin(url, "/"), *map(os.environ.get, PROXIES))
-
-
 @lru_cache(maxsize=64)
-def _environment_read(origin: str, *_: str | None) -> dict[str, Any]:
-    """Read the environment, which is costly; again when one of the variables has changed."""
-    found: dict[str, Any] = {**_connections().merge_environment_settings(origin, {}, None, None, None)}
+def _get_environment(origin: str, *_proxies: str | None) -> dict[str, Any]:
+    """Return proxies and certificates from the environment. This is slow, so it is cached until a variable changes."""
+    found: dict[str, Any] = {**_get_session().merge_environment_settings(origin, {}, None, None, None)}
     return {name: found[name] for name in ("proxies", "verify", "cert")}
 
 
 _sessions: dict[int, requests.Session] = {}
 
 
-def _connections() -> requests.Session:
-    """Return this process's one pool. A forked child opens its own, since it must not share sockets."""
+def _get_session() -> requests.Session:
+    """Return the connection pool of this process. A forked child has its own, since it must not share sockets."""
     pid = os.getpid()
     if pid not in _sessions:
         session = requests.Session()
-        session.mount("https://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-        session.mount("http://", HTTPAdapter(pool_maxsize=CONNECTIONS))
-        # Without a lock, which a fork could leave locked for ever; of two that come first at once, one is kept.
+        session.mount("https://", HTTPAdapter(pool_maxsize=MAX_IDLE))
+        session.mount("http://", HTTPAdapter(pool_maxsize=MAX_IDLE))
+        # Without a lock, which a fork could leave locked forever. If two threads get here at once, one pool is kept.
         _sessions.setdefault(pid, session)
     return _sessions[pid]
+
+
+# Worker threads
+
+
+def run_within(seconds: float, function: Callable[[], T]) -> T:
+    """Call a function in another thread and return its result; raise `TimeoutError` when the time is up.
+
+    The function then goes on in its thread. An executor would join its threads when Python exits.
+    """
+    future = _start(function)
+    try:
+        return future.result(seconds)
+    finally:
+        # The future refers to an exception whose frames refer to the future: the request would stay in memory.
+        del future
+
+
+def run_in_thread(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
+    """Return an awaitable version of a slow function that blocks neither the event loop nor its executor.
+
+    If the caller is cancelled, the function goes on in its thread.
+    """
+    # Through asgiref, since Django ties languages and caches to its contexts. Its type asks for a thread pool.
+    executor: Any = _DaemonExecutor()
+    return sync_to_async(function, thread_sensitive=False, executor=executor)
+
+
+class _DaemonExecutor(Executor):
+    """The worker threads as an executor for asyncio, which doesn't wait for them at exit."""
+
+    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        """Call a function in a worker thread."""
+        return _start(partial(function, *args, **kwargs))
+
+
+def _start(function: Callable[[], T]) -> "Future[T]":
+    """Call a function in a worker thread, in the caller's context."""
+    future: Future[T] = Future()
+    _get_worker().put(partial(_run, future, copy_context(), function))
+    return future
+
+
+def _run(future: "Future[T]", context: Context, function: Callable[[], T]) -> None:
+    # From here on, the future can't be cancelled any more.
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(context.run(function))
+    except BaseException as exc:  # noqa: BLE001  (the caller raises it)
+        future.set_exception(exc)
+
+
+# The task queues of idle workers, by process: a forked child has none of its parent's threads.
+_idle: dict[int, list["SimpleQueue[Task]"]] = {}
+
+
+def _get_worker() -> "SimpleQueue[Task]":
+    """Return the task queue of an idle or new worker thread."""
+    idle = _idle.setdefault(os.getpid(), [])
+    try:
+        return idle.pop()
+    except IndexError:
+        tasks: SimpleQueue[Task] = SimpleQueue()
+        Thread(target=_work, args=(tasks, idle), name="alguna_portal", daemon=True).start()
+        return tasks
+
+
+def _work(tasks: "SimpleQueue[Task]", idle: list[Any]) -> None:
+    while True:
+        tasks.get()()
+        if len(idle) >= MAX_IDLE:
+            return
+        idle.append(tasks)

@@ -1,4 +1,4 @@
-"""The kinds of address that a setting can have: URLs, host names, contacts. As in `setting_types`."""
+"""URLs, host names and contacts in settings: parsers like those in `types`, and checks of host names."""
 
 import re
 from collections.abc import Sequence
@@ -13,47 +13,29 @@ from django.core.validators import URLValidator, validate_email
 
 from .types import invalid_setting, is_visible_ascii
 
-# --- from alguna_portal.conf.hosts
+
+def parse_api_url(name: str, raw: object) -> str:
+    """Parse the base URL of the API; return it without a slash at the end."""
+    return _parse_url(name, raw).rstrip("/")
 
 
-@lru_cache(maxsize=64)  # during development each click asks it twice about the same host
-def is_loopback(host: str) -> bool:
-    """Say whether a host name or address means the machine itself."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def is_listed_host(host: str, listed: Sequence[str]) -> bool:
-    """Say whether a host name is on a list, where a leading dot stands for every subdomain."""
-    return any(host.endswith(each) if each.startswith(".") else host == each for each in listed)
-
-
-def api_url(name: str, raw: object) -> str:
-    """Read the address of an API, without a slash at the end; the key travels there, so it is https."""
-    return _web_address(name, raw).rstrip("/")
-
-
-def site_url(name: str, raw: object) -> str:
-    """Read the origin of a site, such as `https://app.example.com`."""
-    address = _web_address(name, raw).rstrip("/")
-    if urlsplit(address).path:
+def parse_site_url(name: str, raw: object) -> str:
+    """Parse the origin of a site, such as `https://app.example.com`."""
+    url = _parse_url(name, raw).rstrip("/")
+    if urlsplit(url).path:
         raise invalid_setting(name, "must be the site's origin alone, such as https://app.example.com, without a path.")
-    return address
+    return url
 
 
-def hosts(name: str, raw: object) -> list[str]:
-    """Read a list of host names; a leading dot means every subdomain."""
+def parse_hosts(name: str, raw: object) -> list[str]:
+    """Parse a list of host names; a leading dot stands for every subdomain."""
     if not isinstance(raw, list | tuple):
         raise invalid_setting(name, "must be a list of host names, even if there is only one.")
-    return [_host(name, each) for each in raw]
+    return [_parse_host(name, host) for host in raw]
 
 
-def contact(name: str, raw: object) -> str:
-    """Read an e-mail address, a web address, a path on the site such as `/help/`, or nothing."""
+def parse_contact(name: str, raw: object) -> str:
+    """Parse an email address, a URL, a path on the site such as `/help/`, or an empty string."""
     if raw == "" or (isinstance(raw, str) and re.fullmatch(r"/([^/\s\\]\S*)?", raw)):
         return raw
     if isinstance(raw, str):
@@ -64,13 +46,29 @@ def contact(name: str, raw: object) -> str:
     raise invalid_setting(name, "must be an e-mail address, a web address or a path such as /help/, or empty.")
 
 
+@lru_cache(maxsize=64)  # during development, each click checks the same host twice
+def is_loopback(host: str) -> bool:
+    """Return whether a host name or IP address is the machine itself."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_listed_host(host: str, hosts: Sequence[str]) -> bool:
+    """Return whether a host name is in a list, in which a leading dot stands for every subdomain."""
+    return any(host.endswith(each) if each.startswith(".") else host == each for each in hosts)
+
+
 def is_email_address(contact: str) -> bool:
-    """Say whether a contact is an e-mail address, and not a web address or a path."""
+    """Return whether a contact is an email address, and not a URL or a path."""
     return "@" in contact and "/" not in contact
 
 
-def _web_address(name: str, raw: object) -> str:
-    """Read an https address; http passes for this very machine, and under DEBUG."""
+def _parse_url(name: str, raw: object) -> str:
+    """Parse an https URL; http is accepted for a loopback host and with DEBUG."""
     if not isinstance(raw, str) or not is_visible_ascii(raw):
         raise invalid_setting(name, "must be an address such as https://api.example.com, without spaces.")
     try:
@@ -79,9 +77,8 @@ def _web_address(name: str, raw: object) -> str:
     except ValueError as exc:
         raise invalid_setting(name, "is not a web address.") from exc
     if parts.scheme not in {"https", "http"} or not host:
-        raise invalid_setting(
-            name, "must be a whole address, with https:// and a host, such as https://api.example.com."
-        )
+        problem = "must be a whole address, with https:// and a host, such as https://api.example.com."
+        raise invalid_setting(name, problem)
     if parts.username is not None or "?" in raw or "#" in raw:
         raise invalid_setting(name, "has a user name, a query or a fragment; write the bare address.")
     if parts.scheme == "http" and not (is_loopback(host) or settings.DEBUG):
@@ -89,7 +86,7 @@ def _web_address(name: str, raw: object) -> str:
     return raw
 
 
-def _host(name: str, raw: object) -> str:
+def _parse_host(name: str, raw: object) -> str:
     if isinstance(raw, str) and re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*", raw):
         return raw
     if not isinstance(raw, str) or not is_visible_ascii(raw):
@@ -99,9 +96,8 @@ def _host(name: str, raw: object) -> str:
         bare = raw.partition("://")[2].rpartition("@")[2].partition("/")[0].partition(":")[0]
         raise invalid_setting(name, f"must hold host names, not URLs: write “{bare}”.")
     if not bare.strip(".") or any(character in bare for character in "/@*?#[]"):
-        raise invalid_setting(
-            name, f"holds “{raw}”, which is not a host name; a leading dot stands for every subdomain."
-        )
+        problem = f"holds “{raw}”, which is not a host name; a leading dot stands for every subdomain."
+        raise invalid_setting(name, problem)
     if ":" in bare and not is_loopback(bare):
         raise invalid_setting(name, f"holds “{raw}”; write the host without its port: every port of it is allowed.")
     return bare

@@ -1,13 +1,13 @@
-"""The settings whose names begin with `ALGUNA_PORTAL_`: one property each, read afresh every time.
+"""Settings whose names begin with `ALGUNA_PORTAL_`, as attributes of `conf`.
 
-A property returns a value of its type, or raises `ImproperlyConfigured` with a text that names the setting
-and the remedy. Nothing is read at import and nothing is remembered, so `override_settings` works, and so
-does a settings file that computes its values.
+An attribute returns a value of its type, or raises `ImproperlyConfigured` with a text that names the setting and the
+remedy. Nothing is read at import and nothing is cached, so `override_settings` works.
 """
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from django.conf import settings
 from django.utils.functional import empty
@@ -16,265 +16,256 @@ from django.views.decorators.debug import sensitive_variables
 from alguna_portal.portal_settings import LEGACY_API_VERSION, PortalSettings, find_unsupported_fields
 from alguna_portal.roles import Role
 
-from . import addresses as addresses
-from . import types as secrets
-from . import types as types
+from . import addresses, types
 
 PREFIX = "ALGUNA_PORTAL_"
 
 T = TypeVar("T")
 
 
-def _raw(name: str, default: object) -> Any:
-    # From what stands behind `settings`: asked itself, it takes as long to say of eight settings that they are not
-    # there as a third of all else that a cached click does here. Nothing is remembered either way.
-    behind = object.__getattribute__(settings, "_wrapped")
-    return getattr(settings if behind is empty else behind, PREFIX + name, default)
+class Setting(Generic[T]):
+    """A setting with the id of its system check, its default, and the function that parses and validates it."""
+
+    def __init__(self, check: str, default: object, parse: Callable[[str, object], T]) -> None:
+        self.check = check
+        self.default = default
+        self.parse = parse
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = PREFIX + name
+
+    def __get__(self, instance: object, owner: type | None = None) -> T:
+        return self.parse(self.name, self.get_raw())
+
+    def get_raw(self) -> Any:
+        """Return the value in the settings file, or the default."""
+        # `settings` itself is slow for names that are missing, and a cached click reads eight of them.
+        source = object.__getattribute__(settings, "_wrapped")
+        return getattr(settings if source is empty else source, self.name, self.default)
 
 
-def _read(name: str, default: object, read: Callable[[str, object], T]) -> T:
-    return read(PREFIX + name, _raw(name, default))
+class RequiredSetting(Setting[T]):
+    """A setting without a default, which must be set before it is used; `remedy` says to what."""
+
+    def __init__(self, check: str, parse: Callable[[str, object], T], *, remedy: str) -> None:
+        super().__init__(check, None, parse)
+        self.remedy = remedy
+
+    @sensitive_variables("raw")
+    def __get__(self, instance: object, owner: type | None = None) -> T:
+        raw = self.get_raw()
+        if raw in (None, ""):
+            raise types.invalid_setting(self.name, f"is not set. {self.remedy}")
+        return self.parse(self.name, raw)
 
 
-@sensitive_variables("raw")  # the key
-def _required(name: str, remedy: str, read: Callable[[str, object], T]) -> T:
-    raw = _raw(name, None)
-    if raw in (None, ""):
-        raise types.invalid_setting(PREFIX + name, f"is not set. {remedy}")
-    return read(PREFIX + name, raw)
+# Parsers that also read other settings
+
+
+def _parse_portal_settings(name: str, raw: object) -> PortalSettings:
+    """Parse portal settings in the API's own keys; reject fields that the configured API version doesn't have."""
+    portal_settings, problems = PortalSettings.parse_leniently(raw)
+    if problems := problems or find_unsupported_fields(portal_settings, conf.API_VERSION):
+        raise types.invalid_setting(name, f"is not right. {' '.join(problems)}")
+    return portal_settings
+
+
+def _parse_plans(name: str, raw: object) -> dict[str, PortalSettings]:
+    mapping = types.parse_mapping(name, raw, values="portal settings")
+    return {plan: _parse_portal_settings(f"{name}[{plan!r}]", each) for plan, each in mapping.items()}
+
+
+def _parse_plan_ids(name: str, raw: object) -> dict[str, str]:
+    plans = tuple(conf.PLANS)
+    mapping = types.parse_mapping(name, raw, values="a plan in ALGUNA_PORTAL_PLANS")
+    if mapping and not plans:
+        raise types.invalid_setting(name, "names plans, but there are none in ALGUNA_PORTAL_PLANS.")
+    return {key: types.parse_choice(f"{name}[{key!r}]", plan, choices=plans) for key, plan in mapping.items()}
 
 
 class Conf:
     """The settings of alguna_portal; use the instance `conf`."""
 
-    # The account at Alguna, and how it is called
+    __slots__ = ()
 
-    @property
-    def API_KEY(self) -> str:
-        """The secret key, `<key_id>.<key_secret>`.
+    # Connection to Alguna
 
-        Take it from the environment, not from code. One key is one account: sessions cached under another are not met.
-        """
-        remedy = "Create an API key in Alguna's dashboard and set it, from the environment rather than in code."
-        return _required("API_KEY", remedy, secrets.secret)
+    API_KEY = RequiredSetting(
+        "E001",
+        types.parse_secret,
+        remedy="Create an API key in Alguna's dashboard and set it, from the environment rather than in code.",
+    )
+    """The secret API key, `<key_id>.<key_secret>`.
 
-    @property
-    def API_URL(self) -> str:
-        """Where the API answers, without a slash at the end.
+    Read it from the environment and don't store it in code. Each key belongs to one account. After a change of the key,
+    sessions that were cached with the old key aren't used any more.
+    """
 
-        `https://api.sandbox.alguna.io` is Alguna's sandbox, which has keys of its own. http passes under DEBUG, and
-        for this very machine.
-        """
-        return _read("API_URL", "https://api.alguna.io", addresses.api_url)
+    API_URL = Setting("E002", "https://api.alguna.io", addresses.parse_api_url)
+    """The base URL of the API.
 
-    @property
-    def API_VERSION(self) -> str:
-        """What the header `Alguna-Version` says; `"legacy"` speaks the earlier API, which has no such header.
+    `https://api.sandbox.alguna.io` is Alguna's sandbox, which has its own keys. The URL must be https, except with
+    `DEBUG` or for a loopback host.
+    """
 
-        The earlier API cannot forbid edits of billing details, so viewers do not see them there. It knows fewer portal
-        settings, and those that it lacks are refused in `DEFAULTS`, `PLANS` and the admin.
-        """
-        return _read("API_VERSION", "2026-04-01", types.one_of("2026-04-01", LEGACY_API_VERSION))
+    API_VERSION = Setting("E003", "2026-04-01", partial(types.parse_choice, choices=("2026-04-01", LEGACY_API_VERSION)))
+    """The API version, sent as the header `Alguna-Version`; `"legacy"` uses the portal guide's earlier API.
 
-    @property
-    def TIMEOUT(self) -> tuple[float, float]:
-        """How long one attempt waits for a connection, then for each part of the answer, in seconds.
+    The earlier API can't forbid edits of billing details, so viewers don't see that section. It has fewer portal
+    settings: the others are rejected in `DEFAULTS`, `PLANS` and the admin.
+    """
 
-        A single number stands for both.
-        """
-        return _read("TIMEOUT", (3.05, 8), types.timeout)
+    TIMEOUT = Setting("E004", (3.05, 8), types.parse_timeout)
+    """The timeouts of one attempt in seconds: for the connection, and for each read.
 
-    @property
-    def TIME_BUDGET(self) -> float:
-        """How long a call may take with all its waits and retries, in seconds.
+    A single number is used for both.
+    """
 
-        It holds whatever the other side does. Whoever waits for somebody else's call waits no longer than this, either.
-        """
-        return _read("TIME_BUDGET", 12, types.seconds)
+    TIME_BUDGET = Setting("E005", 12, types.parse_seconds)
+    """The longest time in seconds that a call may take, including all waits and retries.
 
-    @property
-    def RETRIES(self) -> int:
-        """How often a call that failed in passing is sent again: no connection, a timeout, 408, 429 or 5xx.
+    The limit holds even if the server sends data slowly. Requests that wait for another request's call wait no longer
+    than this either.
+    """
 
-        All attempts have one idempotency key, and end within the budget.
-        """
-        return _read("RETRIES", 2, types.whole_number)
+    RETRIES = Setting("E006", 2, types.parse_whole_number)
+    """The number of retries after a temporary failure: no connection, a timeout, 408, 429 or 5xx.
 
-    @property
-    def URL_HOSTS(self) -> list[str]:
-        """The hosts that users may be sent to; a leading dot means every subdomain.
+    All attempts use the same idempotency key and end within the time budget.
+    """
 
-        What you set replaces the default: add your portal's own domain to it. A session elsewhere is refused, as
-        `UnsafePortalURL`. Write hosts without a port and without https.
-        """
-        return _read("URL_HOSTS", ["alguna.io", ".alguna.io", ".alguna.app", ".alguna.site"], addresses.hosts)
+    URL_HOSTS = Setting("E007", ["alguna.io", ".alguna.io", ".alguna.app", ".alguna.site"], addresses.parse_hosts)
+    """The hosts that users may be redirected to; a leading dot allows all subdomains.
 
-    # What the portal shows and allows
+    Your list replaces the default: add your portal's own domain to it. Sessions on other hosts are rejected with
+    `UnsafePortalURL`. Write hosts without a scheme and without a port.
+    """
 
-    @property
-    def DEFAULTS(self) -> PortalSettings:
-        """The portal settings of every customer, in the API's own keys.
+    # Portal settings
 
-        What is left out is left to your organization's defaults in Alguna.
-        """
-        return _read("DEFAULTS", {}, self._speakable(types.portal_settings))
+    DEFAULTS = Setting("E008", {}, _parse_portal_settings)
+    """The portal settings of every customer, in the API's own keys.
 
-    @property
-    def PLANS(self) -> dict[str, PortalSettings]:
-        """The portal settings of each plan, laid over the defaults: a mapping from the plan's name to portal settings.
+    For fields that you leave out, your organization's defaults in Alguna apply.
+    """
 
-        `Customer.plan` names one. A plan that is not here allows nothing: every `allow_*` is off.
-        """
-        return _read("PLANS", {}, types.plans(self._speakable(types.portal_settings)))
+    PLANS = Setting("E009", {}, _parse_plans)
+    """The portal settings of each plan, merged over the defaults: a mapping from plan names to portal settings.
 
-    def plan(self, name: str) -> PortalSettings | None:
-        """The portal settings of one of the `PLANS`, without reading the others; None where it is not among them."""
-        mapping = _read("PLANS", {}, types.mapping_to("portal settings"))
-        if name not in mapping:
-            return None
-        return self._speakable(types.portal_settings)(f"{PREFIX}PLANS[{name!r}]", mapping[name])
+    `Customer.plan` contains one of these names. If a customer's plan isn't listed, every `allow_*` is off.
+    """
 
-    @property
-    def PLAN_IDS(self) -> dict[str, str]:
-        """The local plan of each of Alguna's plan ids; webhooks and `alguna_sync_plans` keep `Customer.plan` current.
+    PLAN_IDS = Setting("E010", {}, _parse_plan_ids)
+    """The local plan for each of Alguna's plan ids; webhooks and `alguna_sync_plans` update `Customer.plan` from it.
 
-        Each is one of `PLANS`. Where several subscriptions are active, the plan that comes first here counts.
-        """
-        return _read("PLAN_IDS", {}, types.plan_ids(self.PLANS))
-
-    def _speakable(self, read: Callable[[str, object], PortalSettings]) -> Callable[[str, object], PortalSettings]:
-        """Read portal settings, and refuse those that the API in use has no words for."""
-
-        def read_speakable(name: str, raw: object) -> PortalSettings:
-            settings = read(name, raw)
-            if missing := find_unsupported_fields(settings, self.API_VERSION):
-                raise types.invalid_setting(name, f"is not right. {' '.join(missing)}")
-            return settings
-
-        return read_speakable
+    Each plan must be in `PLANS`. If a customer has several active subscriptions, the plan that comes first in this
+    mapping is used.
+    """
 
     # Sessions and their cache
 
-    @property
-    def SESSION_REUSE(self) -> str:
-        """Who gets a cached session back: `"user"`, `"browser"`, `"customer"` or `"never"`.
+    SESSION_REUSE = Setting(
+        "E011", "user", partial(types.parse_choice, choices=("user", "browser", "customer", "never"))
+    )
+    """The scope in which cached sessions are reused: `"user"`, `"browser"`, `"customer"` or `"never"`.
 
-        `"user"` is the user it was made for; `"browser"` the same login session; `"customer"` anybody at the customer
-        in the same role; `"never"` nobody. A mailed link reuses none, except under `"customer"`.
-        """
-        return _read("SESSION_REUSE", "user", types.one_of("user", "browser", "customer", "never"))
+    `"user"` reuses a session for the same user, `"browser"` for the same login session, `"customer"` for all users of
+    the customer with the same role. Mailed links don't reuse sessions, except with `"customer"`.
+    """
 
-    @property
-    def SESSION_SECONDS(self) -> float:
-        """How long a session is taken to live where the answer does not say, in seconds: with the API `"legacy"`."""
-        return _read("SESSION_SECONDS", 300, types.seconds)
+    SESSION_SECONDS = Setting("E012", 300, types.parse_seconds)
+    """The assumed lifetime in seconds of a session for which the API returns none: with the API version `"legacy"`."""
 
-    @property
-    def EXPIRY_MARGIN(self) -> float:
-        """How long before its end a session is no longer given out, in seconds.
+    EXPIRY_MARGIN = Setting("E013", 60, types.parse_margin)
+    """The time in seconds before its expiry from which a cached session isn't reused.
 
-        While no new one is to be had, it is given out to its end.
-        """
-        return _read("EXPIRY_MARGIN", 60, types.margin)
+    If no new session can be created, the cached one is used until it expires.
+    """
 
-    @property
-    def CACHE(self) -> str:
-        """The cache that holds the sessions, one of `CACHES`.
+    CACHE = Setting("E014", "default", types.parse_cache_alias)
+    """The cache for the sessions, one of `CACHES`.
 
-        Share it between your processes: they also learn there that Alguna is down, and leave each other's calls alone.
-        """
-        return _read("CACHE", "default", types.cache_alias)
+    All processes should share it: the circuit breaker and the lock against simultaneous calls are in it, too.
+    """
 
-    @property
-    def ENCRYPT_CACHE(self) -> bool:
-        """Whether cached sessions are encrypted, under keys from `SECRET_KEY`; needs the extra `encryption`.
+    ENCRYPT_CACHE = Setting("E015", False, types.parse_encryption)
+    """Whether cached sessions are encrypted, with keys from `SECRET_KEY`; needs the extra `encryption`.
 
-        What was encrypted under one of `SECRET_KEY_FALLBACKS` is still read. Turning it on or off costs each user one
-        new session.
-        """
-        return _read("ENCRYPT_CACHE", False, types.use_of_extra("encryption", "cryptography"))
+    Sessions that were encrypted with one of `SECRET_KEY_FALLBACKS` can still be read. If you change this setting, each
+    user gets one new session.
+    """
 
-    # Who may open what
+    # Access and provisioning
 
-    @property
-    def CUSTOMER_RESOLVER(self) -> Callable[..., Any]:
-        """The callable, or its dotted path, that says which customer a request is about; by default from memberships.
+    CUSTOMER_RESOLVER = Setting("E016", "alguna_portal.access.resolve_by_membership", types.parse_hook)
+    """The function, or its dotted path, that returns the customers of a request; the built-in one uses memberships.
 
-        It takes the request, and returns an `Access`, a `Customer`, a list of these, or None. It is a plain function.
-        """
-        return _read("CUSTOMER_RESOLVER", "alguna_portal.access.resolve_by_membership", types.hook)
+    It takes the request and returns an `Access`, a `Customer`, a list of these, or None. It must be synchronous.
+    """
 
-    @property
-    def ACCESS_POLICY(self) -> Callable[..., Any]:
-        """The callable, or its dotted path, that may refuse; by default it lets in whom the resolver lets in.
+    ACCESS_POLICY = Setting("E017", "alguna_portal.access.allow_every_member", types.parse_hook)
+    """The function, or its dotted path, that can deny access to a customer that the resolver returned.
 
-        It takes the keywords `request`, `user`, `customer` and `role`, and whatever it returns but True is a refusal.
-        The built-in one refuses staff who act as a user. It is a plain function.
-        """
-        return _read("ACCESS_POLICY", "alguna_portal.access.allow_every_member", types.hook)
+    It takes the keyword arguments `request`, `user`, `customer` and `role`. Only the return value True allows access.
+    The built-in one denies access to staff who impersonate a user. It must be synchronous.
+    """
 
-    @property
-    def PROVISION_ON_OPEN(self) -> bool:
-        """Whether a customer that Alguna does not know is created there when its portal is first opened.
+    PROVISION_ON_OPEN = Setting("E018", False, types.parse_bool)
+    """Whether a customer that is missing in Alguna is created there when their portal is first opened.
 
-        It needs a name and a currency for that. Off, such a click is an error: a mistyped alias makes no customer.
-        """
-        return _read("PROVISION_ON_OPEN", False, types.boolean)
+    The customer needs a name and a currency. If this is off, such a click is an error, so a mistyped alias doesn't
+    create a customer.
+    """
 
-    @property
-    def AUDIT(self) -> bool:
-        """Whether each click is recorded as a `PortalAccess`; signals and log lines come either way."""
-        return _read("AUDIT", True, types.boolean)
+    AUDIT = Setting("E025", True, types.parse_bool)
+    """Whether each click is recorded as a `PortalAccess`; signals are sent and log lines are written in any case."""
 
-    # Links, pages, webhooks
+    # Links, pages and webhooks
 
-    @property
-    def LINK_MAX_AGE(self) -> timedelta:
-        """How long a mailed link works: a `timedelta`, or seconds."""
-        return _read("LINK_MAX_AGE", timedelta(days=7), types.duration)
+    LINK_MAX_AGE = Setting("E019", timedelta(days=7), types.parse_duration)
+    """The time until a mailed link expires: a `timedelta` or a number of seconds."""
 
-    @property
-    def LINK_ROLE(self) -> str:
-        """The role in which a mailed link opens the portal, unless its sender chooses: `"manager"` or `"viewer"`."""
-        return _read("LINK_ROLE", Role.MANAGER.value, types.one_of(*Role.values))
+    LINK_ROLE = Setting("E020", Role.MANAGER.value, partial(types.parse_choice, choices=tuple(Role.values)))
+    """The role of mailed links, `"manager"` or `"viewer"`, unless the sender selects one."""
 
-    @property
-    def LINK_MAX_USES(self) -> int | None:
-        """How often a mailed link opens the portal; None for as often as one likes until it expires."""
-        return _read("LINK_MAX_USES", None, types.limit)
+    LINK_MAX_USES = Setting("E026", None, types.parse_limit)
+    """How often a mailed link can be used; None for no limit until it expires."""
 
-    @property
-    def SITE_URL(self) -> str:
-        """Your site's origin, such as `https://app.example.com`, which mailed links begin with; needed for these alone.
+    SITE_URL = RequiredSetting(
+        "E021",
+        addresses.parse_site_url,
+        remedy="Links in mails begin with it: set it to your site's origin, such as https://app.example.com.",
+    )
+    """The origin of your site for mailed links, such as `https://app.example.com`; required only for these links.
 
-        It is never taken from a request, and has no path: that is the one of `alguna_portal.urls` in your URLs.
-        """
-        remedy = "Links in mails begin with it: set it to your site's origin, such as https://app.example.com."
-        return _required("SITE_URL", remedy, addresses.site_url)
+    It is never taken from a request. It has no path: links contain the path of `alguna_portal.urls` in your URLs.
+    """
 
-    @property
-    def SUPPORT_CONTACT(self) -> str:
-        """What the pages show that say that something went wrong: an address, a URL or a path such as `/help/`.
+    SUPPORT_CONTACT = Setting("E022", "", addresses.parse_contact)
+    """The support contact on error pages and in emails: an email address, a URL or a path such as `/help/`.
 
-        Mails with links show it, too. Empty, nobody is named.
-        """
-        return _read("SUPPORT_CONTACT", "", addresses.contact)
+    If it is empty, they don't name a contact.
+    """
 
-    @property
-    def WEBHOOK_SECRETS(self) -> list[str]:
-        """The signing secrets of your webhook endpoint, `whsec_…`; several while one is being replaced.
+    WEBHOOK_SECRETS = Setting("E023", [], types.parse_signing_secrets)
+    """The signing secrets of your webhook endpoint, `whsec_…`; a list, so that you can replace one without downtime.
 
-        Without one, the webhook's address answers 404.
-        """
-        return _read("WEBHOOK_SECRETS", [], secrets.signing_secrets)
+    If the list is empty, the webhook URL returns 404.
+    """
 
-    @property
-    def USE_TASKS(self) -> bool:
-        """Whether mails, webhooks, and customers created from the admin are left to workers.
+    USE_TASKS = Setting("E024", False, types.parse_use_tasks)
+    """Whether background workers send emails, process webhooks and create customers from the admin.
 
-        They go through Django's tasks framework, or through django-tasks before Django 6.
-        """
-        return _read("USE_TASKS", False, types.use_of("django.tasks", "django_tasks"))
+    They use Django's tasks framework, or django-tasks before Django 6.
+    """
 
+    def plan(self, name: str) -> PortalSettings | None:
+        """Return the portal settings of one plan without parsing the others; None if `PLANS` doesn't have it."""
+        setting = SETTINGS["PLANS"]
+        mapping = types.parse_mapping(setting.name, setting.get_raw(), values="portal settings")
+        return _parse_portal_settings(f"{setting.name}[{name!r}]", mapping[name]) if name in mapping else None
+
+
+SETTINGS: dict[str, Setting[Any]] = {name: each for name, each in vars(Conf).items() if isinstance(each, Setting)}
 
 conf = Conf()

@@ -10,7 +10,6 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 
 from alguna_portal import audit
-from alguna_portal.api import transport
 from alguna_portal.api.portal_url import validate_session
 from alguna_portal.api.responses import PortalSession
 from alguna_portal.audit import Outcome, Via
@@ -84,6 +83,9 @@ async def aopen_session(
     customer to be created, stays in the thread that Django keeps for that: one for each request, or else one for all.
     If it is cancelled, the session is made and cached all the same, and not recorded.
     """
+    # Here, since it imports `requests`, which must not be imported while Django starts.
+    from alguna_portal.api import transport
+
     opening = _Opening(customer=customer, user=user, browser=browser, role=role, fresh=fresh, via=via, link=link)
     try:
         session = await sync_to_async(opening.at_hand)()

@@ -1,1 +1,1 @@
-"""The measures, one a module: `measure` returns its figures, and the module's docstring says how they came about."""
+"""The benchmarks, one in each module: `measure` returns its figures, the docstring describes the method."""

@@ -18,55 +18,55 @@ from typing import Any
 
 from redis import asyncio as redis_asyncio
 
-from benchmarks.figures import Figure, at_most, percentile
-from benchmarks.load import Visit, visits
-from benchmarks.servers import Server, alguna, gunicorn, redis, run
+from benchmarks.figures import Figure, create_figure_at_most, get_percentile
+from benchmarks.load import TimedRequest, send_requests
+from benchmarks.servers import Server, run_alguna, run_gunicorn, run_process, run_redis
 
 SECONDS, ORDINARY_EVERY, BILLING_EVERY, WORKERS = 60, 1 / 30, 1, 8
-CALM = 2.0  # seconds, in which gunicorn's workers start, or finish what they began
+PAUSE = 2.0  # seconds, in which gunicorn's workers start, or finish what they began
 
 
 def measure() -> list[Figure]:
     """Compare the same load before and after Alguna vanishes."""
     with ExitStack() as stack:
-        folder, cache = stack.enter_context(TemporaryDirectory()), stack.enter_context(redis())
-        server = stack.enter_context(alguna(seconds=0.05))
+        folder, cache = stack.enter_context(TemporaryDirectory()), stack.enter_context(run_redis())
+        server = stack.enter_context(run_alguna(seconds=0.05))
         order = {"database": f"{folder}/db.sqlite3", "cache": cache, "api_url": server.url}
-        cookies = run("people", order | {"people": 1 + 2 * round(SECONDS / BILLING_EVERY) + WORKERS})
-        site = stack.enter_context(gunicorn(order, workers=WORKERS))
-        healthy, _ = asyncio.run(_load(site, cookies, cache))
+        cookies = run_process("users", order | {"users": 1 + 2 * round(SECONDS / BILLING_EVERY) + WORKERS})
+        site = stack.enter_context(run_gunicorn(order, workers=WORKERS))
+        healthy, _ = asyncio.run(_run_load(site, cookies, cache))
         if {each.status for each in healthy} != {200, 302}:
             raise RuntimeError("Not every page was served while Alguna was there.")
-        _vanish(server)
-        dark, opened = asyncio.run(_load(site, cookies, cache))
-    return _figures(healthy, dark, opened)
+        _make_alguna_unreachable(server)
+        unreachable, opened = asyncio.run(_run_load(site, cookies, cache))
+    return _create_figures(healthy, unreachable, opened)
 
 
-async def _load(site: Server, cookies: list[str], cache: dict[str, Any]) -> tuple[list[Visit], float | None]:
-    """Put a minute's load on the site; return the visits, and when the breaker opened."""
-    strangers = [cookies.pop() for _ in range(round(SECONDS / BILLING_EVERY))]
-    regulars = [cookies[0]] * round(SECONDS / ORDINARY_EVERY)
-    start = monotonic() + CALM
-    watch = asyncio.create_task(_breaker_opens(cache["LOCATION"]))
+async def _run_load(site: Server, cookies: list[str], cache: dict[str, Any]) -> tuple[list[TimedRequest], float | None]:
+    """Send requests for a minute; return them and when the breaker opened."""
+    new_cookies = [cookies.pop() for _ in range(round(SECONDS / BILLING_EVERY))]
+    page_cookies = [cookies[0]] * round(SECONDS / ORDINARY_EVERY)
+    start = monotonic() + PAUSE
+    watch = asyncio.create_task(_wait_for_open_breaker(cache["LOCATION"]))
     found = await asyncio.gather(
-        visits(site.port, "/ordinary/", regulars, every=ORDINARY_EVERY, start=start),
-        visits(site.port, "/billing/", strangers, every=BILLING_EVERY, start=start),
+        send_requests(site.port, "/ordinary/", page_cookies, every=ORDINARY_EVERY, start=start),
+        send_requests(site.port, "/billing/", new_cookies, every=BILLING_EVERY, start=start),
     )
     opened = watch.result() if watch.done() else None
     watch.cancel()
     return [each for of_path in found for each in of_path], opened
 
 
-async def _breaker_opens(location: str) -> float:
-    """Wait until the breaker's entry is there."""
+async def _wait_for_open_breaker(location: str) -> float:
+    """Wait until the cache has the entry of an open breaker."""
     async with redis_asyncio.from_url(location) as client:
         while not await client.keys("*breaker*:open"):
             await asyncio.sleep(0.05)
     return monotonic()
 
 
-def _vanish(server: Server) -> None:
-    """Make Alguna vanish, and make sure that a connection is neither accepted nor refused."""
+def _make_alguna_unreachable(server: Server) -> None:
+    """Make the stub unreachable and check that a connection is neither accepted nor refused."""
     os.kill(server.process.pid, signal.SIGUSR1)
     for _ in range(20):
         with closing(socket.socket()) as probe:
@@ -78,28 +78,28 @@ def _vanish(server: Server) -> None:
             except TimeoutError:
                 return
         sleep(0.1)
-    raise RuntimeError("Alguna has not vanished: connections to it are accepted or refused.")
+    raise RuntimeError("Alguna is reachable: connections to it are accepted or refused.")
 
 
-def _figures(healthy: list[Visit], dark: list[Visit], opened: float | None) -> list[Figure]:
-    before, during = _times(healthy, "/ordinary/"), _times(dark, "/ordinary/")
-    p95_before, p95_during = percentile(before, 95), percentile(during, 95)
-    began = min(each.due for each in dark)
-    after = [each for each in dark if each.path == "/billing/" and opened is not None and each.due >= opened]
+def _create_figures(healthy: list[TimedRequest], unreachable: list[TimedRequest], opened: float | None) -> list[Figure]:
+    before, during = _get_times(healthy, "/ordinary/"), _get_times(unreachable, "/ordinary/")
+    p95_before, p95_during = get_percentile(before, 95), get_percentile(during, 95)
+    began = min(each.due for each in unreachable)
+    after = [each for each in unreachable if each.path == "/billing/" and opened is not None and each.due >= opened]
     billing = median([each.seconds for each in after]) * 1000 if after else float("inf")
-    billing_before = _times(healthy, "/billing/")
+    billing_before = _get_times(healthy, "/billing/")
     statuses = {
-        path: sorted({each.status for each in dark if each.path == path}) for path in ("/ordinary/", "/billing/")
+        path: sorted({each.status for each in unreachable if each.path == path}) for path in ("/ordinary/", "/billing/")
     }
     slow = sum(each > 1 for each in during)
     return [
-        at_most(
+        create_figure_at_most(
             "outage, ordinary pages: p95 black-holed / healthy",
             p95_during / p95_before,
             1.5,
             note=f"{p95_during * 1000:.0f} ms against {p95_before * 1000:.0f} ms",
         ),
-        at_most(
+        create_figure_at_most(
             "outage, Billing: median once the breaker is open",
             billing,
             50,
@@ -109,16 +109,18 @@ def _figures(healthy: list[Visit], dark: list[Visit], opened: float | None) -> l
         ),
         Figure(
             measure="outage, ordinary pages: median, p99, slowest",
-            figure=", ".join(f"{1000 * each:.0f} ms" for each in (median(during), percentile(during, 99), max(during)))
+            figure=", ".join(
+                f"{1000 * each:.0f} ms" for each in (median(during), get_percentile(during, 99), max(during))
+            )
             + f"; {slow} of {len(during)} above 1 s; statuses {statuses['/ordinary/']}",
         ),
         Figure(
             measure="outage, Billing: slowest; median while healthy",
-            figure=f"{max(_times(dark, '/billing/')):.1f} s; {median(billing_before) * 1000:.0f} ms; "
+            figure=f"{max(_get_times(unreachable, '/billing/')):.1f} s; {median(billing_before) * 1000:.0f} ms; "
             f"statuses {statuses['/billing/']}",
         ),
     ]
 
 
-def _times(found: list[Visit], path: str) -> list[float]:
+def _get_times(found: list[TimedRequest], path: str) -> list[float]:
     return [each.seconds for each in found if each.path == path]

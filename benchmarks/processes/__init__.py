@@ -1,4 +1,4 @@
-"""What runs in processes of its own, Django set up, told by `BENCHMARK` in the environment; each prints one JSON."""
+"""Scripts that run in their own process. Their order is in the environment variable `BENCHMARK`; they print JSON."""
 
 import django
 

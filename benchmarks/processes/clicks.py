@@ -1,4 +1,4 @@
-"""Clicks on Billing whose session is in the cache: ours and those written by hand, in turns."""
+"""Clicks with a cached session: on the app's view and on the hand-written one, in turns."""
 
 import json
 from collections.abc import Mapping
@@ -9,41 +9,41 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection
 
-from benchmarks.people import settle
 from benchmarks.settings import ORDER
-from benchmarks.site import key_by_hand
-from benchmarks.visitor import Visit, visitor
+from benchmarks.site import get_handwritten_key
+from benchmarks.users import create_users
+from benchmarks.wsgi_click import Click, create_click
 
 
-def warm(cookie: str) -> tuple[Visit, Visit]:
-    """Bring a session into the cache, once by our view and once by hand; return how to click on either."""
-    ours, by_hand = visitor("/billing/", cookie), visitor("/billing-by-hand/", cookie)
+def fill_cache(cookie: str) -> tuple[Click, Click]:
+    """Cache a session for each view; return functions that click on them."""
+    ours, by_hand = create_click("/billing/", cookie), create_click("/billing-by-hand/", cookie)
     status, headers = ours()
     if status != "302 Found":
         raise RuntimeError(f"The first click was answered with {status}.")
     kept = {"url": headers["Location"], "expires_at": datetime.now(UTC) + timedelta(hours=6)}
-    cache.set(key_by_hand(1, 1), kept, timeout=6 * 60 * 60)
-    if _essence(ours()) != _essence(by_hand()):
+    cache.set(get_handwritten_key(1, 1), kept, timeout=6 * 60 * 60)
+    if _get_comparable_parts(ours()) != _get_comparable_parts(by_hand()):
         raise RuntimeError("The two views answer differently.")
     return ours, by_hand
 
 
-def _essence(answer: tuple[str, Mapping[str, str]]) -> tuple[str, dict[str, str]]:
-    """Leave out what names the forms that only ours has."""
+def _get_comparable_parts(answer: tuple[str, Mapping[str, str]]) -> tuple[str, dict[str, str]]:
+    """Return a response without `Vary`, which only our view sends."""
     status, headers = answer
     return status, {name: value for name, value in headers.items() if name != "Vary"}
 
 
-def block(visit: Visit, clicks: int) -> float:
-    """Click so many times; return the mean time of a click in microseconds."""
+def time_clicks(click: Click, clicks: int) -> float:
+    """Return the mean time of a click in microseconds."""
     started = perf_counter()
     for _ in range(clicks):
-        if visit()[0] != "302 Found":
+        if click()[0] != "302 Found":
             raise RuntimeError("A click did not lead to the portal.")
     return (perf_counter() - started) / clicks * 1e6
 
 
-def queries(visit: Visit) -> int:
+def count_queries(click: Click) -> int:
     """Count the queries of one request."""
     count = 0
 
@@ -53,24 +53,24 @@ def queries(visit: Visit) -> int:
         return execute(*args)
 
     with connection.execute_wrapper(counted):
-        visit()
+        click()
     return count
 
 
-def compare(cookie: str, blocks: int, clicks: int) -> dict[str, Any]:
-    """Measure blocks of clicks in turns, each first every other time."""
-    ours, by_hand = warm(cookie)
+def compare_clicks(cookie: str, blocks: int, clicks: int) -> dict[str, Any]:
+    """Time blocks of clicks in turns, and count queries."""
+    ours, by_hand = fill_cache(cookie)
     times: dict[str, list[float]] = {"ours": [], "by_hand": []}
-    visits = [("ours", ours), ("by_hand", by_hand)]
+    clicks_by_name = [("ours", ours), ("by_hand", by_hand)]
     for _ in range(5):
-        for _, visit in visits:
-            block(visit, clicks)
+        for _, click in clicks_by_name:
+            time_clicks(click, clicks)
     for number in range(blocks):
-        for name, visit in visits if number % 2 else reversed(visits):
-            times[name].append(block(visit, clicks))
-    beyond_sign_in = queries(ours) - queries(visitor("/signed-in/", cookie))
+        for name, click in clicks_by_name if number % 2 else reversed(clicks_by_name):
+            times[name].append(time_clicks(click, clicks))
+    beyond_sign_in = count_queries(ours) - count_queries(create_click("/signed-in/", cookie))
     return {**times, "queries": beyond_sign_in}
 
 
 if __name__ == "__main__":
-    print(json.dumps(compare(settle(1)[0], ORDER["blocks"], ORDER["clicks"])))
+    print(json.dumps(compare_clicks(create_users(1)[0], ORDER["blocks"], ORDER["clicks"])))

@@ -1,4 +1,4 @@
-"""Calls for a new portal session: by our client, by the official SDK, and by urllib3 alone, in turns."""
+"""Calls for a new portal session with our client, the official SDK and urllib3 alone, in turns."""
 
 import json
 from collections.abc import Callable
@@ -16,14 +16,14 @@ PLAN = {"allow_self_serve_change": False, "allow_subscription_cancel": True}
 BILLING = {"allow_autopay_edit": True}
 
 
-def by_us() -> Callable[[], str]:
-    """Call as `open_session` does: with a client made from the settings each time."""
+def create_app_call() -> Callable[[], str]:
+    """Return a call with a new client each time, like `open_session`."""
     settings = PortalSettings.parse({"plan_overview_settings": PLAN, "billing_details_settings": BILLING})
     return lambda: AlgunaClient.from_settings().create_portal_session("customer-1", settings).url
 
 
-def by_sdk() -> Callable[[], str]:
-    """Call with one client, as the SDK is meant to be used; it keeps its connections."""
+def create_sdk_call() -> Callable[[], str]:
+    """Return a call with one client of the SDK, which keeps its connections."""
     sdk = Alguna(api_key=ALGUNA_PORTAL_API_KEY, base_url=ALGUNA_PORTAL_API_URL)
     plan, billing = PlanOverviewSettingsRequest(**PLAN), BillingDetailsSettingsRequest(**BILLING)
     return lambda: (
@@ -33,8 +33,8 @@ def by_sdk() -> Callable[[], str]:
     )
 
 
-def by_urllib3() -> Callable[[], str]:
-    """Send the bare request and read the bare answer."""
+def create_urllib3_call() -> Callable[[], str]:
+    """Return a call that only sends the request and parses the response."""
     pool = urllib3.PoolManager()
     body = {"customer_alias": "customer-1", "plan_overview_settings": PLAN, "billing_details_settings": BILLING}
     headers = {"Authorization": f"Bearer {ALGUNA_PORTAL_API_KEY}", "Alguna-Version": "2026-04-01"}
@@ -47,8 +47,8 @@ def by_urllib3() -> Callable[[], str]:
     return call
 
 
-def block(call: Callable[[], str], calls: int) -> tuple[float, float]:
-    """Call so many times; return the mean CPU time of all threads and the mean time, in microseconds."""
+def time_calls(call: Callable[[], str], calls: int) -> tuple[float, float]:
+    """Return the mean CPU time of all threads and the mean time of a call, in microseconds."""
     cpu, started = process_time(), perf_counter()
     for _ in range(calls):
         if not call().startswith("https://"):
@@ -57,11 +57,11 @@ def block(call: Callable[[], str], calls: int) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    calls = {"ours": by_us(), "sdk": by_sdk(), "urllib3": by_urllib3()}
+    calls = {"ours": create_app_call(), "sdk": create_sdk_call(), "urllib3": create_urllib3_call()}
     for call in calls.values():
-        block(call, 2 * ORDER["calls"])
+        time_calls(call, 2 * ORDER["calls"])
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for number in range(ORDER["blocks"]):
         for name in sorted(calls, reverse=bool(number % 2)):
-            times[name].append(block(calls[name], ORDER["calls"]))
+            times[name].append(time_calls(calls[name], ORDER["calls"]))
     print(json.dumps(times))

@@ -1,4 +1,4 @@
-"""A run of `alguna_provision` over so many new customers; prints its time, and its resident set before and at most."""
+"""A run of `alguna_provision` over new customers; prints its time and its resident set over time."""
 
 import io
 import json
@@ -14,8 +14,8 @@ from benchmarks.settings import ORDER
 CHUNK = 5_000
 
 
-def settle(number: int) -> None:
-    """Make the tables and so many customers, none of whom Alguna's id is known of."""
+def create_customers(number: int) -> None:
+    """Create the database and `number` customers without ids."""
     call_command("migrate", verbosity=0)
     for start in range(0, number, CHUNK):
         Customer.objects.bulk_create(
@@ -24,8 +24,8 @@ def settle(number: int) -> None:
         )
 
 
-def watched(done: threading.Event) -> list[int]:
-    """Read the resident set five times a second, in KiB."""
+def watch_memory(done: threading.Event) -> list[int]:
+    """Return the resident set in KiB, read five times a second until `done`."""
     this = psutil.Process()
     kib = [this.memory_info().rss // 1024]
     while not done.wait(0.2):
@@ -35,12 +35,12 @@ def watched(done: threading.Event) -> list[int]:
 
 if __name__ == "__main__":
     if ORDER["settle"]:
-        settle(ORDER["customers"])
+        create_customers(ORDER["customers"])
         print("null")
     else:
         done = threading.Event()
         kib: list[int] = []
-        watcher = threading.Thread(target=lambda: kib.extend(watched(done)))
+        watcher = threading.Thread(target=lambda: kib.extend(watch_memory(done)))
         watcher.start()
         started = perf_counter()
         log = io.StringIO()

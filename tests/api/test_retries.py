@@ -1,4 +1,4 @@
-"""Retries: the same request again while the budget lasts, whatever the server does; and a log without secrets."""
+"""Retries: the same request again within the time budget, logged without secrets."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -24,14 +24,14 @@ def _two_retries(settings: Settings) -> None:
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the client waited each time, without the waiting."""
+    """Record the client's waits in seconds instead of waiting."""
     seconds: list[float] = []
     monkeypatch.setattr("alguna_portal.api.retries.pause", seconds.append)
     return seconds
 
 
 def create(**options: Any) -> str:
-    """Ask for a session; return its URL."""
+    """Create a portal session; return its URL."""
     return AlgunaClient.from_settings().create_portal_session("acme-1", PortalSettings(), **options).url
 
 
@@ -40,10 +40,9 @@ def create(**options: Any) -> str:
     [(408, {}), (429, {}), (500, {}), (502, {}), (503, {}), (504, {}), (409, {"Retry_After": "0"}),
      (requests.ConnectionError(), {}), (requests.ConnectTimeout(), {}), (requests.ReadTimeout(), {})],
 )  # fmt: skip
-def test_what_passes_is_tried_again_under_the_same_key(
+def test_temporary_failure_is_retried_with_the_same_idempotency_key(
     alguna: Alguna, slept: list[float], failure: Any, headers: dict[str, str]
 ) -> None:
-    """The second attempt succeeds, and Alguna can tell that it is the same request."""
     alguna.fail(failure, **headers)
     assert create() == alguna.url(2)
     first, second = alguna.requests
@@ -58,10 +57,9 @@ def test_what_passes_is_tried_again_under_the_same_key(
      (409, "{}", AlgunaRefused), (422, "{}", AlgunaRefused),
      (200, "<html>", UnexpectedResponse), (302, "", UnexpectedResponse)],
 )  # fmt: skip
-def test_what_will_not_pass_is_not_tried_again(
+def test_permanent_failure_is_not_retried(
     alguna: Alguna, slept: list[float], status: int, body: str, kind: type[AlgunaError]
 ) -> None:
-    """A refusal stays one."""
     alguna.fail(status, body)
     with pytest.raises(kind):
         create()
@@ -69,10 +67,7 @@ def test_what_will_not_pass_is_not_tried_again(
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_it_is_tried_as_often_as_the_setting_says(
-    settings: Settings, alguna: Alguna, slept: list[float], retries: int
-) -> None:
-    """Then the last failure is the call's."""
+def test_retries_setting_limits_attempts(settings: Settings, alguna: Alguna, slept: list[float], retries: int) -> None:
     settings.ALGUNA_PORTAL_RETRIES = retries
     for status in (500, 502, 503, 504, 500)[: retries + 1]:
         alguna.fail(status)
@@ -82,8 +77,7 @@ def test_it_is_tried_as_often_as_the_setting_says(
     assert caught.value.status == alguna.failed[-1]
 
 
-def test_without_advice_it_backs_off_with_jitter(settings: Settings, alguna: Alguna, slept: list[float]) -> None:
-    """Each wait is drawn between nothing and a bound that doubles; no two callers march in step."""
+def test_waits_are_random_with_a_bound_that_doubles(settings: Settings, alguna: Alguna, slept: list[float]) -> None:
     settings.ALGUNA_PORTAL_RETRIES = 6
     settings.ALGUNA_PORTAL_TIME_BUDGET = 1000
     for _ in range(6):
@@ -94,8 +88,7 @@ def test_without_advice_it_backs_off_with_jitter(settings: Settings, alguna: Alg
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_alguna_says_how_long_to_wait(alguna: Alguna, slept: list[float], form: str) -> None:
-    """`Retry-After` is honoured in both its forms."""
+def test_retry_after_is_respected(alguna: Alguna, slept: list[float], form: str) -> None:
     now = datetime.now(UTC)
     date = format_datetime(now.replace(tzinfo=UTC) + timedelta(seconds=3), usegmt=True)
     alguna.fail(429, Retry_After="3" if form == "seconds" else date, Date=format_datetime(now, usegmt=True))
@@ -103,20 +96,22 @@ def test_alguna_says_how_long_to_wait(alguna: Alguna, slept: list[float], form: 
     assert slept == [3]
 
 
-def test_a_wait_that_outlasts_the_budget_is_not_begun(alguna: Alguna, slept: list[float]) -> None:
-    """The user hears at once when to come back, instead of waiting for nothing."""
-    alguna.fail(503, Retry_After="60")
+@pytest.mark.parametrize(("wait", "within"), [(60, None), (5, 4), (50, 1000)])
+def test_wait_longer_than_the_time_left_fails_at_once(
+    alguna: Alguna, slept: list[float], wait: int, within: float | None
+) -> None:
+    """`within` can shorten the time budget, but not extend it."""
+    alguna.fail(503, Retry_After=str(wait))
     with pytest.raises(AlgunaUnavailable) as caught:
-        create()
-    assert caught.value.retry_after == 60
+        create(within=within)
+    assert caught.value.retry_after == wait
     assert len(alguna.requests) == 1
     assert slept == []
 
 
-def test_every_retry_is_logged_and_no_log_has_a_secret(
+def test_every_retry_is_logged_without_secrets(
     alguna: Alguna, slept: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Which attempt failed, how long until the next, and why; nothing that Alguna quoted of ours."""
     leaky = '{"detail": "bob@acme.example key_1.secret-of-the-tests https://portal.alguna.io/hs/t"}'
     alguna.fail(503, leaky, Retry_After="1")
     alguna.fail(requests.ConnectionError("key_1.secret-of-the-tests"))
@@ -131,31 +126,25 @@ def test_every_retry_is_logged_and_no_log_has_a_secret(
 
 @pytest.mark.parametrize(
     "behave",
-    [
-        servers.hang,
-        servers.drip_body,
-        servers.drip_head,
-        servers.answer_garbage,
-        servers.reset_in_body,
-        servers.close_at_once,
-    ],
+    [servers.hang, servers.drip_body, servers.drip_head, servers.answer_garbage, servers.reset_in_body,
+     servers.close_at_once],
     ids=lambda behave: str(behave.__name__),
-)
-def test_the_call_ends_within_its_budget_whatever_the_server_does(settings: Settings, behave: servers.Behave) -> None:
-    """Each of these servers would keep a caller for half a minute, or longer, or tries to confuse it."""
+)  # fmt: skip
+def test_call_ends_within_the_time_budget(settings: Settings, behave: servers.Behave) -> None:
+    """These servers would block a caller for half a minute or send invalid responses."""
     settings.ALGUNA_PORTAL_TIMEOUT = (1, 10)
     settings.ALGUNA_PORTAL_TIME_BUDGET = 1
     with servers.served(behave) as settings.ALGUNA_PORTAL_API_URL:
         started = monotonic()
         with pytest.raises(AlgunaUnavailable):
             create()
-    # The bound that must hold is 1; what is more is for a busy machine.
+    # The limit is 1; the rest is for a busy machine.
     assert monotonic() - started < 5
 
 
 @pytest.mark.parametrize("behave", [servers.flood, servers.bomb], ids=["flood", "bomb"])
-def test_a_body_without_end_is_not_read_to_its_end(settings: Settings, behave: servers.Behave) -> None:
-    """Neither by its length, nor by what it unpacks to."""
+def test_large_body_is_not_read_completely(settings: Settings, behave: servers.Behave) -> None:
+    """Neither if it is sent as such, nor if it is compressed."""
     with (
         servers.served(behave) as settings.ALGUNA_PORTAL_API_URL,
         pytest.raises(UnexpectedResponse, match="more than 1048576"),
@@ -164,24 +153,11 @@ def test_a_body_without_end_is_not_read_to_its_end(settings: Settings, behave: s
 
 
 @pytest.mark.parametrize("within", [0, -1])
-def test_without_time_left_nothing_is_sent(alguna: Alguna, within: float) -> None:
-    """And it is not Alguna's failure."""
+def test_no_request_is_sent_without_time(alguna: Alguna, within: float) -> None:
     with pytest.raises(AlgunaUnavailable, match=r"^There was no time left to ask Alguna\. Try again later\.$"):
         create(within=within)
     assert alguna.requests == []
 
 
-def test_with_half_a_second_left_it_is_tried(alguna: Alguna) -> None:
-    """Alguna may well be quick enough."""
+def test_request_is_sent_with_half_a_second_left(alguna: Alguna) -> None:
     assert create(within=0.5) == alguna.url(1)
-
-
-def test_a_caller_may_have_less_time_than_the_budget(alguna: Alguna, slept: list[float]) -> None:
-    """And never more."""
-    alguna.fail(503, Retry_After="5")
-    with pytest.raises(AlgunaUnavailable):
-        create(within=4)
-    alguna.fail(503, Retry_After="50")
-    with pytest.raises(AlgunaUnavailable):
-        create(within=1000)
-    assert slept == []

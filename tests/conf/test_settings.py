@@ -1,7 +1,7 @@
-"""Settings: right values are read as their types, and each mistake has one clear error, the same in the checks."""
+"""Settings and system checks: valid values have their types; invalid values have one error with the remedy."""
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial, wraps
 from operator import attrgetter
@@ -20,10 +20,10 @@ from pytest_django import Settings
 from alguna_portal.access import allow_every_member, resolve_by_membership
 from alguna_portal.conf import conf
 from alguna_portal.conf.checks import IDS
-from alguna_portal.conf.settings import Conf
+from alguna_portal.conf.settings import Conf, Setting
 from alguna_portal.portal_settings import PortalSettings
 
-# Some of Django's own checks, which run along, ask the database.
+# Some of Django's own checks use the database.
 pytestmark = pytest.mark.django_db
 
 DEFAULTS = {
@@ -53,7 +53,7 @@ DEFAULTS = {
     "USE_TASKS": False,
 }
 
-GOOD = [
+VALID = [
     ("API_URL", "http://localhost:8000/sandbox/", "http://localhost:8000/sandbox"),
     ("API_URL", "http://[::1]:8000", "http://[::1]:8000"),
     ("API_URL", "http://app.localhost:8000", "http://app.localhost:8000"),
@@ -80,7 +80,7 @@ GOOD = [
     ("WEBHOOK_SECRETS", ("whsec_abc",), ["whsec_abc"]),
 ]  # fmt: skip
 
-WRONG = [
+INVALID = [
     ("API_KEY", 12, "must be a secret of visible ASCII characters"),
     ("API_KEY", "key_1.secret\n", "without spaces or line breaks"),
     ("API_KEY", "key_1.sécret", "visible ASCII"),
@@ -154,10 +154,12 @@ WRONG = [
 ]  # fmt: skip
 
 
-def ours() -> list[CheckMessage]:
-    """Return what our checks say, but for the cache, which is LocMem in nearly all tests."""
-    found = [message for message in run_checks() if str(message.id).startswith("alguna_portal.")]
-    return [message for message in found if message.id != "alguna_portal.W005"]
+def get_messages(check: str | None = None) -> list[CheckMessage]:
+    """Return our messages with an id such as `E001`, or all except W005, which the tests' local cache causes."""
+    ours = [message for message in run_checks() if str(message.id).startswith("alguna_portal.")]
+    return [
+        each for each in ours if (each.id == f"alguna_portal.{check}" if check else each.id != "alguna_portal.W005")
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -166,89 +168,81 @@ def _known_plans(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), DEFAULTS.items(), ids=DEFAULTS)
-def test_unset_settings_have_the_documented_defaults(settings: Settings, name: str, value: object) -> None:
-    """The README's table holds."""
+def test_unset_setting_has_the_documented_default(settings: Settings, name: str, value: object) -> None:
     if hasattr(settings, f"ALGUNA_PORTAL_{name}"):
         delattr(settings, f"ALGUNA_PORTAL_{name}")
     assert getattr(conf, name) == value
 
 
-@pytest.mark.parametrize(("name", "raw", "value"), GOOD)
-def test_right_values_are_read_as_their_types(name: str, raw: object, value: object) -> None:
-    """What a host may reasonably write is understood, afresh each time."""
+@pytest.mark.parametrize(("name", "raw", "value"), VALID)
+def test_valid_value_has_its_type(name: str, raw: object, value: object) -> None:
+    """Values aren't cached."""
     with override_settings(**{f"ALGUNA_PORTAL_{name}": raw}):
         assert getattr(conf, name) == value
-        assert ours() == []
+        assert get_messages() == []
 
 
-@pytest.mark.parametrize(("name", "raw", "text"), WRONG)
-def test_wrong_values_are_named_with_the_remedy_and_checked(name: str, raw: object, text: str) -> None:
-    """Use raises one `ImproperlyConfigured`, and `manage.py check` says the same under the setting's own id."""
+@pytest.mark.parametrize(("name", "raw", "text"), INVALID)
+def test_invalid_value_is_an_error_with_the_remedy(name: str, raw: object, text: str) -> None:
+    """Reading the setting raises it, and `manage.py check` reports it with the setting's id."""
     with override_settings(**{f"ALGUNA_PORTAL_{name}": raw}):
         with pytest.raises(ImproperlyConfigured) as caught:
             getattr(conf, name)
-        said = str(caught.value)
-        assert said.startswith(f"ALGUNA_PORTAL_{name}")
-        assert text in said
-        messages = [message for message in run_checks() if message.id == f"alguna_portal.{IDS[name]}"]
-        assert [message.msg for message in messages] == [said]
+        problem = str(caught.value)
+        assert problem.startswith(f"ALGUNA_PORTAL_{name}")
+        assert text in problem
+        assert [message.msg for message in get_messages(IDS[name])] == [problem]
 
 
-def test_http_to_another_machine_passes_under_debug_only(settings: Settings) -> None:
-    """A sandbox in the next container is fine during development."""
+def test_http_to_another_host_is_accepted_with_debug(settings: Settings) -> None:
+    """For a sandbox in another container."""
     settings.ALGUNA_PORTAL_API_URL = "http://sandbox:8000/sandbox"
     settings.DEBUG = True
     assert conf.API_URL == "http://sandbox:8000/sandbox"
 
 
 @pytest.mark.parametrize("key", ["", None])
-def test_a_missing_key_stops_the_first_use_and_only_warns_before(settings: Settings, key: str | None) -> None:
-    """A project can be set up before it has a key, and hears about it."""
+def test_missing_key_is_a_warning_and_raises_on_use(settings: Settings, key: str | None) -> None:
+    """A project can be set up before it has a key."""
     settings.ALGUNA_PORTAL_API_KEY = key
     with pytest.raises(ImproperlyConfigured, match=r"ALGUNA_PORTAL_API_KEY is not set\. Create an API key") as caught:
         _ = conf.API_KEY
-    assert [(message.id, message.msg) for message in ours()] == [("alguna_portal.W001", str(caught.value))]
+    assert [(message.id, message.msg) for message in get_messages()] == [("alguna_portal.W001", str(caught.value))]
 
 
-def test_a_missing_site_is_named_when_links_need_it(settings: Settings) -> None:
-    """Nobody who mails no links needs to set it."""
+def test_missing_site_url_raises_on_use_only(settings: Settings) -> None:
+    """Projects that send no links don't need it."""
     del settings.ALGUNA_PORTAL_SITE_URL
     with pytest.raises(ImproperlyConfigured, match=r"ALGUNA_PORTAL_SITE_URL is not set\. Links in mails"):
         _ = conf.SITE_URL
-    assert ours() == []
+    assert get_messages() == []
 
 
-def test_no_error_shows_a_secret(settings: Settings) -> None:
-    """A key with a stray space stays secret while it is complained about."""
+def test_errors_do_not_show_secrets(settings: Settings) -> None:
     settings.ALGUNA_PORTAL_API_KEY = "key_1.hush hush"
     settings.ALGUNA_PORTAL_WEBHOOK_SECRETS = ["whsec_hush hush"]
-    said = " ".join(message.msg for message in run_checks())
-    assert "API_KEY" in said
-    assert "WEBHOOK_SECRETS" in said
-    assert "hush" not in said
+    text = " ".join(message.msg for message in run_checks())
+    assert "API_KEY" in text
+    assert "WEBHOOK_SECRETS" in text
+    assert "hush" not in text
 
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [
-        ("ALGUNA_PORTAL_API_KEYS", "Did you mean ALGUNA_PORTAL_API_KEY?"),
-        ("ALGUNA_PORTAL_ZZZ", "Remove it, or look its name up in the documentation."),
-    ],
-)
-def test_a_misspelt_setting_is_noticed(name: str, hint: str) -> None:
-    """A setting that nobody reads would otherwise be a silent surprise."""
+    [("ALGUNA_PORTAL_API_KEYS", "Did you mean ALGUNA_PORTAL_API_KEY?"),
+     ("ALGUNA_PORTAL_ZZZ", "Remove it, or look its name up in the documentation.")],
+)  # fmt: skip
+def test_unknown_setting_is_a_warning(name: str, hint: str) -> None:
     with override_settings(**{name: 1}):
-        found = [message for message in run_checks() if message.id == "alguna_portal.W002"]
-    assert [(message.msg, message.hint) for message in found] == [(f"{name} is not a setting of alguna_portal.", hint)]
+        (found,) = get_messages("W002")
+    assert (found.msg, found.hint) == (f"{name} is not a setting of alguna_portal.", hint)
 
 
-def test_encryption_without_its_library_is_an_error_that_says_what_to_install(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever asks for an encrypted cache must not believe that they have one; whoever does not needs no library."""
+def test_encryption_without_its_package_is_an_error(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the package to install. Without encryption, the package isn't needed."""
     monkeypatch.setitem(sys.modules, "cryptography", None)
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = False
-    assert ours() == []
+    assert get_messages() == []
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = True
     with pytest.raises(ImproperlyConfigured) as caught:
         _ = conf.ENCRYPT_CACHE
@@ -256,113 +250,85 @@ def test_encryption_without_its_library_is_an_error_that_says_what_to_install(
         "ALGUNA_PORTAL_ENCRYPT_CACHE needs cryptography, which is not installed: "
         'pip install "alguna_portal[encryption]".'
     )
-    assert [(message.id, message.msg) for message in ours()] == [("alguna_portal.E015", str(caught.value))]
+    assert [(message.id, message.msg) for message in get_messages()] == [("alguna_portal.E015", str(caught.value))]
 
 
-def test_a_wrong_plan_is_reported_once(settings: Settings) -> None:
-    """Plan ids point at plans; a wrong plan is no second error there."""
-    settings.ALGUNA_PORTAL_PLANS = {"pro": {"oops": {}}}
+@pytest.mark.parametrize(
+    ("plans", "check", "text"),
+    [
+        ({"pro": {"oops": {}}}, "E009", "ALGUNA_PORTAL_PLANS['pro'] is not right."),
+        ({}, "E010", "ALGUNA_PORTAL_PLAN_IDS names plans, but there are none in ALGUNA_PORTAL_PLANS."),
+    ],
+)
+def test_plan_ids_need_valid_plans(settings: Settings, plans: dict[str, Any], check: str, text: str) -> None:
+    """An invalid plan is reported once, and not for `PLAN_IDS`, which refers to it."""
+    settings.ALGUNA_PORTAL_PLANS = plans
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_1": "pro"}
-    assert [message.id for message in ours()] == ["alguna_portal.E009"]
-
-
-def test_plan_ids_need_plans(settings: Settings) -> None:
-    """Where there are none, that is what is wrong, and not the name."""
-    settings.ALGUNA_PORTAL_PLANS = {}
-    settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_1": "pro"}
-    (found,) = ours()
-    assert found.msg == "ALGUNA_PORTAL_PLAN_IDS names plans, but there are none in ALGUNA_PORTAL_PLANS."
+    (found,) = get_messages()
+    assert found.id == f"alguna_portal.{check}"
+    assert found.msg.startswith(text)
 
 
 @pytest.mark.parametrize("backend", ["dummy.DummyCache", "filebased.FileBasedCache", "locmem.LocMemCache"])
-def test_a_cache_that_processes_cannot_share_is_warned_about_outside_debug(
-    settings: Settings, tmp_path: Path, backend: str
-) -> None:
-    """There each process makes sessions of its own; during development that is fine."""
+def test_cache_that_is_not_shared_is_a_warning(settings: Settings, tmp_path: Path, backend: str) -> None:
+    """Except with DEBUG: each process would create its own sessions."""
     shared = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "cache"}
     alone = {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": str(tmp_path)}
     settings.CACHES = {"default": shared, "alone": alone}
-    assert not [message for message in run_checks() if message.id == "alguna_portal.W005"]
+    assert not get_messages("W005")
     settings.ALGUNA_PORTAL_CACHE = "alone"
-    (found,) = [message for message in run_checks() if message.id == "alguna_portal.W005"]
+    (found,) = get_messages("W005")
     assert f"The cache “alone” is a {backend.partition('.')[2]}, which processes cannot share" in found.msg
     settings.DEBUG = True
-    assert not [message for message in run_checks() if message.id == "alguna_portal.W005"]
+    assert not get_messages("W005")
 
 
 class Hook:
-    """A hook with state, which is an instance and not the class."""
-
     def __call__(self, request: Any) -> None:
-        """Resolve nothing."""
+        """Return no customer."""
 
 
 class AsyncHook:
-    """A hook whose instances are async."""
-
     async def __call__(self, request: Any) -> None:
-        """Resolve nothing."""
-
-
-def with_tenant(resolver: Any) -> Any:
-    """Decorate a resolver that takes more than it is called with."""
-
-    @wraps(resolver)
-    def wrapped(request: Any) -> Any:
-        return resolver(request, "tenant")
-
-    return wrapped
+        """Return no customer."""
 
 
 async def async_resolver(request: Any) -> None:
-    """Resolve without being waited for."""
+    """Return no customer."""
 
 
-def yielding(request: Any) -> Iterator[None]:
-    """Resolve step by step."""
-    yield None
-
-
-async def async_yielding(request: Any) -> AsyncIterator[None]:
-    """Resolve step by step, and without being waited for."""
+async def async_generator(request: Any) -> AsyncIterator[None]:
+    """Yield no customer."""
     yield None
 
 
 @pytest.mark.parametrize(
-    ("name", "hook", "said"),
+    ("name", "hook", "problem"),
     [
         ("CUSTOMER_RESOLVER", lambda: None, "cannot be called with (request): too many positional arguments. Write it"),
-        (
-            "CUSTOMER_RESOLVER",
-            lambda request, tenant: None,
-            "missing a required argument: 'tenant'. Write it as “def c",
-        ),
+        ("CUSTOMER_RESOLVER", lambda request, tenant: None, "missing a required argument: 'tenant'. Write it as “def "),
         ("CUSTOMER_RESOLVER", lambda *, request: None, "cannot be called with (request): too many positional"),
         ("CUSTOMER_RESOLVER", async_resolver, "is async, and is called without await. Write it with “def”"),
         ("CUSTOMER_RESOLVER", partial(async_resolver), "is async"),
         ("CUSTOMER_RESOLVER", AsyncHook(), "is async"),
-        ("CUSTOMER_RESOLVER", async_yielding, "is async"),
+        ("CUSTOMER_RESOLVER", async_generator, "is async"),
         ("CUSTOMER_RESOLVER", sync_to_async(lambda request: None), "is async"),
-        ("CUSTOMER_RESOLVER", yielding, "has a “yield”, so it answers with a generator. Return the answer"),
+        ("CUSTOMER_RESOLVER", lambda request: (yield), "has a “yield”, so it answers with a generator. Return the"),
         ("CUSTOMER_RESOLVER", Hook, "is a class, and calling it only makes an instance. Name a function"),
         ("ACCESS_POLICY", lambda request, user, customer: True, "got an unexpected keyword argument 'role'. Write it"),
-        (
-            "ACCESS_POLICY",
-            lambda request: True,
-            "cannot be called with (request=…, user=…, customer=…, role=…): got an",
-        ),
+        ("ACCESS_POLICY", lambda request: True, "cannot be called with (request=…, user=…, customer=…, role=…): got"),
         ("ACCESS_POLICY", lambda *, account, **_: True, "argument: 'account'. Write it as “def may"),
         ("ACCESS_POLICY", lambda user, customer, role, request, /: True, "cannot be called with (request=…"),
         ("ACCESS_POLICY", AsyncHook(), "is async"),
     ],
-)
-def test_a_hook_that_a_click_could_not_call_is_found_at_start_up(name: str, hook: Any, said: str) -> None:
-    """With its setting, what is wrong, and the remedy; a deployment hears of it, and not the first user."""
+)  # fmt: skip
+def test_hook_that_cannot_be_called_is_an_error(name: str, hook: Any, problem: str) -> None:
+    """With the setting, the problem and the remedy."""
     with override_settings(**{f"ALGUNA_PORTAL_{name}": hook}):
-        (found,) = ours()
+        (found,) = get_messages()
     assert found.id == f"alguna_portal.{IDS[name]}"
     assert found.msg.startswith(f"ALGUNA_PORTAL_{name} ")
-    assert said in found.msg
+    assert problem in found.msg
 
 
 @pytest.mark.parametrize(
@@ -373,7 +339,7 @@ def test_a_hook_that_a_click_could_not_call_is_found_at_start_up(name: str, hook
         ("CUSTOMER_RESOLVER", lambda request, tenant=None: None),
         ("CUSTOMER_RESOLVER", lambda *args, **kwargs: None),
         ("CUSTOMER_RESOLVER", partial(lambda tenant, request: None, "tenant")),
-        ("CUSTOMER_RESOLVER", with_tenant(lambda request, tenant: None)),
+        ("CUSTOMER_RESOLVER", wraps(lambda request, tenant: None)(lambda request: None)),
         ("CUSTOMER_RESOLVER", async_to_sync(async_resolver)),
         ("CUSTOMER_RESOLVER", next),
         ("CUSTOMER_RESOLVER", attrgetter("user.organization")),
@@ -383,54 +349,52 @@ def test_a_hook_that_a_click_could_not_call_is_found_at_start_up(name: str, hook
         ("ACCESS_POLICY", getattr),
     ],
 )
-def test_a_hook_that_can_be_called_or_may_be_passes(name: str, hook: Any) -> None:
-    """A wrapper is judged by its own arguments, and what has no signature is not judged."""
+def test_hook_that_can_be_called_is_accepted(name: str, hook: Any) -> None:
+    """For decorated functions, the wrapper's arguments count. Functions without a signature aren't checked."""
     with override_settings(**{f"ALGUNA_PORTAL_{name}": hook}):
-        assert ours() == []
+        assert get_messages() == []
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "problem"),
     [
         ("import nowhere", "which cannot be imported: No module named 'nowhere'."),
         ("1 / 0", "whose import fails: ZeroDivisionError: division by zero"),
         ("def (", "whose import fails: SyntaxError: invalid syntax (broken_billing.py, line 1)"),
-        (
-            "from django.core.exceptions import ImproperlyConfigured\nraise ImproperlyConfigured('Set TENANT.')",
-            "whose import fails: ImproperlyConfigured: Set TENANT.",
-        ),
+        ("from django.core.exceptions import ImproperlyConfigured\nraise ImproperlyConfigured('Set TENANT.')",
+         "whose import fails: ImproperlyConfigured: Set TENANT."),
     ],
-)
+)  # fmt: skip
 @pytest.mark.parametrize("name", ["CUSTOMER_RESOLVER", "ACCESS_POLICY"])
-def test_a_module_that_fails_when_it_is_imported_is_an_error_and_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, said: str
+def test_hook_whose_import_fails_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, source: str, problem: str
 ) -> None:
-    """Whatever the host's module raises, the check names the setting, the path and the reason."""
+    """With the setting, the dotted path and the exception."""
     (tmp_path / "broken_billing.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     with override_settings(**{f"ALGUNA_PORTAL_{name}": "broken_billing.hook"}):
-        (found,) = ours()
+        (found,) = get_messages()
     assert found.id == f"alguna_portal.{IDS[name]}"
-    assert found.msg == f"ALGUNA_PORTAL_{name} names “broken_billing.hook”, {said}"
+    assert found.msg == f"ALGUNA_PORTAL_{name} names “broken_billing.hook”, {problem}"
 
 
-def test_templates_that_do_not_know_the_request_are_noticed(settings: Settings) -> None:
-    """The button would show nothing, and nobody would know why."""
+def test_missing_context_processor_is_a_warning(settings: Settings) -> None:
+    """Without the request, the button isn't shown."""
     (templates,) = settings.TEMPLATES
     settings.TEMPLATES = [{**templates, "OPTIONS": {"context_processors": []}}]
-    assert [message.id for message in ours()] == ["alguna_portal.W004"]
+    assert [message.id for message in get_messages()] == ["alguna_portal.W004"]
 
 
-def test_the_check_command_fails_on_a_wrong_setting(settings: Settings) -> None:
-    """`manage.py check` is where a deployment hears of it."""
+def test_check_command_fails_for_an_invalid_setting(settings: Settings) -> None:
     settings.DEBUG = True
     settings.ALGUNA_PORTAL_SESSION_REUSE = "everyone"
     with pytest.raises(SystemCheckError, match=r"alguna_portal\.E011"):
         call_command("check")
 
 
-def test_every_setting_has_a_property_and_a_check_id() -> None:
-    """No setting can be added without an id, and no id is used twice."""
-    properties: dict[str, Any] = {name: value for name, value in vars(Conf).items() if isinstance(value, property)}
-    assert set(properties) == set(IDS)
+def test_every_setting_has_its_own_check_id() -> None:
+    """And no value can be assigned."""
+    assert set(IDS) == {name for name, value in vars(Conf).items() if isinstance(value, Setting)}
     assert len(set(IDS.values())) == len(IDS)
+    with pytest.raises(AttributeError):
+        conf.AUDIT = False  # type: ignore[misc]

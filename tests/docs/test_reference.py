@@ -14,16 +14,16 @@ import alguna_portal
 from alguna_portal import exceptions, portal_settings
 from alguna_portal.conf import checks, conf
 from alguna_portal.conf.checks import IDS, REQUIRED_ON_USE
-from alguna_portal.conf.settings import Conf
+from alguna_portal.conf.settings import Conf, Setting
 from alguna_portal.models import Customer
 from alguna_portal.sandbox.engine import faults
 from tests.docs.blocks import ROOT, pages
-from tests.test_observability import in_table
+from tests.test_observability import get_documented_events
 from tests.test_signals import documented
 
 DOCS = ROOT / "docs"
 PACKAGE = Path(alguna_portal.__file__).parent
-SETTINGS = {name for name, each in vars(Conf).items() if isinstance(each, property)}
+SETTINGS = {name for name, each in vars(Conf).items() if isinstance(each, Setting)}
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in pages()}
 SANDBOX = TEXTS["docs/reference/sandbox.md"]
 IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>[^)]+)\)")
@@ -111,7 +111,9 @@ def test_all_signals_are_in_the_reference(generated: Callable[[str], str]) -> No
 def test_all_events_are_in_the_reference(generated: Callable[[str], str]) -> None:
     """With level and fields."""
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.+?) \| .*\|$", generated("events"), re.MULTILINE)
-    assert {(name, level, frozenset(re.findall(r"`(\w+)`", marked))) for name, level, marked in rows} == in_table()
+    assert {
+        (name, level, frozenset(re.findall(r"`(\w+)`", marked))) for name, level, marked in rows
+    } == get_documented_events()
 
 
 def test_all_exceptions_are_in_the_reference(generated: Callable[[str], str]) -> None:

@@ -147,7 +147,7 @@ def test_a_task_that_is_cancelled_while_it_waits_for_a_thread_does_not_run(monke
     """Whoever takes it up finds that nobody waits any more."""
     ran: list[int] = []
     queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
-    monkeypatch.setattr(transport, "_idle_worker", lambda: queue)
+    monkeypatch.setattr(transport, "_get_worker", lambda: queue)
 
     async def host() -> None:
         waiting = asyncio.ensure_future(transport.run_in_thread(lambda: ran.append(1))())

@@ -6,6 +6,9 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from django.dispatch import Signal
@@ -20,7 +23,7 @@ from alguna_portal.sandbox import checks as sandbox_checks
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One property of `Conf`: what it is called, what it is without being set, and what it says of itself."""
+    """One setting: its name, the heading above it, its type, its default and its docstring."""
 
     name: str
     group: str
@@ -30,36 +33,36 @@ class Setting:
 
 
 def all_settings() -> Iterator[Setting]:
-    """Read the class `Conf`: its comments on lines of their own are groups, its properties settings."""
+    """Read the class `Conf`: comments on their own lines are headings, and strings after settings docstrings."""
     source = textwrap.dedent(inspect.getsource(conf_module.Conf))
     lines = source.splitlines()
-    (tree,) = ast.parse(source).body
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef) and node.name.isupper() and node.returns:
-            above = [line for line in lines[: node.lineno] if re.match(r"    # [A-Z]", line)]
-            yield Setting(
-                name=node.name,
-                group=above[-1].strip("# "),
-                kind=ast.unparse(node.returns),
-                default=_default(node),
-                text=inspect.cleandoc(ast.get_docstring(node) or ""),
-            )
+    tree: Any = ast.parse(source).body[0]
+    for node, following in pairwise(tree.body):
+        match node, following:
+            case ast.Assign(targets=[ast.Name(id=name)]), ast.Expr(value=ast.Constant(value=str(text))):
+                setting = conf_module.SETTINGS[name]
+                yield Setting(
+                    name=name,
+                    group=[line for line in lines[: node.lineno] if re.match(r"    # [A-Z]", line)][-1].strip("# "),
+                    kind=_get_type(setting),
+                    default=_get_default(setting),
+                    text=inspect.cleandoc(text),
+                )
 
 
-def _default(node: ast.FunctionDef) -> str:
-    """Find the default in the call that reads the setting: an expression, or nothing where there is none."""
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
-            if call.func.id == "_required":
-                return ""
-            if call.func.id == "_read":
-                text = ast.unparse(call.args[1])
-                return text if text.startswith("timedelta(") else repr(_value(text)).replace("'", '"')
-    raise LookupError(f"How {node.name} is read is not to be seen.")
+def _get_type(setting: conf_module.Setting[Any]) -> str:
+    """Return the type that the setting's parser returns, without module names."""
+    parse = setting.parse.func if isinstance(setting.parse, partial) else setting.parse
+    return re.sub(r"(\w+\.)+(?=\w)", "", inspect.formatannotation(inspect.signature(parse).return_annotation))
 
 
-def _value(expression: str) -> Any:
-    return eval(expression, vars(conf_module))  # noqa: S307  (our own source)
+def _get_default(setting: conf_module.Setting[Any]) -> str:
+    """Return the default as an expression, or an empty string if the setting is required."""
+    if isinstance(setting, conf_module.RequiredSetting):
+        return ""
+    if isinstance(setting.default, timedelta):
+        return f"timedelta(days={setting.default.days})"
+    return repr(setting.default).replace("'", '"')
 
 
 def settings() -> str:

@@ -8,7 +8,7 @@ import urllib.request
 from contextlib import ExitStack
 
 from benchmarks.figures import Figure
-from benchmarks.servers import alguna, ended, redis, said, start
+from benchmarks.servers import read_output, run_alguna, run_redis, start_process, terminate_after
 
 PROCESSES, THREADS, ROUNDS, EVERY = 4, 32, 50, 0.7
 
@@ -16,7 +16,7 @@ PROCESSES, THREADS, ROUNDS, EVERY = 4, 32, 50, 0.7
 def measure() -> list[Figure]:
     """Count the calls of each round, and the sessions that came of them."""
     with ExitStack() as stack:
-        cache, server = stack.enter_context(redis()), stack.enter_context(alguna(seconds=0.05))
+        cache, server = stack.enter_context(run_redis()), stack.enter_context(run_alguna(seconds=0.05))
         order = {
             "cache": cache,
             "api_url": server.url,
@@ -26,8 +26,10 @@ def measure() -> list[Figure]:
             "every": EVERY,
             "start": time.time() + 4,
         }
-        processes = [stack.enter_context(ended(start("flight", order))) for _ in range(PROCESSES)]
-        urls = [said(process) for process in processes]
+        processes = [
+            stack.enter_context(terminate_after(start_process("single_flight", order))) for _ in range(PROCESSES)
+        ]
+        urls = [read_output(process) for process in processes]
         with urllib.request.urlopen(f"{server.url}/calls") as answer:
             calls = list(json.load(answer).values())
     sessions = [len({url for each in of_round for url in each}) for of_round in zip(*urls, strict=True)]

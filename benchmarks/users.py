@@ -1,4 +1,4 @@
-"""The people of the site: users who are signed in, each a member of one customer. Needs Django set up."""
+"""Signed-in users of the site, each a member of one customer."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -14,22 +14,22 @@ from django.utils import timezone
 from alguna_portal.models import Customer, Membership
 
 
-def settle(number: int) -> list[str]:
-    """Make the database's tables and so many people; return their session cookies."""
+def create_users(number: int) -> list[str]:
+    """Create the database and `number` users; return their session cookies."""
     call_command("migrate", verbosity=0)
-    people = User.objects.bulk_create([User(username=f"user-{each}", password="!") for each in range(number)])
+    users = User.objects.bulk_create([User(username=f"user-{each}", password="!") for each in range(number)])
     customers = Customer.objects.bulk_create(
         [Customer(alias=f"customer-{each}", name=f"Customer {each}", plan="growth") for each in range(number)]
     )
     Membership.objects.bulk_create(
-        [Membership(user=user, customer=customer) for user, customer in zip(people, customers, strict=True)]
+        [Membership(user=user, customer=customer) for user, customer in zip(users, customers, strict=True)]
     )
-    sessions = [_session(user) for user in people]
+    sessions = [_create_session(user) for user in users]
     Session.objects.bulk_create(sessions)
     return [f"{settings.SESSION_COOKIE_NAME}={session.session_key}" for session in sessions]
 
 
-def _session(user: User) -> Session:
+def _create_session(user: User) -> Session:
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore()
     signed_in = {
         SESSION_KEY: str(user.pk),

@@ -1,4 +1,4 @@
-"""A visitor who asks a page of the site, through the whole Django stack and without a network."""
+"""Clicks through the whole Django stack, sent to the WSGI application without a network."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -6,7 +6,7 @@ from typing import Any
 
 from .site import application
 
-Visit = Callable[[], tuple[str, dict[str, str]]]
+Click = Callable[[], tuple[str, dict[str, str]]]
 
 # What a browser sends with a click, as gunicorn hands it on.
 BROWSER = {
@@ -39,8 +39,8 @@ BROWSER = {
 }
 
 
-def visitor(path: str, cookie: str) -> Visit:
-    """Return a function that asks for a page once, and returns its status and headers."""
+def create_click(path: str, cookie: str) -> Click:
+    """Return a function that requests a page and returns its status and headers."""
     template: dict[str, Any] = {**BROWSER, "PATH_INFO": path, "RAW_URI": path, "HTTP_COOKIE": cookie}
     started: list[Any] = []
 
@@ -50,7 +50,7 @@ def visitor(path: str, cookie: str) -> Visit:
         started[:] = status, headers
         return lambda _: None
 
-    def visit() -> tuple[str, dict[str, str]]:
+    def click() -> tuple[str, dict[str, str]]:
         response: Any = application({**template, "wsgi.input": BytesIO(), "wsgi.errors": BytesIO()}, start_response)
         try:
             for _ in response:
@@ -59,4 +59,4 @@ def visitor(path: str, cookie: str) -> Visit:
             response.close()
         return started[0], dict(started[1])
 
-    return visit
+    return click

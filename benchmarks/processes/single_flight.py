@@ -1,4 +1,4 @@
-"""One process of a site where all threads want the same missing session at the same moment, round after round."""
+"""A process whose threads all open the same missing session at the same time, repeatedly."""
 
 import json
 import time
@@ -10,7 +10,7 @@ from benchmarks.settings import ORDER
 
 
 def click(number: int) -> str:
-    """Wait for the moment of a round, then open the portal."""
+    """Wait for the start of a round, then open a session."""
     time.sleep(max(0, ORDER["start"] + number * ORDER["every"] - time.time()))
     customer = Customer(pk=1, alias=f"customer-{number}", plan="growth")
     return open_session(customer, role="manager").url

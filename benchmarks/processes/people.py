@@ -1,9 +1,0 @@
-"""Makes the people of a site, and prints their cookies."""
-
-import json
-
-from benchmarks.people import settle
-from benchmarks.settings import ORDER
-
-if __name__ == "__main__":
-    print(json.dumps(settle(ORDER["people"])))
