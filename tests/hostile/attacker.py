@@ -9,11 +9,7 @@ BILLING = "/billing/"
 EVIL = "evil.example"
 
 # The forms in which Billing answers, by what asks for each.
-FORMS = {
-    "page": {"Accept": "text/html"},
-    "json": {"Accept": "application/json"},
-    "htmx": {"HX-Request": "true"},
-}
+FORMS = {"page": {"Accept": "text/html"}, "json": {"Accept": "application/json"}, "htmx": {"HX-Request": "true"}}
 
 
 def signed_in(user: User, **options: Any) -> Client:

@@ -285,9 +285,9 @@ def test_whoever_hands_in_an_account_has_it_filled(customer: Customer, stranger:
     link = send_link(customer)
     mine = SendResult()
     if again:
-        assert send_again([link], sent_by=stranger, posted=mine) is mine
+        assert send_again([link], sent_by=stranger, result=mine) is mine
     else:
-        assert send_links([customer], sent_by=stranger, posted=mine) is mine
+        assert send_links([customer], sent_by=stranger, result=mine) is mine
     assert [(each.customer, each.sent_by, each.note) for each in mine.sent] == [(customer, stranger, "")]
 
 

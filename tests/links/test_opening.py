@@ -187,12 +187,7 @@ def test_without_time_zones_none_is_named(settings: Settings, alguna: Alguna, li
 
 @pytest.mark.parametrize(("status", "shown"), [(503, 503), (401, 502)])
 def test_a_use_that_led_nowhere_is_given_back(
-    settings: Settings,
-    alguna: Alguna,
-    customer: Customer,
-    status: int,
-    shown: int,
-    caplog: pytest.LogCaptureFixture,
+    settings: Settings, alguna: Alguna, customer: Customer, status: int, shown: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The page says what is wrong, and where it may be tried again, leads back to the link."""
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 1

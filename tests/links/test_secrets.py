@@ -35,11 +35,7 @@ def test_unknown_tampered_and_revoked_links_look_alike(alguna: Alguna, link: Por
     mail.outbox.clear()
     answers = set()
     for address in [path(link), deleted, *(f"{base}/{each}/" for each in tampered(token))]:
-        for response in (
-            Client().get(address),
-            Client().post(address),
-            Client().post(address, {"renew": "1"}),
-        ):
+        for response in (Client().get(address), Client().post(address), Client().post(address, {"renew": "1"})):
             answers.add((response.status_code, response.content, response["Referrer-Policy"]))
     ((status, content, _),) = answers
     assert status == 404

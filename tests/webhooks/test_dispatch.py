@@ -18,7 +18,6 @@ from pytest_django import Settings
 from alguna_portal.models import WebhookDelivery
 from alguna_portal.signals import webhook_received
 from alguna_portal.webhooks import Event, PayloadError, dispatch, on
-from alguna_portal.webhooks.dispatch import registered
 from tests.support.logs import logged
 from tests.support.webhooks import SECRET, listening, message, tell
 
@@ -32,6 +31,11 @@ def _secret(settings: Settings) -> None:
 
 class Crash(BaseException):
     """The process ends here."""
+
+
+def receivers() -> list[dispatch.Receiver]:
+    """Return all registered receivers."""
+    return list(dispatch._registered.values())
 
 
 def crash(_event: Event) -> None:
@@ -90,7 +94,7 @@ def test_who_failed_is_named_with_the_place_and_without_a_text(caplog: pytest.Lo
         raise LookupError("ann@example.com")
 
     with listening("*", then=fail), listening("*", then=fail):
-        names = [each.name for each in registered()]
+        names = [each.name for each in receivers()]
         assert tell(message("a.b"), ident="m") == 503
     delivery = WebhookDelivery.objects.get()
     assert delivery.error == f"{names[0]}: LookupError, {names[1]}: LookupError"
@@ -236,7 +240,7 @@ def test_two_who_both_believe_that_they_hold_the_claim_call_a_receiver_once() ->
         delivery = WebhookDelivery.objects.get()
         stale = WebhookDelivery.objects.get()
         stale.done, stale.payload = [], "{}"
-        assert list(dispatch._failures(stale)) == []
+        assert list(dispatch._call_receivers(stale)) == []
     assert len(heard) == 1
     assert sorted(delivery.done) == sorted(stale.done)
 
@@ -285,7 +289,7 @@ def test_a_database_that_fails_has_the_message_sent_again(
     def fail(*_: Any, **__: Any) -> None:
         raise DatabaseError("ann@example.com")
 
-    monkeypatch.setattr("alguna_portal.webhooks.inbox._keep", fail)
+    monkeypatch.setattr("alguna_portal.webhooks.inbox._store", fail)
     assert tell(message(email="ann@example.com")) == 503
     (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_not_kept"]
     assert (record.__dict__["error"], "ann@" in record.getMessage()) == ("DatabaseError", False)
@@ -297,7 +301,7 @@ def test_whoever_holds_the_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
         tell(message(), ident="m")
     delivery = WebhookDelivery.objects.get()
     WebhookDelivery.objects.update(claimed_until=None)
-    rows = dispatch.rows
+    rows = dispatch.get_queryset
 
     class Locked:
         """Rows that somebody else holds."""
@@ -314,9 +318,9 @@ def test_whoever_holds_the_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
             raise OperationalError("could not obtain lock")
 
     monkeypatch.setattr(type(connection.features), "has_select_for_update_nowait", True)
-    monkeypatch.setattr(dispatch, "rows", lambda _delivery: Locked())
+    monkeypatch.setattr(dispatch, "get_queryset", lambda _delivery: Locked())
     assert dispatch.run_receivers(delivery) is False
-    monkeypatch.setattr(dispatch, "rows", rows)
+    monkeypatch.setattr(dispatch, "get_queryset", rows)
     assert dispatch.run_receivers(delivery) is True
     WebhookDelivery.objects.update(state="waiting", payload=message().decode(), done=[])
     WebhookDelivery.objects.update(claimed_until=timezone.now() + dispatch.CLAIM)
@@ -410,12 +414,12 @@ def test_a_receiver_is_registered_by_its_name() -> None:
         """Do nothing."""
 
     with listening("x"):
-        before = len(registered())
+        before = len(receivers())
         assert on("a.b")(receiver) is receiver
         on("a.c")(receiver)
-        assert len(registered()) == before + 1
-        assert registered()[-1].name == f"{__name__}.{receiver.__qualname__}"
-        assert registered()[-1].atomic is True
+        assert len(receivers()) == before + 1
+        assert receivers()[-1].name == f"{__name__}.{receiver.__qualname__}"
+        assert receivers()[-1].atomic is True
     said = r'^@on takes the types of events: @on\("invoice\.paid"\)\.$'
     with pytest.raises(TypeError, match=said):
         on()

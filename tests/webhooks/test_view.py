@@ -17,8 +17,9 @@ from pytest_django import Settings
 from alguna_portal.models import WebhookDelivery
 from alguna_portal.signals import webhook_received
 from alguna_portal.views.webhooks import webhook
+from alguna_portal.webhooks import Event
 from alguna_portal.webhooks.inbox import receive_message
-from alguna_portal.webhooks.signatures import LARGEST_BODY, Message
+from alguna_portal.webhooks.signatures import LARGEST_BODY
 from tests.support.webhooks import SECRET, WEBHOOK, listening, message, signed, tell
 
 OTHER = "whsec_YW5vdGhlciBzZWNyZXQ="
@@ -309,4 +310,4 @@ def test_a_connection_that_is_lost_is_no_error_of_ours(settings: Settings, monke
 
     monkeypatch.setattr("alguna_portal.webhooks.inbox.process_delivery", lost)
     said = datetime(2026, 11, 21, tzinfo=UTC)
-    assert receive_message(Message(id="m", type="invoice.paid", timestamp=said, data={})) is False
+    assert receive_message(Event(id="m", type="invoice.paid", timestamp=said, data={})) is False
