@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path
 
 MIDDLEWARE = "django.middleware.clickjacking.XFrameOptionsMiddleware"
@@ -39,7 +39,7 @@ def test_no_answer_of_billing_is_framed(
 ) -> None:
     """In each form: the portal, sign-in, the chooser, refusals and failures."""
     asks = FORMS[form]
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert_unframed(Client().get(BILLING, headers=asks), 302, 401)
     assert_unframed(client.get(BILLING, headers=asks), 302, 200)
     assert_unframed(client.post(BILLING, headers=asks), 302, 200)
@@ -47,7 +47,7 @@ def test_no_answer_of_billing_is_framed(
     assert_unframed(client.put(BILLING, headers=asks), 405)
     assert_unframed(client.get(BILLING, headers=asks | {"Sec-Purpose": "prefetch"}), 403)
     assert_unframed(client.get(BILLING, {"customer": "x"}, headers=asks), 403)
-    assert_unframed(signed_in(stranger).get(BILLING, headers=asks), 403)
+    assert_unframed(sign_in(stranger).get(BILLING, headers=asks), 403)
     for status in (503, 404):
         alguna.fail(status)
         assert_unframed(client.get(BILLING, {"fresh": "1"}, headers=asks), 502, 503)

@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from alguna_portal.models import PortalLink
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path
 
 MEGABYTE = 1024 * 1024
@@ -31,7 +31,7 @@ def test_a_cookie_of_a_megabyte_is_no_error_and_in_no_log(
     caplog.set_level(logging.DEBUG)
     # SQL is logged under DEBUG alone, with whatever is in it.
     caplog.set_level(logging.WARNING, "django.db.backends")
-    for client in (signed_in(manager), Client()):
+    for client in (sign_in(manager), Client()):
         client.cookies[name] = FILLING
         for asks in FORMS.values():
             for response in (client.get(BILLING, headers=asks), client.post(BILLING, headers=asks)):

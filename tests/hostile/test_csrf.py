@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalLink
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path
 
 OURS = ("/billing/", "/admin/alguna_portal/", "/admin/alguna_sandbox/", "/sandbox/")
@@ -84,7 +84,7 @@ def test_every_address_of_ours_refuses_a_forged_request(
 ) -> None:
     """Found by walking the URLs, so that none is forgotten; only the sandbox's API is without."""
     settings.DEBUG = True
-    client = signed_in(boss, enforce_csrf_checks=True)
+    client = sign_in(boss, enforce_csrf_checks=True)
     before = everything(alguna)
     for route in ours():
         if route in WITHOUT:
@@ -98,7 +98,7 @@ def test_every_address_of_ours_refuses_a_forged_request(
 
 def test_the_same_requests_are_not_harmless(alguna: Alguna, boss: User, link: PortalLink) -> None:
     """From our own pages they open, send, revoke and change: so the test above would see it."""
-    client = signed_in(boss)
+    client = sign_in(boss)
     done = set()
     for route in ours():
         if route not in WITHOUT and "delete" not in route:
@@ -122,7 +122,7 @@ def test_no_action_of_the_admin_runs_forged(
 ) -> None:
     """Actions are posted to the list, confirmed or not."""
     chosen = {"action": action, "_selected_action": ["1", str(link.pk)], "select_across": "1", "index": "0"}
-    client = signed_in(boss, enforce_csrf_checks=True)
+    client = sign_in(boss, enforce_csrf_checks=True)
     before = everything(alguna)
     response = client.post(f"/admin/alguna_portal/{model}/", chosen | CONFIRMED)
     assert response.status_code == 403
@@ -138,7 +138,7 @@ def test_a_token_does_not_help_another_origin(
     alguna: Alguna, manager: User, link: PortalLink, form: str, origin: str
 ) -> None:
     """Who got hold of token and cookie still has to send the request from our own page."""
-    client = signed_in(manager, enforce_csrf_checks=True)
+    client = sign_in(manager, enforce_csrf_checks=True)
     client.get(path(link))
     token = client.cookies["csrftoken"].value
     for address in (BILLING, path(link)):

@@ -20,7 +20,7 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.testing import FakeAlguna, fake_alguna
-from tests.hostile.attacker import BILLING, signed_in
+from tests.support.clients import BILLING, sign_in
 from tests.support.emails import path
 
 Test = TypeVar("Test", bound=Callable[..., None])
@@ -83,8 +83,8 @@ def site(settings: Settings, manager: User, umbrella: Customer, link: PortalLink
     settings.DEBUG = False
     Membership.objects.create(user=stranger, customer=umbrella)
     Membership.objects.create(user=stranger, customer=link.customer)
-    people = {"nobody": Client(), "manager": signed_in(manager), "of two": signed_in(stranger)}
-    people["boss"] = signed_in(User.objects.create_superuser("boss"))
+    people = {"nobody": Client(), "manager": sign_in(manager), "of two": sign_in(stranger)}
+    people["boss"] = sign_in(User.objects.create_superuser("boss"))
     with fake_alguna() as alguna:
         yield people, path(link), alguna
 

@@ -15,7 +15,7 @@ from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.signals import customer_provisioned, link_sent
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path, sent
 
 # As on a site: each statement is stored at once, and foreign keys are checked then.
@@ -42,14 +42,14 @@ def test_while_billing_asks_alguna(
     if status:
         alguna.fail(status, '{"detail": "no"}')
     alguna.meanwhile = GONE[what]
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING, headers=FORMS[form]).status_code in answered
     (access,) = PortalAccess.objects.all()
     assert (access.user_key, access.customer_alias) == (str(manager.pk), "acme-1")
     if what != "the link":
         assert client.get(BILLING, headers=FORMS[form]).status_code in (302, 401, 403)
         assert len(alguna.requests) == 1
-    boss = signed_in(User.objects.create_superuser("boss"))
+    boss = sign_in(User.objects.create_superuser("boss"))
     assert boss.get("/admin/alguna_portal/portalaccess/").status_code == 200
     assert boss.get(f"/admin/alguna_portal/portalaccess/{access.pk}/change/").status_code == 200
 
@@ -83,7 +83,7 @@ def at(signal: Signal, what: str) -> Iterator[None]:
 @pytest.fixture
 def boss(db: None) -> Client:
     """Somebody who may do everything, for as long as they are there."""
-    return signed_in(User.objects.create_superuser("boss"))
+    return sign_in(User.objects.create_superuser("boss"))
 
 
 @pytest.fixture

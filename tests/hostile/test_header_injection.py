@@ -16,7 +16,7 @@ from alguna_portal.access import Access
 from alguna_portal.links import send_link, send_links
 from alguna_portal.models import Customer, PortalAccess
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import sent
 
 BREAKS = ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\t\n "]
@@ -72,7 +72,7 @@ def test_no_alias_adds_a_header_to_an_answer(
         return [Access(customer=Customer(alias=f"{text}{n}", name=text, plan=text)) for n in range(2 if several else 1)]
 
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = evil
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     alguna.fail(503, Retry_After="7")
     for query in ("fresh=1", "", "several=1", f"customer={end}Set-Cookie:", "fresh=1%0d%0aSet-Cookie: a=b"):
         response = client.get(f"{BILLING}?{query}", headers=FORMS[form])
@@ -88,22 +88,14 @@ def test_what_alguna_says_of_a_wait_is_a_number(alguna: Alguna, manager: User) -
     for wait in ("7\r\nSet-Cookie: a=b", "7; url=https://evil.example", "\u0667", "1e3", "-1", "9" * 400, "nan"):
         alguna.fail(503, Retry_After=wait)
         for asks in FORMS.values():
-            response = signed_in(manager).get(BILLING, headers=asks)
+            response = sign_in(manager).get(BILLING, headers=asks)
             assert response.get("Retry-After", "30").isdigit()
             assert len(response.get("Retry-After", "30")) <= 5
 
 
 FORMULAS = [
-    "=1+1",
-    "+1",
-    "-1",
-    "@SUM(1)",
-    "\t=1",
-    "\r=1",
-    "\n=1",
-    '=HYPERLINK("https://evil.example")',
-    "=cmd|' /C calc'!A0",
-]
+    "=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("https://evil.example")', "=cmd|' /C calc'!A0",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", [*FORMULAS, *(f"a{end}=1" for end in BREAKS), 'a","=1', "a';=1", 'a"\r\n"=1'])

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from alguna_portal.links import get_link_by_token
 from alguna_portal.models import Customer, PortalLink
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, EVIL, FORMS, leads_to, signed_in
+from tests.support.clients import BILLING, EVIL, FORMS, get_targets, sign_in
 from tests.support.emails import SITE, path, sent
 
 POISON = {
@@ -105,13 +105,13 @@ def test_nobody_is_sent_to_the_requests_host(
 ) -> None:
     """To sign in, to choose, to try again: each address is a path, or the portal's own."""
     asks = POISON | FORMS[form]
-    responses = [Client().get(BILLING, headers=asks), signed_in(stranger).get(BILLING, headers=asks)]
-    responses.append(signed_in(manager).get(BILLING, headers=asks))
+    responses = [Client().get(BILLING, headers=asks), sign_in(stranger).get(BILLING, headers=asks)]
+    responses.append(sign_in(manager).get(BILLING, headers=asks))
     alguna.fail(503)
-    responses.append(signed_in(manager).get(f"{BILLING}?fresh=1", headers=asks))
+    responses.append(sign_in(manager).get(f"{BILLING}?fresh=1", headers=asks))
     umbrella.memberships.create(user=manager)
-    responses.append(signed_in(manager).get(BILLING, headers=asks))
-    assert [address for response in responses for address in leads_to(response)]
+    responses.append(sign_in(manager).get(BILLING, headers=asks))
+    assert [address for response in responses for address in get_targets(response)]
     for response in responses:
         assert EVIL not in str(response.headers) + response.content.decode()
 
@@ -119,9 +119,9 @@ def test_nobody_is_sent_to_the_requests_host(
 @pytest.mark.parametrize("form", FORMS)
 def test_a_host_that_is_not_allowed_gets_no_answer(alguna: Alguna, manager: User, form: str) -> None:
     """Django refuses it, with 400, before anybody is asked for a session."""
-    response = signed_in(manager).get(BILLING, headers=FORMS[form] | {"Host": EVIL})
+    response = sign_in(manager).get(BILLING, headers=FORMS[form] | {"Host": EVIL})
     assert response.status_code == 400
-    assert leads_to(response) == []
+    assert get_targets(response) == []
     assert alguna.requests == []
 
 

@@ -15,7 +15,7 @@ from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.testing import fake_alguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import html_of, path, sent
 
 MARK = "alert(/us/)"
@@ -46,7 +46,7 @@ def evil(manager: User, acme: Customer) -> Customer:
 def test_on_our_pages(alguna: Alguna, manager: User, evil: Customer, settings: Settings, *, debug: bool) -> None:
     """The chooser, the pages of what went wrong, and what Alguna said of it."""
     settings.DEBUG = debug
-    client = signed_in(manager)
+    client = sign_in(manager)
     for status in (503, 404):
         alguna.fail(status, json.dumps({"detail": f"<script>{MARK}</script> \"'><img src=x onerror={MARK}>"}))
         assert_text(client.get(BILLING), shown=False)
@@ -58,7 +58,7 @@ def test_on_our_pages(alguna: Alguna, manager: User, evil: Customer, settings: S
 def test_in_json(alguna: Alguna, manager: User, evil: Customer) -> None:
     """It is data there, and no browser takes the answer for a page."""
     Membership.objects.create(user=manager, customer=Customer.objects.create(alias="b", name="B"))
-    response = signed_in(manager).get(BILLING, headers=FORMS["json"])
+    response = sign_in(manager).get(BILLING, headers=FORMS["json"])
     assert EVIL in [choice["name"] for choice in response.json()["choices"]]
     assert response["Content-Type"] == "application/problem+json"
     assert response["X-Content-Type-Options"] == "nosniff"

@@ -13,7 +13,7 @@ from alguna_portal.api.transport import LARGEST_BODY
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, EVIL, FORMS, signed_in
+from tests.support.clients import BILLING, EVIL, FORMS, sign_in
 from tests.support.emails import path
 
 GOOD = {
@@ -60,7 +60,7 @@ def test_no_answer_of_algunas_is_an_error_of_ours(
     answers: list[Any] = []
     for asks in FORMS.values():
         alguna.fail(status, ANSWERS[kind])
-        answers.append(signed_in(manager).get(BILLING, headers=asks))
+        answers.append(sign_in(manager).get(BILLING, headers=asks))
     alguna.fail(status, ANSWERS[kind])
     answers.append(Client().post(path(link)))
     for response in answers:
@@ -74,7 +74,7 @@ def test_a_session_for_all_time_is_kept_for_a_while(alguna: Alguna, manager: Use
     life = {"created_at": "0001-01-01T00:00:00+23:59", "expires_at": "9999-12-31T23:59:59-23:59"}
     alguna.fail(200, json.dumps(GOOD | life))
     for _ in range(2):
-        assert signed_in(manager).get(BILLING)["Location"] == GOOD["url"]
+        assert sign_in(manager).get(BILLING)["Location"] == GOOD["url"]
     assert len(alguna.requests) == 1
 
 
@@ -90,23 +90,13 @@ def test_a_lookup_that_is_answered_with_it_leaves_the_admins_page_whole(
 
 
 SETTINGS = [
-    "[" * DEEP,
-    "[" * 900 + "]" * 900,
-    '{"plan_overview_settings": ' * 900 + "{}" + "}" * 900,
-    '{"a":' * DEEP,
-    "1" * 5000,
-    '{"plan_overview_settings": {"show_section": ' + "1" * 5000 + "}}",
-    '{"\\ud800": 1}',
-    '"\\ud800"',
-    '{"plan_overview_settings": {"\\u0000": true}}',
-    '{"plan_overview_settings": {"show_section": NaN}}',
-    "NaN",
-    "-Infinity",
-    '{"plan_overview_settings": {"show_section": 1e999}}',
-    json.dumps({f"section {n}": {} for n in range(2000)}),
-    json.dumps({"x" * 1_000_000: {}}),
+    "[" * DEEP, "[" * 900 + "]" * 900, '{"plan_overview_settings": ' * 900 + "{}" + "}" * 900, '{"a":' * DEEP,
+    "1" * 5000, '{"plan_overview_settings": {"show_section": ' + "1" * 5000 + "}}", '{"\\ud800": 1}', '"\\ud800"',
+    '{"plan_overview_settings": {"\\u0000": true}}', '{"plan_overview_settings": {"show_section": NaN}}', "NaN",
+    "-Infinity", '{"plan_overview_settings": {"show_section": 1e999}}',
+    json.dumps({f"section {n}": {} for n in range(2000)}), json.dumps({"x" * 1_000_000: {}}),
     '{"plan_overview_settings": {"show_section": true}, "plan_overview_settings": 1}',
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", range(len(SETTINGS)))
@@ -130,7 +120,7 @@ def test_portal_settings_like_that_are_refused_at_their_field(
 @pytest.mark.parametrize("kind", ["application/json", "application/problem+json", "text/json", "text/plain", ""])
 def test_what_is_posted_to_billing_is_not_read_as_json(alguna: Alguna, manager: User, kind: str) -> None:
     """There is nothing in it to be read, however deep or large it is."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     for body in ("[" * DEEP, "1" * 5000, "x" * 3_000_000, '{"customer": "other"}', "\x00", "{"):
         response = client.generic("POST", BILLING, body.encode(), content_type=kind)
         assert response["Location"] == alguna.url(1)
@@ -138,7 +128,7 @@ def test_what_is_posted_to_billing_is_not_read_as_json(alguna: Alguna, manager: 
 
 def test_too_much_of_a_form_is_refused_and_opens_nothing(alguna: Alguna, manager: User, settings: Settings) -> None:
     """Django's own limits: 400, before Alguna is asked."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     many = "&".join(f"a{n}=1" for n in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1))
     for body in (many, "a=" + "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)):
         assert client.generic("POST", BILLING, body, "application/x-www-form-urlencoded").status_code == 400

@@ -18,7 +18,7 @@ from pytest_django import Settings
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, signed_in
+from tests.support.clients import BILLING, sign_in
 from tests.support.emails import path
 
 # Ends of lines by one reader's opinion or another's, a terminal's commands, and what no encoding has.
@@ -49,7 +49,7 @@ def test_no_alias_plan_or_setting_forges_a_line(
     """On success and on any failure, from the page and from a mailed link."""
     broken = {STORABLE: {}, "plan_overview_settings": {STORABLE: True, "show_section": STORABLE}}
     Customer.objects.update(alias=STORABLE, name=STORABLE, plan=STORABLE, portal_settings=broken)
-    client = signed_in(manager)
+    client = sign_in(manager)
     for status in (200, 503, 404, 401, 422):
         if status != 200:
             alguna.fail(status, '{"detail": "no"}')
@@ -61,7 +61,7 @@ def test_no_alias_plan_or_setting_forges_a_line(
 
 def test_no_request_forges_a_line(log: pytest.LogCaptureFixture, alguna: Alguna, manager: User) -> None:
     """Neither a parameter nor a header."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     client.get(BILLING, {"customer": STORABLE, "fresh": STORABLE})
     client.post(BILLING, {"customer": STORABLE})
     client.get(BILLING, {"fresh": "1"}, headers={"User-Agent": "x\nERROR forged", "Accept": "json\nERROR forged"})
@@ -77,7 +77,7 @@ def test_no_reason_of_algunas_forges_a_line(
         settings.DEBUG = debug
         for said in (FORGED, FORGED * 10_000, "word " * 100_000):
             alguna.fail(status, json.dumps({name: said}))
-            assert signed_in(manager).get(BILLING).status_code in (502, 503)
+            assert sign_in(manager).get(BILLING).status_code in (502, 503)
 
 
 @pytest.mark.parametrize("name", ["id", "customer_id", "url", "created_at", "expires_at"])
@@ -90,7 +90,7 @@ def test_no_field_of_a_session_forges_a_line(
     alguna.change = {name: text}
     for debug in (False, True):
         settings.DEBUG = debug
-        assert signed_in(manager).get(BILLING, {"fresh": "1"}).status_code in (302, 502)
+        assert sign_in(manager).get(BILLING, {"fresh": "1"}).status_code in (302, 502)
 
 
 def test_no_customer_forges_a_line_of_a_command(

@@ -19,8 +19,8 @@ from alguna_portal.models import Customer, Membership
 from alguna_portal.sessions import forget, open_session
 from alguna_portal.testing import FakeAlguna, fake_alguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, signed_in
 from tests.hostile.lookalikes import ACME, ALIKE
+from tests.support.clients import BILLING, sign_in
 
 told_apart = pytest.mark.skipif(
     connection.vendor == "mysql", reason="MariaDB takes some for the same: what comes of that is in test_databases.py"
@@ -43,10 +43,10 @@ def test_a_customer_that_looks_alike_opens_its_own_portal_alone(
     alike = Customer.objects.create(alias=ALIKE[kind], name="Acmé", plan="starter")
     eve = User.objects.create_user("eve")
     Membership.objects.create(user=eve, customer=alike)
-    assert signed_in(manager).get(BILLING)["Location"] == alguna.url(1)
-    assert signed_in(eve).get(BILLING)["Location"] == alguna.url(2)
+    assert sign_in(manager).get(BILLING)["Location"] == alguna.url(1)
+    assert sign_in(eve).get(BILLING)["Location"] == alguna.url(2)
     for choice in (acme.pk, ACME, get_choice(Customer(alias=ACME))):
-        assert signed_in(eve).get(BILLING, {"customer": choice}).status_code == 403
+        assert sign_in(eve).get(BILLING, {"customer": choice}).status_code == 403
     assert [body["customer_alias"] for body in alguna.bodies] == [ACME, ALIKE[kind]]
 
 
@@ -61,7 +61,7 @@ def test_customers_without_rows_that_look_alike_are_chosen_apart(
 
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = both
     for alias in (ALIKE[kind], ACME):
-        signed_in(stranger).get(BILLING, {"customer": get_choice(Customer(alias=alias))})
+        sign_in(stranger).get(BILLING, {"customer": get_choice(Customer(alias=alias))})
     assert [body["customer_alias"] for body in alguna.bodies] == [ALIKE[kind], ACME]
 
 

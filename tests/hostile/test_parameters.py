@@ -9,7 +9,7 @@ from django.test import Client
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, leads_to, signed_in
+from tests.support.clients import BILLING, FORMS, get_targets, sign_in
 from tests.support.emails import path
 
 FORM = "application/x-www-form-urlencoded"
@@ -33,7 +33,7 @@ def test_of_two_choices_the_one_that_counts_is_the_one_that_is_checked(
 ) -> None:
     """Neither order, and no mixture of query and form, opens what is not the user's own."""
     own, foreign = f"customer={acme.pk}", f"customer={other.pk}"
-    client = signed_in(manager)
+    client = sign_in(manager)
     asks = FORMS[form]
     responses: list[Any] = []
     for query in (own + glue + foreign, foreign + glue + own, foreign, own):
@@ -44,16 +44,16 @@ def test_of_two_choices_the_one_that_counts_is_the_one_that_is_checked(
     assert set(opened(alguna)) == {"acme-1"}
     for response in responses:
         if response.status_code != 403:
-            assert set(leads_to(response)) <= {alguna.url(n) for n in range(1, 30)}
+            assert set(get_targets(response)) <= {alguna.url(n) for n in range(1, 30)}
 
 
 def test_the_last_of_several_counts(alguna: Alguna, manager: User, acme: Customer, other: Customer) -> None:
     """As Django has it: the others are not looked at."""
     Membership.objects.create(user=manager, customer=other)
-    signed_in(manager).get(f"{BILLING}?customer={other.pk}&customer={acme.pk}")
-    signed_in(manager).post(f"{BILLING}?customer={acme.pk}", {"customer": [acme.pk, other.pk]})
+    sign_in(manager).get(f"{BILLING}?customer={other.pk}&customer={acme.pk}")
+    sign_in(manager).post(f"{BILLING}?customer={acme.pk}", {"customer": [acme.pk, other.pk]})
     assert opened(alguna) == ["acme-1", "umbrella-2"]
-    client = signed_in(manager)
+    client = sign_in(manager)
     again = f"{BILLING}?customer={acme.pk}"
     assert client.get(f"{again}&fresh=1&fresh=0")["Location"] == client.get(again)["Location"]
     before = client.get(again)["Location"]
@@ -71,7 +71,7 @@ UNKNOWN = [
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_an_unknown_parameter_chooses_nobody(alguna: Alguna, manager: User, other: Customer, name: str) -> None:
     """What looks like a choice and is none leaves the user with their own."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     for value in (other.pk, other.alias, other.name):
         client.get(f"{BILLING}?{name}={value}")
         client.post(BILLING, f"{name}={value}", FORM)
@@ -88,9 +88,9 @@ POWERS = {
 
 def test_no_parameter_gives_powers(alguna: Alguna, viewer: User, link: PortalLink, other: Customer) -> None:
     """What Alguna is asked for is the same with and without them: a viewer still only looks."""
-    signed_in(viewer).get(BILLING)
-    signed_in(viewer).get(BILLING, POWERS | {"fresh": "1"})
-    signed_in(viewer).post(BILLING, POWERS | {"fresh": "1"})
+    sign_in(viewer).get(BILLING)
+    sign_in(viewer).get(BILLING, POWERS | {"fresh": "1"})
+    sign_in(viewer).post(BILLING, POWERS | {"fresh": "1"})
     plain, by_query, by_form = alguna.bodies
     assert plain["plan_overview_settings"]["allow_subscription_cancel"] is False
     assert plain == by_query == by_form
@@ -106,9 +106,9 @@ def test_unknown_parameters_are_not_repeated(alguna: Alguna, manager: User, othe
     """Where to try again, and the choices, name what is ours alone; only sign-in comes back to all of it."""
     Membership.objects.create(user=manager, customer=other)
     for form, asks in FORMS.items():
-        response = signed_in(manager).get(f"{BILLING}?x=<y>&customer=&utm=z", headers=asks)
+        response = sign_in(manager).get(f"{BILLING}?x=<y>&customer=&utm=z", headers=asks)
         alguna.fail(503)
-        failed = signed_in(manager).get(f"{BILLING}?customer={other.pk}&x=<y>&utm=z&fresh=1", headers=asks)
+        failed = sign_in(manager).get(f"{BILLING}?customer={other.pk}&x=<y>&utm=z&fresh=1", headers=asks)
         for each in (response, failed):
             assert "utm" not in each.content.decode() + str(each.headers), form
 
@@ -133,8 +133,8 @@ def test_unknown_parameters_are_not_repeated(alguna: Alguna, manager: User, othe
 )
 def test_no_accept_header_is_an_error(alguna: Alguna, manager: User, accept: str) -> None:
     """What cannot be read is answered with a page, or as far as it can be read."""
-    response = signed_in(manager).get(BILLING, headers={"Accept": accept})
-    assert leads_to(response) == [alguna.url(1)]
+    response = sign_in(manager).get(BILLING, headers={"Accept": accept})
+    assert get_targets(response) == [alguna.url(1)]
 
 
 @pytest.mark.parametrize(
@@ -155,5 +155,5 @@ def test_no_accept_header_is_an_error(alguna: Alguna, manager: User, accept: str
 )
 def test_no_body_is_an_error(alguna: Alguna, manager: User, link: PortalLink, kind: str, body: bytes) -> None:
     """It is refused, or there is nothing in it; behind a mailed link, too, whose address nobody then logs."""
-    for client, address in ((signed_in(manager), BILLING), (Client(), path(link))):
+    for client, address in ((sign_in(manager), BILLING), (Client(), path(link))):
         assert client.generic("POST", address, body, kind).status_code in (200, 302, 400, 403)

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, leads_to, signed_in
+from tests.support.clients import BILLING, FORMS, get_targets, sign_in
 
 
 @pytest.fixture
@@ -24,17 +24,17 @@ def test_a_choice_is_not_kept(
 ) -> None:
     """Who was made to choose one company is asked again the next time; no cookie and no session remembers it."""
     # By whatever is in it, Django would save the login session and send its cookie.
-    client = signed_in(of_two)
+    client = sign_in(of_two)
     before = list(Session.objects.values())
     offered = client.get(BILLING, headers=FORMS[form])
     for customer in (umbrella, acme):
         chosen = client.get(BILLING, {"customer": customer.pk}, headers=FORMS[form])
         posted = client.post(BILLING, {"customer": customer.pk}, headers=FORMS[form])
-        assert leads_to(chosen) == leads_to(posted) != []
+        assert get_targets(chosen) == get_targets(posted) != []
         for response in (chosen, posted):
             assert not response.cookies
     again = client.get(BILLING, headers=FORMS[form])
-    assert (again.status_code, leads_to(again)) == (offered.status_code, leads_to(offered))
+    assert (again.status_code, get_targets(again)) == (offered.status_code, get_targets(offered))
     assert list(Session.objects.values()) == before
 
 
@@ -45,13 +45,13 @@ def test_an_attackers_link_opens_only_what_is_the_victims_own(
     """A link that names the attacker's company is refused, and the victim's next click is none the wiser."""
     trap = Customer.objects.create(alias="trap-3", name="Trap")
     Membership.objects.create(user=stranger, customer=trap)
-    client = signed_in(of_two)
+    client = sign_in(of_two)
     offered = client.get(BILLING, headers=FORMS[form])
     for method in (client.get, client.post):
         assert method(BILLING, {"customer": trap.pk}, headers=FORMS[form]).status_code == 403
     assert alguna.requests == []
     again = client.get(BILLING, headers=FORMS[form])
-    assert (again.status_code, leads_to(again)) == (offered.status_code, leads_to(offered))
+    assert (again.status_code, get_targets(again)) == (offered.status_code, get_targets(offered))
 
 
 @pytest.mark.parametrize("reuse", ["browser", "user"])
@@ -62,7 +62,7 @@ def test_a_planted_login_session_brings_nothing_of_the_attackers_along(
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     attacker = User.objects.create_user("eve")
     Membership.objects.create(user=attacker, customer=acme)
-    victims = signed_in(attacker)
+    victims = sign_in(attacker)
     planted = victims.cookies["sessionid"].value
     assert victims.get(BILLING)["Location"] == alguna.url(1)
     victims.force_login(manager)
@@ -97,7 +97,7 @@ def test_a_key_from_before_signing_in_is_of_no_use_afterwards(
 
 def test_a_session_is_not_taken_from_the_address(alguna: Alguna, manager: User) -> None:
     """A login session's key in the query or the form signs nobody in."""
-    key = signed_in(manager).cookies["sessionid"].value
+    key = sign_in(manager).cookies["sessionid"].value
     for name in ("sessionid", "session", "session_key", "sid", "browser"):
         assert Client().get(BILLING, {name: key})["Location"].startswith("/login/")
         assert Client().post(BILLING, {name: key})["Location"].startswith("/login/")
@@ -115,4 +115,4 @@ def test_a_middleware_that_wants_everybody_signed_in_changes_no_answer(
     assert response.status_code == without.status_code == (302 if form == "page" else 401)
     assert response.headers == without.headers
     assert response.content == without.content
-    assert signed_in(manager).get(BILLING, headers=FORMS[form]).status_code == (302 if form == "page" else 200)
+    assert sign_in(manager).get(BILLING, headers=FORMS[form]).status_code == (302 if form == "page" else 200)

@@ -18,21 +18,7 @@ from alguna_portal.access import Access
 from alguna_portal.models import Customer, Membership
 from alguna_portal.views import billing
 from tests.conftest import Alguna
-
-BILLING = "/billing/"
-
-
-def signed_in(user: User) -> Client:
-    """Sign a user in."""
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def assert_private(response: Any) -> None:
-    """Check that no cache keeps an answer and no Referer tells of it."""
-    assert response["Cache-Control"] == "no-store"
-    assert response["Referrer-Policy"] == "no-referrer"
+from tests.support.clients import BILLING, assert_private, sign_in
 
 
 def resolve_org(request: Any) -> Customer:
@@ -42,7 +28,7 @@ def resolve_org(request: Any) -> Customer:
 
 def test_a_click_ends_in_the_portal_of_the_users_company(alguna: Alguna, manager: User) -> None:
     """GET redirects to a new session for the company's alias, and keeps quiet about it."""
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert (response.status_code, response["Location"]) == (302, alguna.url(1))
     assert_private(response)
     assert [body["customer_alias"] for body in alguna.bodies] == ["acme-1"]
@@ -50,7 +36,7 @@ def test_a_click_ends_in_the_portal_of_the_users_company(alguna: Alguna, manager
 
 def test_after_a_form_to_sign_in_a_page_goes_on(alguna: Alguna, manager: User) -> None:
     """Under `form-action 'self'` a browser stops a redirect to elsewhere, even the second after the form."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     for path in (BILLING, BILLING + "?fresh=1&customer="):
         login = "http://testserver" + Client().get(path)["Location"]
         response = client.get(path, headers={"Referer": login})
@@ -72,7 +58,7 @@ def test_after_a_form_to_sign_in_a_page_goes_on(alguna: Alguna, manager: User) -
 
 def test_a_post_opens_the_portal_too(alguna: Alguna, manager: User) -> None:
     """For scripts, which must show that they come from the site."""
-    assert signed_in(manager).post(BILLING)["Location"] == alguna.url(1)
+    assert sign_in(manager).post(BILLING)["Location"] == alguna.url(1)
     client = Client(enforce_csrf_checks=True)
     client.force_login(manager)
     assert client.post(BILLING).status_code == 403
@@ -82,11 +68,11 @@ def test_an_enterprise_plan_and_a_viewers_role_reach_alguna(
     alguna: Alguna, manager: User, viewer: User, umbrella: Customer
 ) -> None:
     """What the portal allows follows from plan and role."""
-    signed_in(manager).get(BILLING)
-    signed_in(viewer).get(BILLING)
+    sign_in(manager).get(BILLING)
+    sign_in(viewer).get(BILLING)
     boss = User.objects.create_user("boss")
     Membership.objects.create(user=boss, customer=umbrella)
-    signed_in(boss).get(BILLING)
+    sign_in(boss).get(BILLING)
     starter, looking, enterprise = alguna.bodies
     assert set(starter) == {"customer_alias"}
     assert looking["billing_details_settings"]["allow_autopay_edit"] is False
@@ -107,7 +93,7 @@ def test_a_cached_click_costs_two_queries_beyond_sign_in_and_no_call(
     alguna: Alguna, manager: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     """Session and user are Django's two; the membership and the record of the access are ours."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     client.get(BILLING)
     with django_assert_num_queries(4):
         assert client.get(BILLING)["Location"] == alguna.url(1)
@@ -116,7 +102,7 @@ def test_a_cached_click_costs_two_queries_beyond_sign_in_and_no_call(
 
 def test_fresh_skips_the_cache_once(alguna: Alguna, manager: User) -> None:
     """By query or form, and only as `1`."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     client.get(BILLING)
     assert client.get(BILLING + "?fresh=1")["Location"] == alguna.url(2)
     assert client.post(BILLING, {"fresh": "1"})["Location"] == alguna.url(3)
@@ -126,7 +112,7 @@ def test_fresh_skips_the_cache_once(alguna: Alguna, manager: User) -> None:
 def test_the_browser_scope_ends_with_the_login_session(alguna: Alguna, manager: User, settings: Settings) -> None:
     """The same user in another browser gets a session of their own."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
-    here, there = signed_in(manager), signed_in(manager)
+    here, there = sign_in(manager), sign_in(manager)
     assert here.get(BILLING)["Location"] == here.get(BILLING)["Location"] == alguna.url(1)
     assert there.get(BILLING)["Location"] == alguna.url(2)
 
@@ -143,7 +129,7 @@ def test_the_browser_scope_ends_with_the_login_session(alguna: Alguna, manager: 
 )
 def test_a_prefetch_makes_no_session(alguna: Alguna, manager: User, headers: dict[str, str]) -> None:
     """A browser that asks ahead is refused, so that the click itself is a request."""
-    response = signed_in(manager).get(BILLING, headers=headers)
+    response = sign_in(manager).get(BILLING, headers=headers)
     assert response.status_code == 403
     assert_private(response)
     assert alguna.requests == []
@@ -151,15 +137,15 @@ def test_a_prefetch_makes_no_session(alguna: Alguna, manager: User, headers: dic
 
 def test_asking_for_the_head_makes_no_session(alguna: Alguna, manager: User, stranger: User) -> None:
     """Link checkers may look, and learn whether a person would get in."""
-    response = signed_in(manager).head(BILLING)
+    response = sign_in(manager).head(BILLING)
     assert (response.status_code, response.content) == (200, b"")
-    assert signed_in(stranger).head(BILLING).status_code == 403
+    assert sign_in(stranger).head(BILLING).status_code == 403
     assert alguna.requests == []
 
 
 def test_other_methods_are_refused(manager: User) -> None:
     """There is nothing to put or delete."""
-    response = signed_in(manager).put(BILLING)
+    response = sign_in(manager).put(BILLING)
     assert response.status_code == 405
     assert_private(response)
 
@@ -167,7 +153,7 @@ def test_other_methods_are_refused(manager: User) -> None:
 def test_a_user_without_a_company_gets_a_page_that_helps(alguna: Alguna, stranger: User, settings: Settings) -> None:
     """403, what to do about it, and whom to ask."""
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "help@example.com"
-    response = signed_in(stranger).get(BILLING)
+    response = sign_in(stranger).get(BILLING)
     assert response.status_code == 403
     assert_private(response)
     text = response.content.decode()
@@ -179,7 +165,7 @@ def test_a_user_without_a_company_gets_a_page_that_helps(alguna: Alguna, strange
 def test_a_user_of_two_companies_chooses(alguna: Alguna, manager: User, acme: Customer, umbrella: Customer) -> None:
     """The chooser names each company and the role there, and each choice leads to that company's portal."""
     Membership.objects.create(user=manager, customer=umbrella, role="viewer")
-    client = signed_in(manager)
+    client = sign_in(manager)
     response = client.get(BILLING)
     assert response.status_code == 200
     assert_private(response)
@@ -201,7 +187,7 @@ def test_the_choice_is_checked_against_the_users_own_companies(
     other = Customer.objects.create(alias="secret-3", name="Secret")
     for customer in (acme, umbrella)[:memberships]:
         Membership.objects.create(user=stranger, customer=customer)
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     pages = set()
     for choice in (str(other.pk), "999999", "x", "-1", "1e9", "٣"):
         response = client.get(BILLING, {"customer": choice})
@@ -216,7 +202,7 @@ def test_a_host_without_rows_of_ours_opens_its_own_customers(
 ) -> None:
     """A resolver's unsaved customer is enough, also when something goes wrong."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_org
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     assert client.get(BILLING)["Location"] == alguna.url(1)
     alguna.fail(503)
     page = client.get(BILLING + "?fresh=1").content.decode()
@@ -232,7 +218,7 @@ def resolve_orgs(request: Any) -> list[Access]:
 def test_of_two_customers_without_rows_the_chosen_one_opens(alguna: Alguna, stranger: User, settings: Settings) -> None:
     """The chooser's links lead each to its own, and no alias is in them."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_orgs
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     links = re.findall(r'href="(/billing/[^"]+)"', client.get(BILLING).content.decode())
     for link in links:
         client.get(link)
@@ -243,7 +229,7 @@ def test_of_two_customers_without_rows_the_chosen_one_opens(alguna: Alguna, stra
 def test_fresh_survives_the_choice(alguna: Alguna, manager: User, umbrella: Customer) -> None:
     """Who met a spent link and belongs to two companies gets a new session after choosing."""
     Membership.objects.create(user=manager, customer=umbrella)
-    client = signed_in(manager)
+    client = sign_in(manager)
     link = html.unescape(re.findall(r'href="(/billing/[^"]+)"', client.get(BILLING + "?fresh=1").content.decode())[0])
     assert client.get(link)["Location"] == alguna.url(1)
     assert client.get(link)["Location"] == alguna.url(2)
@@ -269,7 +255,7 @@ def test_developers_see_the_reason_on_the_page_and_nobody_else(
     settings.DEBUG = debug
     for status in (503, 401):
         alguna.fail(status, '{"detail": "so there"}')
-        page = signed_in(manager).get(BILLING).content.decode()
+        page = sign_in(manager).get(BILLING).content.decode()
         assert ("so there" in page) is debug
 
 
@@ -279,12 +265,12 @@ def test_a_wrong_support_contact_costs_the_contact_and_not_the_page(
     """Somebody needs help just then."""
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "the help desk"
     alguna.fail(503)
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert response.status_code == 503
     assert "Need help?" not in response.content.decode()
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "/help/"
     alguna.fail(503)
-    assert '<a href="/help/">/help/</a>' in signed_in(manager).get(BILLING).content.decode()
+    assert '<a href="/help/">/help/</a>' in sign_in(manager).get(BILLING).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -307,7 +293,7 @@ def test_an_outage_is_a_page_that_says_when_to_come_back(
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "https://example.com/help"
     status, headers = failure
     alguna.fail(status, "<html>", **headers)
-    client = signed_in(manager)
+    client = sign_in(manager)
     response = client.get(BILLING)
     assert (response.status_code, response["Retry-After"]) == (503, wait)
     assert_private(response)
@@ -322,7 +308,7 @@ def test_an_outage_is_a_page_that_says_when_to_come_back(
 def test_a_long_outage_says_in_how_many_minutes_to_come_back(alguna: Alguna, manager: User) -> None:
     """What Alguna announces is what people read."""
     alguna.fail(503, Retry_After="601")
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert response["Retry-After"] == "601"
     assert "Please try again in 11 minutes." in response.content.decode()
 
@@ -333,7 +319,7 @@ def test_any_other_fault_of_alguna_is_a_bad_gateway(
 ) -> None:
     """502: trying again is not offered, and the log says what to mend."""
     alguna.fail(status, '{"detail": "no"}')
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert response.status_code == 502
     assert_private(response)
     assert "Retry-After" not in response
@@ -346,7 +332,7 @@ def test_any_other_fault_of_alguna_is_a_bad_gateway(
 def test_a_portal_elsewhere_is_not_visited(alguna: Alguna, manager: User) -> None:
     """The API is not trusted to send our users anywhere."""
     alguna.host = "evil.example"
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert response.status_code == 502
     assert "Location" not in response
 
@@ -355,7 +341,7 @@ def test_a_missing_key_is_loud(alguna: Alguna, manager: User, settings: Settings
     """No friendly page hides a configuration error from those who can mend it."""
     del settings.ALGUNA_PORTAL_API_KEY
     with pytest.raises(ImproperlyConfigured):
-        signed_in(manager).get(BILLING)
+        sign_in(manager).get(BILLING)
 
 
 def test_nothing_logged_is_a_credential_or_an_address(
@@ -364,7 +350,7 @@ def test_nothing_logged_is_a_credential_or_an_address(
     """Not on success, not on any failure, at no level; not even where the alias is an address."""
     caplog.set_level(logging.DEBUG)
     Customer.objects.filter(pk=acme.pk).update(alias="bob@acme.example", email="bob@acme.example")
-    client = signed_in(manager)
+    client = sign_in(manager)
     client.get(BILLING)
     for status in (401, 404, 422, 429, 503):
         leaky = "bob@acme.example, key_1.secret-of-the-tests, https://portal.alguna.io/hs/token1"
@@ -381,17 +367,17 @@ def test_html_in_a_name_is_text(manager: User, acme: Customer, umbrella: Custome
     """A company may be called anything."""
     Customer.objects.filter(pk=acme.pk).update(name="<script>alert(1)</script>")
     Membership.objects.create(user=manager, customer=umbrella)
-    assert "<script" not in signed_in(manager).get(BILLING).content.decode()
+    assert "<script" not in sign_in(manager).get(BILLING).content.decode()
 
 
 def every_page(alguna: Alguna, manager: User, stranger: User, umbrella: Customer) -> list[HttpResponse]:
     """Fetch each of our pages once."""
-    pages = [signed_in(stranger).get(BILLING)]
+    pages = [sign_in(stranger).get(BILLING)]
     for status in (503, 404):
         alguna.fail(status, '{"detail": "no"}')
-        pages.append(signed_in(manager).get(BILLING))
+        pages.append(sign_in(manager).get(BILLING))
     Membership.objects.create(user=manager, customer=umbrella)
-    pages.append(signed_in(manager).get(BILLING))
+    pages.append(sign_in(manager).get(BILLING))
     return pages  # type: ignore[return-value]
 
 
@@ -430,12 +416,12 @@ def test_a_host_puts_all_pages_into_its_own_by_overriding_one_template(
 @pytest.mark.parametrize("referer", ["http://[?next=/billing/", "http://testserver/?next=" + "&a=1" * 2000])
 def test_a_referer_that_cannot_be_read_stops_nobody(alguna: Alguna, manager: User, referer: str) -> None:
     """It comes from whoever asks, and is looked at after the session was made."""
-    response = signed_in(manager).get(BILLING, headers={"Referer": referer})
+    response = sign_in(manager).get(BILLING, headers={"Referer": referer})
     assert (response.status_code, response["Location"]) == (302, alguna.url(1))
 
 
 def test_a_redirect_to_the_portal_does_not_show_where(alguna: Alguna, manager: User) -> None:
     """Its `repr` stands in error reports, and in what middleware logs."""
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert response["Location"] == alguna.url(1)
     assert alguna.url(1) not in repr(response)

@@ -13,15 +13,7 @@ from pytest_django import Settings
 from alguna_portal.access import Access, get_choice
 from alguna_portal.models import Customer, Membership
 from tests.conftest import Alguna
-
-BILLING = "/billing/"
-
-
-def signed_in(user: User) -> Client:
-    """Sign a user in."""
-    client = Client()
-    client.force_login(user)
-    return client
+from tests.support.clients import BILLING, sign_in
 
 
 def assert_refused(alguna: Alguna, response: Any) -> None:
@@ -102,25 +94,9 @@ def stumbling(**_: Any) -> bool:
 # Another organization's id in the request
 
 IDS_OF_OTHERS = [
-    "{pk}",
-    "0{pk}",
-    " {pk}",
-    "{pk}.0",
-    "{alias}",
-    "{hash}",
-    "1 OR 1=1",
-    "' OR ''='",
-    "1;DROP TABLE alguna_portal_customer",
-    "9" * 5000,
-    "-1",
-    "0",
-    "None",
-    "*",
-    "%",
-    "\x00",
-    "٣",
-    "../{pk}",
-]
+    "{pk}", "0{pk}", " {pk}", "{pk}.0", "{alias}", "{hash}", "1 OR 1=1", "' OR ''='",
+    "1;DROP TABLE alguna_portal_customer", "9" * 5000, "-1", "0", "None", "*", "%", "\x00", "٣", "../{pk}",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("written", IDS_OF_OTHERS, ids=range(len(IDS_OF_OTHERS)))
@@ -131,7 +107,7 @@ def test_another_organizations_id_in_the_request_opens_nothing(
     mine = manager.alguna_memberships.get().customer
     unsaved = get_choice(Customer(alias=umbrella.alias))
     other = written.format(pk=umbrella.pk, alias=umbrella.alias, hash=unsaved)
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert_refused(alguna, client.get(BILLING, {"customer": other}))
     assert_refused(alguna, client.post(BILLING, {"customer": other}))
     assert_refused(alguna, client.post(f"{BILLING}?customer={mine.pk}", {"customer": other}))
@@ -141,7 +117,7 @@ def test_another_organizations_id_in_the_request_opens_nothing(
 @pytest.mark.parametrize("name", ["customer_id", "customer_alias", "alias", "organization", "org", "id", "user"])
 def test_no_other_parameter_names_an_organization(alguna: Alguna, manager: User, umbrella: Customer, name: str) -> None:
     """Whatever else a request says, the portal is that of the user's own membership."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     for value in (str(umbrella.pk), umbrella.alias):
         client.get(BILLING, {name: value, "fresh": "1"})
         client.post(BILLING, {name: value, "fresh": "1"})
@@ -151,7 +127,7 @@ def test_no_other_parameter_names_an_organization(alguna: Alguna, manager: User,
 def test_the_hash_of_anothers_alias_opens_nothing(alguna: Alguna, stranger: User, settings: Settings) -> None:
     """Of customers without rows, only those that the resolver gave to this very request can be chosen."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = two_of_ours
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     for alias in ("org-9", "org-7 ", "ORG-7"):
         assert_refused(alguna, client.get(BILLING, {"customer": get_choice(Customer(alias=alias))}))
     assert_refused(alguna, client.get(BILLING, {"customer": "org-7"}))
@@ -164,7 +140,7 @@ def test_a_resolver_that_believes_the_request_opens_no_strangers_customer(
 ) -> None:
     """What it finds is opened by members only, so naming another company in the URL does not help."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = from_query
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert_refused(alguna, client.get(BILLING, {"org": umbrella.alias}))
     assert_refused(alguna, client.get(BILLING, {"org": umbrella.alias, "customer": str(umbrella.pk)}))
     assert client.get(BILLING, {"org": "acme-1"}).status_code == 302
@@ -178,7 +154,7 @@ def test_an_organization_left_behind_in_the_login_session_opens_nothing(
 ) -> None:
     """The membership is gone, the session still names the company, and a portal session is cached: still no."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = from_session
-    client = signed_in(manager)
+    client = sign_in(manager)
     session = client.session
     session["organization"] = acme.pk
     session.save()
@@ -194,7 +170,7 @@ def test_a_member_who_was_removed_is_not_given_the_cached_session(
 ) -> None:
     """Access is decided at each click, before anything cached is looked at; and one who returns is let in."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING).status_code == 302
     Membership.objects.filter(user=manager).delete()
     for response in (client.get(BILLING), client.post(BILLING), client.get(BILLING, {"customer": acme.pk})):
@@ -211,7 +187,7 @@ def test_a_viewer_is_never_given_a_managers_session(
 ) -> None:
     """Not the one cached for themselves before they were downgraded, and not even while Alguna is down."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING)["Location"] == alguna.url(1)
     Membership.objects.filter(user=manager).update(role="viewer")
     if failing:
@@ -227,8 +203,8 @@ def test_a_session_shared_in_the_company_is_not_shared_between_roles(
 ) -> None:
     """Where colleagues share, viewers share with viewers."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
-    assert signed_in(manager).get(BILLING)["Location"] == alguna.url(1)
-    assert signed_in(viewer).get(BILLING)["Location"] == alguna.url(2)
+    assert sign_in(manager).get(BILLING)["Location"] == alguna.url(1)
+    assert sign_in(viewer).get(BILLING)["Location"] == alguna.url(2)
     assert [may_change(body) for body in alguna.bodies] == [True, False]
 
 
@@ -250,7 +226,7 @@ def test_a_user_with_the_billing_address_is_not_the_customer(alguna: Alguna, acm
     """Nobody is matched by e-mail address, the same one or one that looks or folds like it."""
     Customer.objects.filter(pk=acme.pk).update(email="billing@acme.example", alias="billing@acme.example")
     user = User.objects.create_user(address, address)
-    client = signed_in(user)
+    client = sign_in(user)
     assert_refused(alguna, client.get(BILLING))
     assert_refused(alguna, client.get(BILLING, {"customer": acme.pk}))
     assert_refused(alguna, client.get(BILLING, {"customer": address}))
@@ -261,9 +237,9 @@ def test_a_user_with_a_members_address_is_not_the_member(
     alguna: Alguna, manager: User, change: Callable[[str], str]
 ) -> None:
     """Two accounts with one address are two users, and the member's cached session is not for the other."""
-    assert signed_in(manager).get(BILLING).status_code == 302
+    assert sign_in(manager).get(BILLING).status_code == 302
     alguna.requests.clear()
-    assert_refused(alguna, signed_in(User.objects.create_user("eve", change(manager.email))).get(BILLING))
+    assert_refused(alguna, sign_in(User.objects.create_user("eve", change(manager.email))).get(BILLING))
 
 
 @pytest.mark.parametrize("reuse", ["user", "browser", "customer"])
@@ -272,11 +248,11 @@ def test_who_registers_a_deleted_users_address_inherits_nothing(
 ) -> None:
     """Neither the membership nor the cached session, though name and address are the same."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
-    assert signed_in(manager).get(BILLING).status_code == 302
+    assert sign_in(manager).get(BILLING).status_code == 302
     name, address = manager.get_username(), manager.email
     manager.delete()
     alguna.requests.clear()
-    assert_refused(alguna, signed_in(User.objects.create_user(name, address)).get(BILLING))
+    assert_refused(alguna, sign_in(User.objects.create_user(name, address)).get(BILLING))
 
 
 # A resolver that names someone else's customer
@@ -287,8 +263,8 @@ def test_a_saved_customer_of_others_is_refused(
 ) -> None:
     """A resolver may name a company; it takes a membership to get in, and in the membership's role."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = lambda request: acme
-    assert_refused(alguna, signed_in(stranger).get(BILLING))
-    assert signed_in(viewer).get(BILLING).status_code == 302
+    assert_refused(alguna, sign_in(stranger).get(BILLING))
+    assert sign_in(viewer).get(BILLING).status_code == 302
     assert [may_change(body) for body in alguna.bodies] == [False]
 
 
@@ -297,7 +273,7 @@ def test_of_a_list_only_ones_own_customers_are_left(
 ) -> None:
     """A resolver that lists everybody offers no chooser with other companies in it."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = everybody
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert_refused(alguna, client.get(BILLING, {"customer": umbrella.pk}))
     assert client.get(BILLING).status_code == 302
     assert opened(alguna) == ["acme-1"]
@@ -317,7 +293,7 @@ def test_a_visitor_opens_nothing_whatever_the_resolver_says(alguna: Alguna, sett
 
 def test_a_user_deactivated_while_signed_in_opens_nothing(alguna: Alguna, manager: User) -> None:
     """The login session lives on, and Django's own backend no longer answers for it."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING).status_code == 302
     User.objects.filter(pk=manager.pk).update(is_active=False)
     assert client.get(BILLING)["Location"].startswith("/login/")
@@ -331,7 +307,7 @@ def test_an_inactive_user_opens_nothing_whatever_let_them_in(
     """Some backends and middlewares let inactive users in; we do not, nor do we show them what is cached."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.views.test_billing_access.let_inactive_in"]
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolver
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING).status_code == 302
     User.objects.filter(pk=manager.pk).update(is_active=False)
     alguna.requests.clear()
@@ -345,11 +321,11 @@ def test_an_inactive_user_opens_nothing_whatever_let_them_in(
 def test_an_impersonated_user_opens_nothing(alguna: Alguna, manager: User, settings: Settings, resolver: Any) -> None:
     """Staff who took over a login do not get to its payment methods, nor to the session that its owner left behind."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolver
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING).status_code == 302
     alguna.requests.clear()
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.views.test_billing_access.impersonated"]
-    taken_over = signed_in(manager)
+    taken_over = sign_in(manager)
     assert_refused(alguna, taken_over.get(BILLING))
     assert_refused(alguna, taken_over.post(BILLING))
 
@@ -360,8 +336,8 @@ def test_a_policy_may_let_impersonating_staff_look(
     """The host decides, and what it does not allow stays refused."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.views.test_billing_access.impersonated"]
     settings.ALGUNA_PORTAL_ACCESS_POLICY = "tests.views.test_billing_access.staff_may_look"
-    assert_refused(alguna, signed_in(manager).get(BILLING))
-    assert signed_in(viewer).get(BILLING).status_code == 302
+    assert_refused(alguna, sign_in(manager).get(BILLING))
+    assert sign_in(viewer).get(BILLING).status_code == 302
     assert [may_change(body) for body in alguna.bodies] == [False]
 
 
@@ -370,7 +346,7 @@ def test_a_policy_may_let_impersonating_staff_look(
 
 def test_a_policy_that_raises_opens_nothing(alguna: Alguna, manager: User, settings: Settings) -> None:
     """The click is a server error, which the host hears of as of any other; also where a session is cached."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     client.raise_request_exception = False
     assert client.get(BILLING).status_code == 302
     alguna.requests.clear()
@@ -386,7 +362,7 @@ def test_a_policy_that_answers_anything_but_true_opens_nothing(
 ) -> None:
     """A role's name, a user, a 1: none of them is yes."""
     settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **_: answer
-    assert_refused(alguna, signed_in(manager).get(BILLING))
+    assert_refused(alguna, sign_in(manager).get(BILLING))
 
 
 def test_a_policy_cannot_let_in_whom_the_resolver_left_out(
@@ -394,8 +370,8 @@ def test_a_policy_cannot_let_in_whom_the_resolver_left_out(
 ) -> None:
     """It can only refuse."""
     settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **_: True
-    assert_refused(alguna, signed_in(stranger).get(BILLING))
-    assert_refused(alguna, signed_in(stranger).get(BILLING, {"customer": acme.pk}))
+    assert_refused(alguna, sign_in(stranger).get(BILLING))
+    assert_refused(alguna, sign_in(stranger).get(BILLING, {"customer": acme.pk}))
 
 
 # A cached session in the wrong hands
@@ -405,9 +381,9 @@ def test_a_colleague_is_not_given_another_users_session(alguna: Alguna, manager:
     """By default a session goes back only to the user it was made for, in whichever browser; not by address."""
     colleague = User.objects.create_user("cat", manager.email)
     Membership.objects.create(user=colleague, customer=acme, role="manager")
-    assert signed_in(manager).get(BILLING)["Location"] == alguna.url(1)
-    assert signed_in(colleague).get(BILLING)["Location"] == alguna.url(2)
-    assert signed_in(manager).get(BILLING)["Location"] == alguna.url(1)
+    assert sign_in(manager).get(BILLING)["Location"] == alguna.url(1)
+    assert sign_in(colleague).get(BILLING)["Location"] == alguna.url(2)
+    assert sign_in(manager).get(BILLING)["Location"] == alguna.url(1)
     assert len(alguna.requests) == 2
 
 
@@ -419,7 +395,7 @@ def test_who_signs_in_next_at_the_same_browser_is_not_given_the_last_users_sessi
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     colleague = User.objects.create_user("cat")
     Membership.objects.create(user=colleague, customer=acme, role="manager")
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING)["Location"] == alguna.url(1)
     client.force_login(colleague)
     assert client.get(BILLING)["Location"] == alguna.url(2)
@@ -433,7 +409,7 @@ def test_a_session_of_one_company_is_not_given_out_for_another(
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     Customer.objects.update(plan="starter")
     Membership.objects.create(user=manager, customer=umbrella)
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING, {"customer": acme.pk})["Location"] == alguna.url(1)
     assert client.get(BILLING, {"customer": umbrella.pk})["Location"] == alguna.url(2)
     assert opened(alguna) == ["acme-1", "umbrella-2"]

@@ -11,7 +11,8 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
-from tests.views.test_billing import BILLING, assert_private, every_page, signed_in
+from tests.support.clients import BILLING, assert_private, sign_in
+from tests.views.test_billing import every_page
 
 JSON = {"Accept": "application/json"}
 HTMX = {"HX-Request": "true"}
@@ -39,7 +40,7 @@ def problem(response: Any, status: int, kind: str) -> dict[str, Any]:
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_a_script_gets_the_url_and_when_it_ends(alguna: Alguna, manager: User, method: str) -> None:
     """200, with `url` and `expires_at`, which is a time with its zone; and no redirect that it would have to stop."""
-    response = getattr(signed_in(manager), method)(BILLING, headers=JSON)
+    response = getattr(sign_in(manager), method)(BILLING, headers=JSON)
     assert response.status_code == 200
     assert response["Content-Type"] == "application/json"
     assert_private(response)
@@ -73,7 +74,7 @@ def test_a_script_gets_the_url_and_when_it_ends(alguna: Alguna, manager: User, m
 )
 def test_the_accept_header_says_which_form_it_is(alguna: Alguna, manager: User, accept: str, form: str) -> None:
     """Browsers, curl and what nobody can read get the page; `fetch` with JSON, and axios as it is, get JSON."""
-    response = signed_in(manager).get(BILLING, headers={"Accept": accept})
+    response = sign_in(manager).get(BILLING, headers={"Accept": accept})
     assert (response.status_code, response["Vary"]) == ({"page": 302, "json": 200}[form], "Accept, HX-Request, Cookie")
 
 
@@ -102,7 +103,7 @@ def test_a_login_required_middleware_takes_neither_answer_from_us(
 
 def test_a_script_of_somebody_without_a_company_is_refused(alguna: Alguna, stranger: User) -> None:
     """403, for a choice that is not theirs too."""
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     problem(client.get(BILLING, headers=JSON), 403, "no-access")
     problem(client.get(BILLING + "?customer=1", headers=JSON), 403, "no-access")
     assert alguna.requests == []
@@ -113,7 +114,7 @@ def test_a_script_of_somebody_with_two_companies_gets_the_choices(
 ) -> None:
     """409, with a name, the role and an address for each, which opens it; `fresh` survives."""
     Membership.objects.create(user=manager, customer=umbrella, role="viewer")
-    client = signed_in(manager)
+    client = sign_in(manager)
     choices = problem(client.get(BILLING, headers=JSON), 409, "choose")["choices"]
     assert choices == [
         {"customer": str(acme.pk), "name": "Acme", "role": "manager", "url": f"/billing/?customer={acme.pk}"},
@@ -133,7 +134,7 @@ def test_a_script_of_somebody_with_two_companies_gets_the_choices(
 def test_a_script_is_told_when_an_outage_may_be_over(alguna: Alguna, manager: User, acme: Customer) -> None:
     """503, with the seconds to wait as header and member, and the address to try again."""
     alguna.fail(503, Retry_After="7")
-    client = signed_in(manager)
+    client = sign_in(manager)
     response = client.get(BILLING + "?fresh=1", headers=JSON)
     document = problem(response, 503, "unavailable")
     assert (document["retry_after"], response["Retry-After"]) == (7, "7")
@@ -148,7 +149,7 @@ def test_a_script_is_told_that_trying_again_is_no_use(
     """502; and the reason is for developers alone, as on the page."""
     settings.DEBUG = debug
     alguna.fail(401, '{"detail": "so there"}')
-    document = problem(signed_in(manager).get(BILLING, headers=JSON), 502, "failed")
+    document = problem(sign_in(manager).get(BILLING, headers=JSON), 502, "failed")
     assert ("so there" in document.get("reason", "")) is debug
 
 
@@ -159,7 +160,7 @@ def test_asking_ahead_of_a_click_opens_nothing_in_any_form(
     alguna: Alguna, manager: User, headers: dict[str, str]
 ) -> None:
     """By browsers, by Turbo, by htmx's preload extension."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     for form in ({}, JSON, HTMX):
         assert client.get(BILLING, headers=headers | form).status_code == 403
     problem(client.get(BILLING, headers=headers | JSON), 403, "prefetch")
@@ -168,7 +169,7 @@ def test_asking_ahead_of_a_click_opens_nothing_in_any_form(
 
 def test_other_methods_are_refused_in_every_form(manager: User) -> None:
     """405, with those that are allowed."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     problem(client.put(BILLING, headers=JSON), 405, "method-not-allowed")
     for form in ({}, JSON, HTMX):
         response = client.delete(BILLING, headers=form)
@@ -178,7 +179,7 @@ def test_other_methods_are_refused_in_every_form(manager: User) -> None:
 def test_asking_for_the_head_opens_nothing_in_any_form(alguna: Alguna, manager: User) -> None:
     """Whatever the form."""
     for form in ({}, JSON, HTMX):
-        response = signed_in(manager).head(BILLING, headers=form)
+        response = sign_in(manager).head(BILLING, headers=form)
         assert (response.status_code, response.content) == (200, b"")
         assert "HX-Redirect" not in response
     assert alguna.requests == []
@@ -187,7 +188,7 @@ def test_asking_for_the_head_opens_nothing_in_any_form(alguna: Alguna, manager: 
 def test_a_problem_speaks_as_its_page_does(alguna: Alguna, manager: User, stranger: User, umbrella: Customer) -> None:
     """Title and detail are the texts of the page, so nothing is said, or translated, twice."""
     for page in every_page(alguna, manager, stranger, umbrella):
-        client = signed_in(page.wsgi_request.user)  # type: ignore[attr-defined]
+        client = sign_in(page.wsgi_request.user)  # type: ignore[attr-defined]
         if page.status_code in (502, 503):
             alguna.fail(page.status_code if page.status_code == 503 else 404, '{"detail": "no"}')
             path = BILLING + f"?fresh=1&customer={manager.alguna_memberships.all()[0].customer_id}"
@@ -202,7 +203,7 @@ def test_a_problem_speaks_as_its_page_does(alguna: Alguna, manager: User, strang
 def test_a_problem_speaks_the_readers_language(stranger: User, settings: Settings) -> None:
     """As the page does; its type stays as it is."""
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
-    response = signed_in(stranger).get(BILLING, headers=JSON | {"Accept-Language": "de"})
+    response = sign_in(stranger).get(BILLING, headers=JSON | {"Accept-Language": "de"})
     with translation.override("de"):
         assert problem(response, 403, "no-access")["title"] == translation.gettext("You can't open billing")
     assert response["Content-Language"] == "de"
@@ -211,7 +212,7 @@ def test_a_problem_speaks_the_readers_language(stranger: User, settings: Setting
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_htmx_goes_to_the_portal_with_the_whole_page(alguna: Alguna, manager: User, method: str) -> None:
     """A header, since an XMLHttpRequest would follow a redirect by itself, into another origin, and fail."""
-    response = getattr(signed_in(manager), method)(BILLING, headers=HTMX)
+    response = getattr(sign_in(manager), method)(BILLING, headers=HTMX)
     assert (response.status_code, response["HX-Redirect"]) == (200, alguna.url(1))
     assert_private(response)
     assert "Location" not in response
@@ -220,7 +221,7 @@ def test_htmx_goes_to_the_portal_with_the_whole_page(alguna: Alguna, manager: Us
 
 def test_htmx_asks_in_its_own_form_whatever_it_accepts(alguna: Alguna, manager: User) -> None:
     """Some extensions have it accept JSON; only `true` says that it asks."""
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING, headers=HTMX | JSON)["HX-Redirect"] == alguna.url(1)
     assert client.get(BILLING, headers={"HX-Request": "false"})["Location"] == alguna.url(1)
 
@@ -235,7 +236,7 @@ def test_htmx_leads_the_whole_page_to_sign_in(alguna: Alguna) -> None:
 def test_htmx_leads_the_whole_page_to_the_chooser(alguna: Alguna, manager: User, umbrella: Customer) -> None:
     """And `fresh` with it."""
     Membership.objects.create(user=manager, customer=umbrella)
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING, headers=HTMX)["HX-Redirect"] == BILLING
     assert client.post(BILLING, {"fresh": "1"}, headers=HTMX)["HX-Redirect"] == BILLING + "?fresh=1"
 
@@ -244,10 +245,10 @@ def test_htmx_leads_the_whole_page_to_the_one_that_helps(
     alguna: Alguna, manager: User, acme: Customer, stranger: User
 ) -> None:
     """With the right status; htmx swaps no errors, and without the header nothing would be seen to happen."""
-    response = signed_in(stranger).get(BILLING, headers=HTMX)
+    response = sign_in(stranger).get(BILLING, headers=HTMX)
     assert (response.status_code, response["HX-Redirect"]) == (403, BILLING)
     for failure, status in ((503, 503), (404, 502)):
         alguna.fail(failure, "{}")
-        response = signed_in(manager).get(BILLING, headers=HTMX)
+        response = sign_in(manager).get(BILLING, headers=HTMX)
         assert (response.status_code, response["HX-Redirect"]) == (status, f"/billing/?customer={acme.pk}")
         assert_private(response)

@@ -1,4 +1,4 @@
-"""What attacks have in common: who asks, in which form, and where an answer leads."""
+"""Test clients of signed-in users, and helpers for requests to the billing view in each format."""
 
 from typing import Any
 
@@ -8,19 +8,25 @@ from django.test import Client
 BILLING = "/billing/"
 EVIL = "evil.example"
 
-# The forms in which Billing answers, by what asks for each.
+# The request headers that select a response format.
 FORMS = {"page": {"Accept": "text/html"}, "json": {"Accept": "application/json"}, "htmx": {"HX-Request": "true"}}
 
 
-def signed_in(user: User, **options: Any) -> Client:
-    """Sign a user in."""
+def sign_in(user: User, **options: Any) -> Client:
+    """Return a test client that is signed in as the user."""
     client = Client(**options)
     client.force_login(user)
     return client
 
 
-def leads_to(response: Any) -> list[str]:
-    """List the addresses that an answer leads to by itself, or names as where to go, in whichever form."""
+def assert_private(response: Any) -> None:
+    """Check that the response isn't cached and sends no `Referer`."""
+    assert response["Cache-Control"] == "no-store"
+    assert response["Referrer-Policy"] == "no-referrer"
+
+
+def get_targets(response: Any) -> list[str]:
+    """Return the URLs in a response that redirect or that the client is meant to open, in each format."""
     found = [response[name] for name in ("Location", "HX-Redirect", "Refresh") if response.has_header(name)]
     if "json" in response.headers.get("Content-Type", ""):
         document = response.json()
