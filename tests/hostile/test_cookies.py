@@ -1,4 +1,4 @@
-"""Cookies of a megabyte, and odd ones: no error, and not a line of a log with what is in them."""
+"""Very large and invalid cookies cause no errors, and their content isn't logged."""
 
 import logging
 from http.client import HTTPConnection
@@ -22,11 +22,11 @@ NAMES = ["x", "sessionid", "csrftoken", "messages", "django_language", "alguna_s
 
 @pytest.mark.parametrize("reuse", ["user", "browser"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_cookie_of_a_megabyte_is_no_error_and_in_no_log(
+def test_a_cookie_of_a_megabyte_causes_no_error_and_is_not_logged(
     alguna: Alguna, manager: User, link: PortalLink, settings: Settings, caplog: pytest.LogCaptureFixture,
     name: str, reuse: str,
 ) -> None:  # fmt: skip
-    """Signed in or not, whichever cookie it pretends to be, in each form and behind a mailed link."""
+    """For signed-in and anonymous users, in each format, and on the page of an emailed link."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     caplog.set_level(logging.DEBUG)
     # SQL is logged under DEBUG alone, with whatever is in it.
@@ -51,8 +51,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("cookie", ODD)
-def test_no_cookie_is_an_error(alguna: Alguna, manager: User, link: PortalLink, cookie: str) -> None:
-    """However it is written."""
+def test_invalid_cookies_cause_no_errors(alguna: Alguna, manager: User, link: PortalLink, cookie: str) -> None:
     asks = {"Cookie": cookie}
     for address in (BILLING, path(link), "/admin/alguna_portal/customer/"):
         for client in (Client(), Client(enforce_csrf_checks=True)):
@@ -60,10 +59,10 @@ def test_no_cookie_is_an_error(alguna: Alguna, manager: User, link: PortalLink, 
             assert client.post(address, headers=asks).status_code in (200, 302, 403)
 
 
-def test_over_a_real_connection(
+def test_a_live_server_handles_large_cookies(
     live_server: LiveServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As one line, which the server refuses, and as many short ones, which it lets through to us."""
+    """The server rejects one long line; many short lines reach the app."""
     caplog.set_level(logging.INFO)
     host, port = urlsplit(live_server.url).hostname, urlsplit(live_server.url).port
     for lines in ([FILLING], [FILLING[:60_000]] * 17):

@@ -65,7 +65,7 @@ segments = st.lists(values, min_size=1, max_size=3).map("/".join)
 
 
 def fuzzed(examples: int) -> Callable[[Test], Test]:
-    """Try so many requests; the same ones each time, so that a failure is everybody's, and as it was found."""
+    """Run so many examples, the same ones each time, so that failures can be reproduced."""
     """Try so many requests; the same ones each time, so that a failure is everybody's."""
     return settings(
         max_examples=examples * TIMES,
@@ -79,7 +79,7 @@ def fuzzed(examples: int) -> Callable[[Test], Test]:
 
 @pytest.fixture
 def site(settings: Settings, manager: User, umbrella: Customer, link: PortalLink, stranger: User) -> Any:
-    """A site with somebody of each kind, the sandbox open, and an Alguna behind it."""
+    """A site with users of each kind, the sandbox enabled, and a fake Alguna."""
     settings.DEBUG = False
     Membership.objects.create(user=stranger, customer=umbrella)
     Membership.objects.create(user=stranger, customer=link.customer)
@@ -90,7 +90,7 @@ def site(settings: Settings, manager: User, umbrella: Customer, link: PortalLink
 
 
 def send(client: Client, method: str, address: str, query: Any, asks: Any, kind: str, body: bytes) -> Any:
-    """Send one request, by a client whose cookies stay as they are."""
+    """Send one request with a client whose cookies don't change."""
     kept = SimpleCookie({name: morsel.value for name, morsel in client.cookies.items()})
     address = quote(address, safe="/%")
     # Whoever it is, they come as themselves; odd cookies are in test_cookies.py.
@@ -101,7 +101,7 @@ def send(client: Client, method: str, address: str, query: Any, asks: Any, kind:
 
 
 def assert_no_error(response: Any, *, private: bool = False) -> None:
-    """Check that an answer is one that was meant."""
+    """Check that the response is an expected one."""
     assert response.status_code < 500 or response.status_code in MEANT
     if not response.streaming:
         assert b"Traceback" not in response.content
@@ -120,8 +120,8 @@ request = {
 }
 
 
-def body_of(form: Any, kind: str, body: bytes) -> bytes:
-    """Send a form as forms are sent, and anything else as it is."""
+def encode_body(form: Any, kind: str, body: bytes) -> bytes:
+    """Encode a form as forms are sent; return any other body unchanged."""
     return urlencode(form).encode() if kind.startswith("application/x-www-form") else body
 
 
@@ -130,7 +130,7 @@ def body_of(form: Any, kind: str, body: bytes) -> bytes:
 def test_billing(site: Any, who: str, method: str, query: Any, form: Any, asks: Any, kind: str, body: bytes) -> None:
     """Whoever asks, however, for whatever."""
     people, _link, _alguna = site
-    response = send(people[who], method, BILLING, query, asks, kind, body_of(form, kind, body))
+    response = send(people[who], method, BILLING, query, asks, kind, encode_body(form, kind, body))
     assert_no_error(response, private=True)
 
 
@@ -143,7 +143,9 @@ def test_mailed_links(
     """A link that is right, has something appended, or is something else altogether."""
     people, link, _alguna = site
     address = link + tail if whole else f"/billing/link/{tail}"
-    assert_no_error(send(people["nobody"], method, address, query, asks, kind, body_of(form, kind, body)), private=True)
+    assert_no_error(
+        send(people["nobody"], method, address, query, asks, kind, encode_body(form, kind, body)), private=True
+    )
 
 
 PAGES = [
@@ -162,7 +164,7 @@ def test_the_admin(
     """Its pages of ours, for rows there are and others."""
     people, _link, _alguna = site
     address = "/admin/alguna_portal/" + page.format(key)
-    assert_no_error(send(people[who], method, address, query, asks, kind, body_of(form, kind, body)))
+    assert_no_error(send(people[who], method, address, query, asks, kind, encode_body(form, kind, body)))
 
 
 SANDBOX = [
@@ -185,12 +187,12 @@ def test_the_sandbox(
     if key_is_sent:
         asks = {**asks, "Authorization": "Bearer sandbox.secret", "Alguna-Version": "2026-04-01"}
     address = "/sandbox/" + page.replace("{}", key)
-    response = send(people["nobody"], method, address, query, asks, kind, body_of(form, kind, body))
+    response = send(people["nobody"], method, address, query, asks, kind, encode_body(form, kind, body))
     assert response.status_code < 500
 
 
-def test_the_fuzzer_gets_through(site: Any) -> None:
-    """Its people are who they are, and its addresses those that are there: so it is not refused at the door."""
+def test_the_fuzzed_urls_work(site: Any) -> None:
+    """The users can sign in and the URLs exist, so the fuzzer isn't rejected early."""
     people, link, alguna = site
     assert isinstance(alguna, FakeAlguna)
     assert people["manager"].get(BILLING).status_code == 302

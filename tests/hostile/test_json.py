@@ -1,4 +1,4 @@
-"""Oversized, deep and odd JSON: from Alguna it is a bad answer and no error of ours; in a form it is refused."""
+"""Oversized, deeply nested and invalid JSON, in responses from Alguna and in forms."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from alguna_portal.api.transport import LARGEST_BODY
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
 from tests.conftest import Alguna
-from tests.support.clients import BILLING, EVIL, FORMS, sign_in
+from tests.support.clients import BILLING, EVIL, FORMS, customer_form, sign_in
 from tests.support.emails import path
 
 GOOD = {
@@ -53,10 +53,10 @@ ANSWERS = {
 
 @pytest.mark.parametrize("status", [200, 201, 404, 503])
 @pytest.mark.parametrize("kind", ANSWERS)
-def test_no_answer_of_algunas_is_an_error_of_ours(
+def test_invalid_responses_from_alguna_cause_no_errors(
     alguna: Alguna, manager: User, link: PortalLink, kind: str, status: int
 ) -> None:
-    """In each form of answer and behind a mailed link: 502, or 503 where it said so."""
+    """Billing in each format and emailed links return 502, or 503 if Alguna did."""
     answers: list[Any] = []
     for asks in FORMS.values():
         alguna.fail(status, ANSWERS[kind])
@@ -69,8 +69,8 @@ def test_no_answer_of_algunas_is_an_error_of_ours(
         assert len(response.content) < 10_000
 
 
-def test_a_session_for_all_time_is_kept_for_a_while(alguna: Alguna, manager: User) -> None:
-    """The longest life that can be written overflows nothing."""
+def test_the_longest_possible_session_is_cached(alguna: Alguna, manager: User) -> None:
+    """No overflow."""
     life = {"created_at": "0001-01-01T00:00:00+23:59", "expires_at": "9999-12-31T23:59:59-23:59"}
     alguna.fail(200, json.dumps(GOOD | life))
     for _ in range(2):
@@ -79,10 +79,9 @@ def test_a_session_for_all_time_is_kept_for_a_while(alguna: Alguna, manager: Use
 
 
 @pytest.mark.parametrize("kind", ["deep lists", "deep beside", "large", "long number", "not a number", "half"])
-def test_a_lookup_that_is_answered_with_it_leaves_the_admins_page_whole(
+def test_the_admin_page_works_if_the_lookup_fails(
     alguna: Alguna, admin_client: Client, acme: Customer, kind: str
 ) -> None:
-    """Whether the customer is in Alguna is then unknown."""
     alguna.http.add("GET", "https://api.alguna.io/customers/lookup", body=ANSWERS[kind], status=200)
     response = admin_client.get(reverse("admin:alguna_portal_customer_change", args=[acme.pk]))
     assert response.status_code == 200
@@ -100,15 +99,9 @@ SETTINGS = [
 
 
 @pytest.mark.parametrize("number", range(len(SETTINGS)))
-def test_portal_settings_like_that_are_refused_at_their_field(
-    admin_client: Client, acme: Customer, number: int
-) -> None:
-    """The form is shown again, with what was typed and why it will not do; nothing is stored."""
-    fields = {
-        "name": "Changed", "alias": "acme-1", "customer_id": "", "initial-customer_id": "", "email": "", "currency": "",
-        "plan": "starter", "portal_settings": SETTINGS[number], "memberships-TOTAL_FORMS": 0,
-        "memberships-INITIAL_FORMS": 0,
-    }  # fmt: skip
+def test_the_admin_rejects_invalid_portal_settings(admin_client: Client, acme: Customer, number: int) -> None:
+    """The form shows the error at the field, and nothing is stored."""
+    fields = customer_form(name="Changed", plan="starter", portal_settings=SETTINGS[number])
     with fake_alguna():
         response = admin_client.post(reverse("admin:alguna_portal_customer_change", args=[acme.pk]), fields)
     assert response.status_code == 200
@@ -118,16 +111,15 @@ def test_portal_settings_like_that_are_refused_at_their_field(
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/problem+json", "text/json", "text/plain", ""])
-def test_what_is_posted_to_billing_is_not_read_as_json(alguna: Alguna, manager: User, kind: str) -> None:
-    """There is nothing in it to be read, however deep or large it is."""
+def test_billing_does_not_parse_json_bodies(alguna: Alguna, manager: User, kind: str) -> None:
     client = sign_in(manager)
     for body in ("[" * DEEP, "1" * 5000, "x" * 3_000_000, '{"customer": "other"}', "\x00", "{"):
         response = client.generic("POST", BILLING, body.encode(), content_type=kind)
         assert response["Location"] == alguna.url(1)
 
 
-def test_too_much_of_a_form_is_refused_and_opens_nothing(alguna: Alguna, manager: User, settings: Settings) -> None:
-    """Django's own limits: 400, before Alguna is asked."""
+def test_oversized_forms_are_rejected(alguna: Alguna, manager: User, settings: Settings) -> None:
+    """By Django's limits, before a call to Alguna."""
     client = sign_in(manager)
     many = "&".join(f"a{n}=1" for n in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1))
     for body in (many, "a=" + "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)):

@@ -1,4 +1,4 @@
-"""Log forging: no text from outside ends a line of the log and begins another, or fills it."""
+"""Log forging: texts from outside add no lines to the log and don't fill it."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ LONGEST = 2000
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What is logged meanwhile, ours and Django's; each line is looked at in the end."""
+    """Capture all log records, and check each of them after the test."""
     caplog.set_level(logging.DEBUG)
     yield caplog
     records = [record for record in caplog.get_records("call") if record.name != "django.db.backends"]
@@ -43,10 +43,10 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
                 assert len(str(value)) < LONGEST
 
 
-def test_no_alias_plan_or_setting_forges_a_line(
+def test_customer_texts_forge_no_log_lines(
     log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, link: PortalLink
 ) -> None:
-    """On success and on any failure, from the page and from a mailed link."""
+    """On success and on each failure, from the billing view and from an emailed link."""
     broken = {STORABLE: {}, "plan_overview_settings": {STORABLE: True, "show_section": STORABLE}}
     Customer.objects.update(alias=STORABLE, name=STORABLE, plan=STORABLE, portal_settings=broken)
     client = sign_in(manager)
@@ -59,8 +59,9 @@ def test_no_alias_plan_or_setting_forges_a_line(
     Client().post(path(link), {"renew": "1"})
 
 
-def test_no_request_forges_a_line(log: pytest.LogCaptureFixture, alguna: Alguna, manager: User) -> None:
-    """Neither a parameter nor a header."""
+def test_parameters_and_headers_forge_no_log_lines(
+    log: pytest.LogCaptureFixture, alguna: Alguna, manager: User
+) -> None:
     client = sign_in(manager)
     client.get(BILLING, {"customer": STORABLE, "fresh": STORABLE})
     client.post(BILLING, {"customer": STORABLE})
@@ -69,10 +70,10 @@ def test_no_request_forges_a_line(log: pytest.LogCaptureFixture, alguna: Alguna,
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 503])
 @pytest.mark.parametrize("name", ["detail", "message"])
-def test_no_reason_of_algunas_forges_a_line(
+def test_error_details_from_alguna_forge_no_log_lines(
     log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, settings: Settings, status: int, name: str
 ) -> None:
-    """What it says went wrong is quoted on one short line; developers get a page with it, and not an error."""
+    """They are quoted on one short line."""
     for debug in (False, True):
         settings.DEBUG = debug
         for said in (FORGED, FORGED * 10_000, "word " * 100_000):
@@ -82,10 +83,10 @@ def test_no_reason_of_algunas_forges_a_line(
 
 @pytest.mark.parametrize("name", ["id", "customer_id", "url", "created_at", "expires_at"])
 @pytest.mark.parametrize("text", [FORGED, FORGED * 1000, "y" * 200_000])
-def test_no_field_of_a_session_forges_a_line(
+def test_session_fields_forge_no_log_lines(
     log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, settings: Settings, name: str, text: str
 ) -> None:
-    """Not even where it is somebody else's session, and the log says whose."""
+    """Not even if the session belongs to another customer and its id is logged."""
     Customer.objects.update(customer_id="cust_abc123")
     alguna.change = {name: text}
     for debug in (False, True):
@@ -93,10 +94,10 @@ def test_no_field_of_a_session_forges_a_line(
         assert sign_in(manager).get(BILLING, {"fresh": "1"}).status_code in (302, 502)
 
 
-def test_no_customer_forges_a_line_of_a_command(
+def test_customer_texts_forge_no_command_output(
     log: pytest.LogCaptureFixture, fresh_alguna: FakeAlguna, acme: Customer, umbrella: Customer
 ) -> None:
-    """Nor sends commands to the terminal of whoever runs it."""
+    """Nor do they send control sequences to the terminal."""
     Customer.objects.filter(pk=acme.pk).update(alias=STORABLE, name=STORABLE, plan=STORABLE, currency="EUR")
     Customer.objects.filter(pk=umbrella.pk).update(name=STORABLE, currency="EUR")
     out, err = StringIO(), StringIO()

@@ -1,4 +1,4 @@
-"""Open redirects: neither Alguna's answer nor anything in a request sends a user off to where they should not go."""
+"""Open redirects: neither Alguna's response nor a request can redirect users to another site."""
 
 from typing import Any
 from urllib.parse import quote
@@ -69,8 +69,7 @@ def test_unsafe_portal_urls_are_not_in_responses(alguna: Alguna, manager: User, 
     assert len(alguna.requests) == len(responses)
 
 
-def test_a_redirect_of_algunas_is_not_passed_on(alguna: Alguna, manager: User) -> None:
-    """A 302 of the API's is not followed, and its `Location` stays there."""
+def test_redirects_from_the_api_are_not_followed(alguna: Alguna, manager: User) -> None:
     for asks in FORMS.values():
         alguna.fail(302, Location="https://evil.example/")
         response = sign_in(manager).get(BILLING, headers=asks)
@@ -78,8 +77,8 @@ def test_a_redirect_of_algunas_is_not_passed_on(alguna: Alguna, manager: User) -
         assert EVIL not in str(response.headers) + response.content.decode()
 
 
-def test_what_is_odd_and_allowed_arrives_unchanged(alguna: Alguna, manager: User, link: PortalLink) -> None:
-    """Characters that end a value in some header do not end this one early: the address is the same in each form."""
+def test_special_characters_in_an_allowed_url_are_kept(alguna: Alguna, manager: User, link: PortalLink) -> None:
+    """In each format, the header contains the whole URL."""
     odd = "https://portal.alguna.io:443/hs/a;url='b',\"c\"?d=//evil.example#@evil.example"
     alguna.change = {"url": odd}
     page, script, htmx = (sign_in(manager).get(f"{BILLING}?fresh=1", headers=asks) for asks in FORMS.values())
@@ -96,10 +95,10 @@ ASKING = [
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_no_parameter_says_where_to_go(
+def test_parameters_do_not_change_redirects(
     alguna: Alguna, manager: User, stranger: User, umbrella: Customer, form: str
 ) -> None:
-    """By query, form and header: whoever opens Billing goes where they would have gone without."""
+    """Neither in the query, nor in the form, nor in headers."""
     wishes = dict.fromkeys(ASKING, "https://evil.example/")
     asks = FORMS[form] | {"HX-Current-URL": "https://evil.example/", "Referer": "https://evil.example/"}
     two = User.objects.create_user("two")
@@ -113,28 +112,17 @@ def test_no_parameter_says_where_to_go(
     assert alguna.requests
 
 
+PATHS = [
+    "//evil.example/billing/", "///evil.example/billing/", "/\\evil.example/billing/", "/%2F/evil.example/billing/",
+    "/billing/?next=https://evil.example/", "/billing/?//evil.example/", "/billing/?x=\\evil.example",
+    "/billing//evil.example/", "/billing/..//evil.example/", "/billing", "//evil.example/billing", "//billing",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(
-    "address",
-    [
-        "//evil.example/billing/",
-        "///evil.example/billing/",
-        "/\\evil.example/billing/",
-        "/%2F/evil.example/billing/",
-        "/billing/?next=https://evil.example/",
-        "/billing/?//evil.example/",
-        "/billing/?x=\\evil.example",
-        "/billing//evil.example/",
-        "/billing/..//evil.example/",
-        "/billing",
-        "//evil.example/billing",
-        "//billing",
-    ],
-)
-def test_a_visitor_is_led_to_the_sites_own_sign_in_and_comes_back_here(
-    db: None, settings: Settings, form: str, address: str
-) -> None:
-    """Whatever the path looks like, `login_url` and `next` stay on the site."""
+@pytest.mark.parametrize("address", PATHS)
+def test_anonymous_users_are_redirected_within_the_site(db: None, settings: Settings, form: str, address: str) -> None:
+    """`login_url` and `next` stay on the site, whatever the path is."""
     response = Client().get(address, headers=FORMS[form])
     assert response.status_code in (301, 302, 401, 404)
     for led in get_targets(response):
@@ -143,8 +131,8 @@ def test_a_visitor_is_led_to_the_sites_own_sign_in_and_comes_back_here(
         assert "next=//" not in led
 
 
-def test_htmx_is_led_to_the_page_that_refuses_on_this_site(stranger: User) -> None:
-    """`HX-Redirect` repeats what was asked for: a path, never an address."""
+def test_htmx_redirects_stay_on_the_site(stranger: User) -> None:
+    """`HX-Redirect` repeats the requested path, never an absolute URL."""
     for query in ("//evil.example", "next=https://evil.example/", "\\evil.example", "a\r\nSet-Cookie: b=c", "é\u2028"):
         response = sign_in(stranger).get(f"{BILLING}?{query}", headers=FORMS["htmx"])
         assert response.status_code == 403

@@ -1,4 +1,4 @@
-"""Fixation: nothing that an attacker plants before decides what a victim opens afterwards."""
+"""Session fixation: nothing that an attacker prepares affects what the victim opens later."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,19 +12,19 @@ from tests.support.clients import BILLING, FORMS, get_targets, sign_in
 
 
 @pytest.fixture
-def of_two(manager: User, umbrella: Customer) -> User:
-    """Somebody who has to choose."""
+def member_of_two(manager: User, umbrella: Customer) -> User:
+    """A user with two customers."""
     Membership.objects.create(user=manager, customer=umbrella)
     return manager
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_choice_is_not_kept(
-    alguna: Alguna, of_two: User, acme: Customer, umbrella: Customer, settings: Settings, form: str
+def test_a_choice_is_not_remembered(
+    alguna: Alguna, member_of_two: User, acme: Customer, umbrella: Customer, settings: Settings, form: str
 ) -> None:
-    """Who was made to choose one company is asked again the next time; no cookie and no session remembers it."""
+    """No cookie and no session contains it."""
     # By whatever is in it, Django would save the login session and send its cookie.
-    client = sign_in(of_two)
+    client = sign_in(member_of_two)
     before = list(Session.objects.values())
     offered = client.get(BILLING, headers=FORMS[form])
     for customer in (umbrella, acme):
@@ -39,13 +39,13 @@ def test_a_choice_is_not_kept(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_an_attackers_link_opens_only_what_is_the_victims_own(
-    alguna: Alguna, of_two: User, stranger: User, form: str
+def test_a_link_to_the_attackers_customer_is_denied(
+    alguna: Alguna, member_of_two: User, stranger: User, form: str
 ) -> None:
-    """A link that names the attacker's company is refused, and the victim's next click is none the wiser."""
+    """It doesn't affect the victim's next request."""
     trap = Customer.objects.create(alias="trap-3", name="Trap")
     Membership.objects.create(user=stranger, customer=trap)
-    client = sign_in(of_two)
+    client = sign_in(member_of_two)
     offered = client.get(BILLING, headers=FORMS[form])
     for method in (client.get, client.post):
         assert method(BILLING, {"customer": trap.pk}, headers=FORMS[form]).status_code == 403
@@ -55,10 +55,9 @@ def test_an_attackers_link_opens_only_what_is_the_victims_own(
 
 
 @pytest.mark.parametrize("reuse", ["browser", "user"])
-def test_a_planted_login_session_brings_nothing_of_the_attackers_along(
+def test_a_planted_login_session_does_not_share_portal_sessions(
     alguna: Alguna, manager: User, acme: Customer, settings: Settings, reuse: str
 ) -> None:
-    """A colleague who plants their own cookie is not in the portal session of who signs in over it."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     attacker = User.objects.create_user("eve")
     Membership.objects.create(user=attacker, customer=acme)
@@ -75,10 +74,8 @@ def test_a_planted_login_session_brings_nothing_of_the_attackers_along(
     assert len(alguna.requests) == 2
 
 
-def test_a_key_from_before_signing_in_is_of_no_use_afterwards(
-    alguna: Alguna, manager: User, settings: Settings
-) -> None:
-    """Django gives the login session another one, and with it goes the place of the portal session."""
+def test_an_anonymous_session_key_is_useless_after_sign_in(alguna: Alguna, manager: User, settings: Settings) -> None:
+    """Django replaces the key, and with it the cache key of the portal session."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
     client = Client()
     session = client.session
@@ -95,8 +92,7 @@ def test_a_key_from_before_signing_in_is_of_no_use_afterwards(
     assert attackers.get(BILLING)["Location"] == "/login/?next=/billing/"
 
 
-def test_a_session_is_not_taken_from_the_address(alguna: Alguna, manager: User) -> None:
-    """A login session's key in the query or the form signs nobody in."""
+def test_session_keys_in_parameters_are_ignored(alguna: Alguna, manager: User) -> None:
     key = sign_in(manager).cookies["sessionid"].value
     for name in ("sessionid", "session", "session_key", "sid", "browser"):
         assert Client().get(BILLING, {name: key})["Location"].startswith("/login/")
@@ -105,10 +101,9 @@ def test_a_session_is_not_taken_from_the_address(alguna: Alguna, manager: User) 
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_middleware_that_wants_everybody_signed_in_changes_no_answer(
+def test_login_required_middleware_changes_no_response(
     alguna: Alguna, manager: User, settings: Settings, form: str
 ) -> None:
-    """Django's LoginRequiredMiddleware: scripts get 401 as ever, and no redirect that they would follow."""
     without = Client().get(BILLING, headers=FORMS[form])
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
     response = Client().get(BILLING, headers=FORMS[form])

@@ -33,3 +33,12 @@ def get_targets(response: Any) -> list[str]:
         found += [document[name] for name in ("url", "login_url") if name in document]
         found += [each["url"] for each in document.get("choices", [])]
     return found
+
+
+def customer_form(**changed: Any) -> dict[str, Any]:
+    """Return the data of the admin's form for a customer without memberships."""
+    fields = {
+        "name": "Acme", "alias": "acme-1", "customer_id": "", "initial-customer_id": "", "email": "", "currency": "",
+        "plan": "", "portal_settings": "{}", "memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0,
+    }  # fmt: skip
+    return fields | changed
