@@ -66,7 +66,6 @@ segments = st.lists(values, min_size=1, max_size=3).map("/".join)
 
 def fuzzed(examples: int) -> Callable[[Test], Test]:
     """Run so many examples, the same ones each time, so that failures can be reproduced."""
-    """Try so many requests; the same ones each time, so that a failure is everybody's."""
     return settings(
         max_examples=examples * TIMES,
         derandomize=True,
@@ -89,14 +88,16 @@ def site(settings: Settings, manager: User, umbrella: Customer, link: PortalLink
         yield people, path(link), alguna
 
 
-def send(client: Client, method: str, address: str, query: Any, asks: Any, kind: str, body: bytes) -> Any:
+def send(client: Client, address: str, request: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
     """Send one request with a client whose cookies don't change."""
-    kept = SimpleCookie({name: morsel.value for name, morsel in client.cookies.items()})
-    address = quote(address, safe="/%")
-    # Whoever it is, they come as themselves; odd cookies are in test_cookies.py.
-    asks = {name: value for name, value in asks.items() if name != "Cookie"}
-    response = client.generic(method, f"{address}?{urlencode(query)}", body, kind, headers=asks)
-    client.cookies = kept
+    cookies = SimpleCookie({name: morsel.value for name, morsel in client.cookies.items()})
+    url = f"{quote(address, safe='/%')}?{urlencode(request['query'])}"
+    is_form = request["kind"].startswith("application/x-www-form")
+    body = urlencode(request["form"]).encode() if is_form else request["body"]
+    # Each client keeps its own cookies; test_cookies.py tests invalid ones.
+    sent = {name: value for name, value in request["headers"].items() if name != "Cookie"} | (headers or {})
+    response = client.generic(request["method"], url, body, request["kind"], headers=sent)
+    client.cookies = cookies
     return response
 
 
@@ -110,42 +111,24 @@ def assert_no_error(response: Any, *, private: bool = False) -> None:
         assert "public" not in response.get("Cache-Control", "")
 
 
-request = {
-    "method": st.sampled_from(METHODS),
-    "query": parameters,
-    "form": parameters,
-    "asks": headers,
-    "kind": kinds,
-    "body": bodies,
-}
-
-
-def encode_body(form: Any, kind: str, body: bytes) -> bytes:
-    """Encode a form as forms are sent; return any other body unchanged."""
-    return urlencode(form).encode() if kind.startswith("application/x-www-form") else body
+FIELDS = {"query": parameters, "form": parameters, "headers": headers, "kind": kinds, "body": bodies}
+requests = st.fixed_dictionaries({"method": st.sampled_from(METHODS), **FIELDS})
 
 
 @fuzzed(200)
-@given(who=st.sampled_from(["nobody", "manager", "of two"]), **request)
-def test_billing(site: Any, who: str, method: str, query: Any, form: Any, asks: Any, kind: str, body: bytes) -> None:
-    """Whoever asks, however, for whatever."""
+@given(who=st.sampled_from(["nobody", "manager", "of two"]), request_=requests)
+def test_billing(site: Any, who: str, request_: dict[str, Any]) -> None:
     people, _link, _alguna = site
-    response = send(people[who], method, BILLING, query, asks, kind, encode_body(form, kind, body))
-    assert_no_error(response, private=True)
+    assert_no_error(send(people[who], BILLING, request_), private=True)
 
 
 @fuzzed(150)
-@given(tail=st.just("") | segments, whole=st.booleans(), **request)
-@example(tail="\n", whole=True, method="GET", query=[], form=[], asks={}, kind="", body=b"")
-def test_mailed_links(
-    site: Any, tail: str, whole: bool, method: str, query: Any, form: Any, asks: Any, kind: str, body: bytes
-) -> None:
-    """A link that is right, has something appended, or is something else altogether."""
+@given(tail=st.just("") | segments, whole=st.booleans(), request_=requests)
+@example("\n", True, {"method": "GET", "query": [], "form": [], "headers": {}, "kind": "", "body": b""})
+def test_emailed_links(site: Any, tail: str, whole: bool, request_: dict[str, Any]) -> None:
+    """Valid links, links with something appended, and other paths."""
     people, link, _alguna = site
-    address = link + tail if whole else f"/billing/link/{tail}"
-    assert_no_error(
-        send(people["nobody"], method, address, query, asks, kind, encode_body(form, kind, body)), private=True
-    )
+    assert_no_error(send(people["nobody"], link + tail if whole else f"/billing/link/{tail}", request_), private=True)
 
 
 PAGES = [
@@ -157,14 +140,16 @@ PAGES = [
 
 
 @fuzzed(150)
-@given(page=st.sampled_from(PAGES), key=values, who=st.sampled_from(["boss", "boss", "manager", "nobody"]), **request)
-def test_the_admin(
-    site: Any, page: str, key: str, who: str, method: str, query: Any, form: Any, asks: Any, kind: str, body: bytes
-) -> None:
-    """Its pages of ours, for rows there are and others."""
+@given(
+    page=st.sampled_from(PAGES),
+    key=values,
+    who=st.sampled_from(["boss", "boss", "manager", "nobody"]),
+    request_=requests,
+)
+def test_the_admin(site: Any, page: str, key: str, who: str, request_: dict[str, Any]) -> None:
+    """The app's pages, for existing and other rows."""
     people, _link, _alguna = site
-    address = "/admin/alguna_portal/" + page.format(key)
-    assert_no_error(send(people[who], method, address, query, asks, kind, encode_body(form, kind, body)))
+    assert_no_error(send(people[who], "/admin/alguna_portal/" + page.format(key), request_))
 
 
 SANDBOX = [
@@ -173,21 +158,19 @@ SANDBOX = [
     "hs/{}/auto-pay", "hs/{}/invoices/{}", "hs/{}/invoices/{}/pdf", "hs/{}/subscriptions/{}/cancel",
     "hs/{}/subscriptions/{}/plan", "{}",
 ]  # fmt: skip
+API_HEADERS = {"Authorization": "Bearer sandbox.secret", "Alguna-Version": "2026-04-01"}
 
 
 @fuzzed(150)
-@given(page=st.sampled_from(SANDBOX), key=segments, key_is_sent=st.booleans(), **request)
+@given(page=st.sampled_from(SANDBOX), key=segments, key_is_sent=st.booleans(), request_=requests)
 def test_the_sandbox(
-    site: Any, settings: Settings, page: str, key: str, key_is_sent: bool, method: str, query: Any, form: Any,
-    asks: Any, kind: str, body: bytes,
-) -> None:  # fmt: skip
-    """Its API, with the key and without, and its pages; as a developer has it."""
+    site: Any, settings: Settings, page: str, key: str, key_is_sent: bool, request_: dict[str, Any]
+) -> None:
+    """The API, with the key and without it, and the pages; under DEBUG."""
     settings.DEBUG = True
     people, _link, _alguna = site
-    if key_is_sent:
-        asks = {**asks, "Authorization": "Bearer sandbox.secret", "Alguna-Version": "2026-04-01"}
-    address = "/sandbox/" + page.replace("{}", key)
-    response = send(people["nobody"], method, address, query, asks, kind, encode_body(form, kind, body))
+    headers = API_HEADERS if key_is_sent else None
+    response = send(people["nobody"], "/sandbox/" + page.replace("{}", key), request_, headers)
     assert response.status_code < 500
 
 

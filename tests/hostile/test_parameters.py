@@ -64,7 +64,7 @@ def test_the_last_value_of_a_parameter_counts(
 UNKNOWN = [
     "customer[]", "customer[0]", "customer.pk", "customer_id", "customer__pk", "customer__in", "Customer", "CUSTOMER",
     "customer ", " customer", "customer%00", "customer%20", "c%75stomers", "cu\u0455tomer", "alias",
-    "customer_alias", "id",
+    "customer_alias", "id", "org",
     "pk", "user", "user_id", "email", "choice", "access", "_alguna_portal_accesses", "organization", "account",
 ]  # fmt: skip
 

@@ -112,37 +112,6 @@ def test_the_browser_scope_is_per_login_session(alguna: Alguna, manager: User, s
     assert there.get(BILLING)["Location"] == alguna.url(2)
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Sec-Purpose": "prefetch"},
-        {"Sec-Purpose": "prefetch;prerender"},
-        {"Purpose": "prefetch"},
-        {"X-Moz": "prefetch"},
-        {"X-Purpose": "preview"},
-    ],
-)
-def test_a_prefetch_creates_no_session(alguna: Alguna, manager: User, headers: dict[str, str]) -> None:
-    response = sign_in(manager).get(BILLING, headers=headers)
-    assert response.status_code == 403
-    assert_private(response)
-    assert alguna.requests == []
-
-
-def test_head_creates_no_session(alguna: Alguna, manager: User, stranger: User) -> None:
-    """Link checkers see whether the user has access."""
-    response = sign_in(manager).head(BILLING)
-    assert (response.status_code, response.content) == (200, b"")
-    assert sign_in(stranger).head(BILLING).status_code == 403
-    assert alguna.requests == []
-
-
-def test_other_methods_are_not_allowed(manager: User) -> None:
-    response = sign_in(manager).put(BILLING)
-    assert response.status_code == 405
-    assert_private(response)
-
-
 def test_a_user_without_a_customer_gets_a_page_with_the_support_contact(
     alguna: Alguna, stranger: User, settings: Settings
 ) -> None:

@@ -148,13 +148,19 @@ def test_json_contains_the_reason_only_under_debug(
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Sec-Purpose": "prefetch"}, {"X-Sec-Purpose": "prefetch"}, {"HX-Preloaded": "true"}]
+    "headers",
+    [
+        *({"Sec-Purpose": "prefetch"}, {"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}),
+        *({"X-Moz": "prefetch"}, {"X-Purpose": "preview"}, {"X-Sec-Purpose": "prefetch"}, {"HX-Preloaded": "true"}),
+    ],
 )
 def test_prefetches_are_refused_in_each_format(alguna: Alguna, manager: User, headers: dict[str, str]) -> None:
-    """Of browsers, of Turbo and of htmx's preload extension."""
+    """Of browsers, of older browsers, of Turbo and of htmx's preload extension."""
     client = sign_in(manager)
     for form in ({}, JSON, HTMX):
-        assert client.get(BILLING, headers=headers | form).status_code == 403
+        response = client.get(BILLING, headers=headers | form)
+        assert response.status_code == 403
+        assert_private(response)
     check_problem(client.get(BILLING, headers=headers | JSON), 403, "prefetch")
     assert alguna.requests == []
 
@@ -163,15 +169,18 @@ def test_other_methods_are_not_allowed_in_each_format(manager: User) -> None:
     client = sign_in(manager)
     check_problem(client.put(BILLING, headers=JSON), 405, "method-not-allowed")
     for form in ({}, JSON, HTMX):
-        response = client.delete(BILLING, headers=form)
-        assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, POST")
+        for response in (client.put(BILLING, headers=form), client.delete(BILLING, headers=form)):
+            assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, POST")
+            assert_private(response)
 
 
-def test_head_creates_no_session_in_each_format(alguna: Alguna, manager: User) -> None:
+def test_head_creates_no_session_in_each_format(alguna: Alguna, manager: User, stranger: User) -> None:
+    """Link checkers see whether the user has access."""
     for form in ({}, JSON, HTMX):
         response = sign_in(manager).head(BILLING, headers=form)
         assert (response.status_code, response.content) == (200, b"")
         assert "HX-Redirect" not in response
+        assert sign_in(stranger).head(BILLING, headers=form).status_code == 403
     assert alguna.requests == []
 
 
