@@ -349,7 +349,7 @@ from django.core.wsgi import get_wsgi_application
 from django.test import RequestFactory, override_settings
 from sentry_sdk.transport import Transport
 
-from alguna_portal.links import address_of, send_link
+from alguna_portal.links import get_link_url, send_link
 from alguna_portal.signals import portal_failed
 
 
@@ -388,7 +388,7 @@ def raise_after_the_click(get_response):
 @override_settings(ALGUNA_PORTAL_SITE_URL="https://app.example.com")
 def test_no_issue_holds_a_link_a_portal_or_the_key(client, click, alguna, kept, settings):
     """Neither one about a page behind a link, nor one about a crash after a click."""
-    link = address_of(send_link(Customer.objects.get(), to="ap@acme.example"))
+    link = get_link_url(send_link(Customer.objects.get(), to="ap@acme.example"))
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "my_app.tests.raise_after_the_click"]
     cookie = f"sessionid={client.cookies['sessionid'].value}"
     # Not by the test client, which leaves out what Sentry hangs into WSGI.

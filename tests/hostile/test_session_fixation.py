@@ -98,16 +98,3 @@ def test_session_keys_in_parameters_are_ignored(alguna: Alguna, manager: User) -
         assert Client().get(BILLING, {name: key})["Location"].startswith("/login/")
         assert Client().post(BILLING, {name: key})["Location"].startswith("/login/")
     assert alguna.requests == []
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_login_required_middleware_changes_no_response(
-    alguna: Alguna, manager: User, settings: Settings, form: str
-) -> None:
-    without = Client().get(BILLING, headers=FORMS[form])
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
-    response = Client().get(BILLING, headers=FORMS[form])
-    assert response.status_code == without.status_code == (302 if form == "page" else 401)
-    assert response.headers == without.headers
-    assert response.content == without.content
-    assert sign_in(manager).get(BILLING, headers=FORMS[form]).status_code == (302 if form == "page" else 200)

@@ -120,20 +120,35 @@ def test_the_last_use_can_be_used_once(settings: Settings, alguna: Alguna, custo
     assert len(alguna.requests) == 1
 
 
-@pytest.mark.parametrize(("change", "status"), [({"revoked_at": NOW}, 404), ({"max_uses": 0}, 410), (None, 404)])
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"revoked_at": NOW}, 404),
+        ({"max_uses": 0}, 410),
+        ({"expires_at": NOW - timedelta(days=900)}, 410),
+        ({}, 410),
+        (None, 404),
+    ],
+)
 def test_a_link_that_becomes_unusable_before_it_is_opened(
     alguna: Alguna, link: PortalLink, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any] | None, status: int
 ) -> None:
-    """Revoked, used up or deleted after it was found."""
+    """Revoked, used up, expired, usable again or deleted; the page depends on the state that is read afterwards."""
     address = path(link)
     rows = PortalLink.objects.filter(pk=link.pk)
 
-    def meanwhile(found: PortalLink) -> Any:
-        rows.update(**change) if change else rows.delete()
+    def open_changed(found: PortalLink) -> Any:
+        if change is None:
+            rows.delete()
+        elif not change:
+            raise LinkUnusable
+        else:
+            rows.update(**change)
         return open_link(found)
 
-    monkeypatch.setattr("alguna_portal.views.links.open_link", meanwhile)
+    monkeypatch.setattr("alguna_portal.views.links.open_link", open_changed)
     assert Client().post(address).status_code == status
+    assert [access.outcome for access in PortalAccess.objects.all()] == ["denied"] * (change is not None)
     assert alguna.requests == []
 
 
@@ -193,7 +208,7 @@ def test_a_failed_opening_is_not_counted(
         assert f'href="{path(link)}"' in text(response)
         assert response["Retry-After"] == "30"
     link.refresh_from_db()
-    assert link.uses == 0
+    assert (link.uses, link.last_used_at) == (0, None)
     assert f"Link {link.pk}: no portal session." in caplog.text
     assert press(link).status_code == 200
 
@@ -240,33 +255,6 @@ def test_open_link_raises_the_exceptions_of_open_session(alguna: Alguna, link: P
     alguna.fail(503)
     with pytest.raises(AlgunaUnavailable):
         open_link(link)
-
-
-def test_a_failed_opening_sets_no_date(alguna: Alguna, link: PortalLink) -> None:
-    alguna.fail(503)
-    assert press(link).status_code == 503
-    link.refresh_from_db()
-    assert (link.uses, link.last_used_at) == (0, None)
-
-
-@pytest.mark.parametrize("state", ["revoked", "over", "as it was"])
-def test_the_response_to_link_unusable(
-    alguna: Alguna, link: PortalLink, monkeypatch: pytest.MonkeyPatch, state: str
-) -> None:
-    """The page depends on the state that is read afterwards."""
-
-    def ends(found: PortalLink) -> None:
-        if state == "revoked":
-            found.revoke()
-        if state == "over":
-            PortalLink.objects.update(expires_at=NOW - timedelta(days=900))
-        raise LinkUnusable
-
-    monkeypatch.setattr("alguna_portal.views.links.open_link", ends)
-    response = press(link)
-    assert response.status_code == (404 if state == "revoked" else 410)
-    assert PortalAccess.objects.get().outcome == "denied"
-    assert alguna.requests == []
 
 
 def test_links_are_read_from_the_primary_database(settings: Settings, link: PortalLink) -> None:

@@ -86,17 +86,23 @@ def test_json_for_anonymous_users_contains_the_sign_in_url(alguna: Alguna) -> No
 
 
 def test_the_views_are_exempt_from_login_required_middleware(
-    alguna: Alguna, link: PortalLink, settings: Settings, mailoutbox: list[Any]
+    alguna: Alguna, manager: User, link: PortalLink, settings: Settings, mailoutbox: list[Any]
 ) -> None:
     """It would redirect scripts to a page, and recipients of links to sign-in."""
+    forms: list[dict[str, str]] = [{}, JSON, HTMX]
+    before = [Client().get(BILLING, headers=form) for form in forms]
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
+    for form, expected in zip(forms, before, strict=True):
+        response = Client().get(BILLING, headers=form)
+        assert response.status_code == expected.status_code == (401 if form else 302)
+        assert (response.headers, response.content) == (expected.headers, expected.content)
+        assert sign_in(manager).get(BILLING, headers=form).status_code == (200 if form else 302)
     check_problem(Client().get(BILLING, headers=JSON), 401, "login-required")
-    assert Client().get(BILLING)["Location"] == "/login/?next=/billing/"
     (mail,) = mailoutbox
     (url,) = [line for line in mail.body.splitlines() if line.startswith("https://app.example.com")]
     path = url.removeprefix("https://app.example.com")
     assert Client().get(path).status_code == 200
-    assert alguna.url(1) in Client().post(path)["Refresh"]
+    assert alguna.url(2) in Client().post(path)["Refresh"]
 
 
 def test_json_for_users_without_a_customer(alguna: Alguna, stranger: User) -> None:

@@ -18,6 +18,7 @@ from pytest_django import Settings
 from alguna_portal.models import WebhookDelivery
 from alguna_portal.signals import webhook_received
 from alguna_portal.webhooks import Event, PayloadError, dispatch, on
+from alguna_portal.webhooks.tasks import PAUSES, handle_delivery
 from tests.support.logs import logged
 from tests.support.webhooks import SECRET, listening, message, tell
 
@@ -36,6 +37,11 @@ class Crash(BaseException):
 def receivers() -> list[dispatch.Receiver]:
     """Return all registered receivers."""
     return list(dispatch._registered.values())
+
+
+def fail(_event: Event) -> None:
+    """Fail without a message."""
+    raise LookupError
 
 
 def crash(_event: Event) -> None:
@@ -361,9 +367,6 @@ def test_a_failing_signal_receiver_has_the_message_sent_again() -> None:
 
 
 def test_the_payload_is_deleted_once_all_receivers_are_done(settings: Settings) -> None:
-    def fail(_event: Event) -> None:
-        raise LookupError
-
     with listening("*", then=fail):
         tell(message(email="ann@example.com"), ident="m")
     assert "ann@example.com" in WebhookDelivery.objects.get().payload
@@ -480,15 +483,10 @@ class TestUseTasks:
         assert (list(result.args), heard) == ([WebhookDelivery.objects.get().pk], [])
 
     def test_a_failed_task_is_retried_with_growing_delays(self, settings: Settings) -> None:
-        from alguna_portal.webhooks.tasks import PAUSES, handle_delivery
-
         backend = self.use_backend(settings, "Dummy")
         tell(message())
         delivery = WebhookDelivery.objects.get()
         backend.clear()
-
-        def fail(_event: Event) -> None:
-            raise LookupError
 
         with listening("*", then=fail):
             handle_delivery.func(delivery.pk)
@@ -508,8 +506,6 @@ class TestUseTasks:
     def test_a_task_is_retried_after_a_database_error(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        from alguna_portal.webhooks.tasks import handle_delivery
-
         backend = self.use_backend(settings, "Dummy")
         tell(message())
         backend.clear()
@@ -524,16 +520,11 @@ class TestUseTasks:
         assert "ann@" not in record.getMessage()
 
     def test_a_backend_without_deferral_does_not_retry(self, settings: Settings) -> None:
-        from alguna_portal.webhooks.tasks import handle_delivery
-
         backend = self.use_backend(settings, "Dummy")
         tell(message())
         delivery = WebhookDelivery.objects.get()
         backend.clear()
         self.use_backend(settings, "Immediate")
-
-        def fail(_event: Event) -> None:
-            raise LookupError
 
         with listening("*", then=fail):
             handle_delivery.func(delivery.pk)
@@ -552,9 +543,6 @@ class TestUseTasks:
     def test_an_immediate_backend_returns_the_result(self, settings: Settings) -> None:
         self.use_backend(settings, "Immediate")
 
-        def fail(_event: Event) -> None:
-            raise LookupError
-
         with listening("*", then=fail):
             assert tell(message(), ident="m") == 503
         assert tell(message(), ident="m") == 204
@@ -562,8 +550,6 @@ class TestUseTasks:
     def test_a_failing_queue_has_the_message_sent_again(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        from alguna_portal.webhooks.tasks import handle_delivery
-
         backend = self.use_backend(settings, "Dummy")
         backend.clear()
 

@@ -110,17 +110,16 @@ def test_a_delivery_without_a_header_is_rejected(missing: str, caplog: pytest.Lo
 
 
 @pytest.mark.parametrize(
-    "signature", ["v1", "v1,", "v1,%%%", "v2,eHg=", ",", " ", "v1,eHg=,x", "v1,é", "nonsense" * 1000]
+    ("header", "value"),
+    [
+        *(("signature", value) for value in ("v1", "v1,", "v1,%%%", "v2,eHg=", ",", " ", "v1,eHg=,x", "v1,é")),
+        ("signature", "nonsense" * 1000),
+        *(("timestamp", value) for value in ("", "x", "nan", "inf", "1e400", "-1", "99999999999999999999", "٣")),
+    ],
 )
-def test_invalid_signatures_are_rejected(signature: str) -> None:
+def test_invalid_signatures_and_timestamps_are_rejected(header: str, value: str) -> None:
     body = message()
-    assert tell(body, signed(body) | {"svix-signature": signature}) == 400
-
-
-@pytest.mark.parametrize("at", ["", "x", "nan", "inf", "1e400", "-1", "99999999999999999999", "٣"])
-def test_invalid_timestamps_are_rejected(at: str) -> None:
-    body = message()
-    assert tell(body, signed(body) | {"svix-timestamp": at}) == 400
+    assert tell(body, signed(body) | {f"svix-{header}": value}) == 400
 
 
 def create_body(time: str) -> bytes:
