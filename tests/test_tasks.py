@@ -24,7 +24,7 @@ from tests.support.mailers import mail_by
 PACKAGE = "django.tasks" if "django.tasks" in sys.modules else "django_tasks"
 
 
-def create_backend(name: str) -> dict[str, Any]:
+def backend(name: str) -> dict[str, Any]:
     """Return the TASKS setting: `dummy` stores what is enqueued, `immediate` runs it."""
     return {"default": {"BACKEND": f"{PACKAGE}.backends.{name}.{name.title()}Backend"}}
 
@@ -38,10 +38,10 @@ def customer(acme: Customer) -> Customer:
 
 
 @pytest.fixture
-def queue(settings: Settings) -> Any:
+def queued(settings: Settings) -> Any:
     """A queue without a worker."""
     settings.ALGUNA_PORTAL_USE_TASKS = True
-    settings.TASKS = create_backend("dummy")
+    settings.TASKS = backend("dummy")
     return mail_link.get_backend()
 
 
@@ -52,50 +52,50 @@ def alguna(fresh_alguna: FakeAlguna) -> FakeAlguna:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_emails_are_enqueued(queue: Any, customer: Customer, umbrella: Customer) -> None:
+def test_emails_are_enqueued(queued: Any, customer: Customer, umbrella: Customer) -> None:
     """The link isn't sent yet, and the arguments contain only its key."""
     with translation.override("de"):
         posted = send_links([customer, umbrella])
     (link,) = posted.sent
     assert (link.state, posted.skipped) == ("not_sent", [umbrella])
     assert mail.outbox == []
-    (result,) = queue.results
+    (result,) = queued.results
     assert list(result.args) == [link.pk, "de"]
     assert get_link_url(link) not in str(result)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_links_are_saved_by_the_hosts_router(settings: Settings, queue: Any, customer: Customer) -> None:
+def test_links_are_saved_by_the_hosts_router(settings: Settings, queued: Any, customer: Customer) -> None:
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
     (link,) = send_links([customer]).sent
     settings.DATABASE_ROUTERS = []
     assert PortalLink.objects.get() == link
-    assert len(queue.results) == 1
+    assert len(queued.results) == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_emails_are_enqueued_on_commit(queue: Any, customer: Customer) -> None:
+def test_emails_are_enqueued_on_commit(queued: Any, customer: Customer) -> None:
     """After a rollback, nothing is enqueued."""
     with transaction.atomic():
         send_link(customer)
-        assert queue.results == []
-    assert len(queue.results) == 1
+        assert queued.results == []
+    assert len(queued.results) == 1
     with transaction.atomic():
         send_link(customer)
         transaction.set_rollback(True)
-    assert len(queue.results) == 1
+    assert len(queued.results) == 1
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_failing_queue_is_reported(
-    queue: Any, customer: Customer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    queued: Any, customer: Customer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The link is deleted."""
 
     def enqueue(*_: Any, **__: Any) -> None:
         raise ConnectionRefusedError("redis://:secret@queue")
 
-    monkeypatch.setattr(type(queue), "enqueue", enqueue)
+    monkeypatch.setattr(type(queued), "enqueue", enqueue)
     assert send_links([customer]).failed == [(customer, "ConnectionRefusedError")]
     with pytest.raises(LinkNotSent):
         send_link(customer)
@@ -111,20 +111,20 @@ def test_a_failing_queue_is_reported(
 @pytest.mark.django_db(transaction=True)
 def test_a_failure_in_the_immediate_backend_is_reported(settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_USE_TASKS = True
-    settings.TASKS = create_backend("immediate")
+    settings.TASKS = backend("immediate")
     mail_by(settings, "tests.support.mailers.Down")
     assert send_links([customer]).failed == [(customer, "LinkNotSent")]
     assert PortalLink.objects.count() == 0
 
 
-def test_an_expired_link_is_not_sent(queue: Any, customer: Customer) -> None:
+def test_an_expired_link_is_not_sent(queued: Any, customer: Customer) -> None:
     link = send_link(customer)
     PortalLink.objects.update(expires_at=link.created_at)
     mail_link.call(link.pk, None)
     assert mail.outbox == []
 
 
-def test_a_link_is_sent_once_in_the_senders_language(queue: Any, customer: Customer) -> None:
+def test_a_link_is_sent_once_in_the_senders_language(queued: Any, customer: Customer) -> None:
     """Queues may run a task twice."""
     link = send_link(customer)
     for _ in range(2):
@@ -136,7 +136,7 @@ def test_a_link_is_sent_once_in_the_senders_language(queue: Any, customer: Custo
     assert link.state == "active"
 
 
-def test_a_revoked_or_deleted_link_is_not_sent(queue: Any, customer: Customer) -> None:
+def test_a_revoked_or_deleted_link_is_not_sent(queued: Any, customer: Customer) -> None:
     link = send_link(customer)
     link.revoke()
     mail_link.call(link.pk, None)
@@ -144,7 +144,7 @@ def test_a_revoked_or_deleted_link_is_not_sent(queue: Any, customer: Customer) -
     assert mail.outbox == []
 
 
-def test_a_failed_email_fails_the_task(settings: Settings, queue: Any, customer: Customer) -> None:
+def test_a_failed_email_fails_the_task(settings: Settings, queued: Any, customer: Customer) -> None:
     """The queue shows the exception without an address and can retry."""
     link = send_link(customer)
     mail_by(settings, "tests.support.mailers.Down")
@@ -162,7 +162,7 @@ def test_a_failed_email_fails_the_task(settings: Settings, queue: Any, customer:
 @pytest.mark.django_db(transaction=True)
 def test_the_immediate_backend_sends_the_email(settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_USE_TASKS = True
-    settings.TASKS = create_backend("immediate")
+    settings.TASKS = backend("immediate")
     link = send_link(customer)
     assert len(mail.outbox) == 1
     assert PortalLink.objects.get().state == "active"
@@ -170,7 +170,7 @@ def test_the_immediate_backend_sends_the_email(settings: Settings, customer: Cus
 
 
 def test_nothing_is_enqueued_without_use_tasks(settings: Settings, customer: Customer) -> None:
-    settings.TASKS = create_backend("dummy")
+    settings.TASKS = backend("dummy")
     send_link(customer)
     assert len(mail.outbox) == 1
 
@@ -191,7 +191,7 @@ def test_use_tasks_requires_a_framework(settings: Settings, monkeypatch: pytest.
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_deleted_customer_does_not_stop_the_others(queue: Any, customer: Customer, umbrella: Customer) -> None:
+def test_a_deleted_customer_does_not_stop_the_others(queued: Any, customer: Customer, umbrella: Customer) -> None:
     umbrella.email = "billing@umbrella.example"
     Customer.objects.filter(pk=customer.pk).delete()
     posted = send_links([customer, umbrella])
@@ -202,7 +202,7 @@ def test_a_deleted_customer_does_not_stop_the_others(queue: Any, customer: Custo
 @pytest.mark.django_db(transaction=True)
 def test_tasks_read_from_the_primary_database(settings: Settings, alguna: FakeAlguna, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_USE_TASKS = True
-    settings.TASKS = create_backend("immediate")
+    settings.TASKS = backend("immediate")
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
     link = send_link(customer)
     assert provision_customer.call(customer.pk) == "created"

@@ -194,10 +194,12 @@ def _finish(delivery: WebhookDelivery, failures: dict[str, Exception]) -> None:
     # If another process has taken over, it stores the result.
     if get_queryset(delivery).filter(tries=delivery.tries).update(**changes):
         delivery.claimed_until = None
-    message = "Webhook %(delivery)s: %(receiver)s failed (%(error)s, %(at)s)."
-    fields = {"delivery": delivery.pk, "type": delivery.type}
     for name, exc in errors.items():
-        log_event(logger.error, "webhook_failed", message, **fields, receiver=name, at=_get_location(exc), exc=exc)
+        message = "Webhook %(delivery)s: %(receiver)s failed (%(error)s, %(at)s)."
+        at, kind = _get_location(exc), delivery.type
+        log_event(
+            logger.error, "webhook_failed", message, delivery=delivery.pk, type=kind, receiver=name, at=at, exc=exc
+        )
 
 
 def _get_location(exc: Exception) -> str:
