@@ -17,11 +17,11 @@ from alguna_portal.models import Customer, PortalLink
 from tests.support.emails import html_of, path, sent, text
 from tests.test_translations import PACKAGE, catalogue, every_locale
 
-# What stays of a template once its tags, its variables and its markup are taken away.
+# Everything in a template except its text: tags, variables and markup.
 MARKED = re.compile(
     r"\{%\s*blocktranslate.*?\{%\s*endblocktranslate\s*%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&\w+;", re.DOTALL
 )
-# Shown to developers alone.
+# Shown only to developers.
 ENGLISH = {"DEBUG:"}
 TROUBLE = "You can't open billing"
 

@@ -30,7 +30,7 @@ def main() -> None:
     """Run all attacks and print the results."""
     setup_test_environment()
     call_command("migrate", verbosity=0)
-    # MariaDB converts times to no other zone, unless somebody has loaded its tables of them.
+    # MariaDB can't convert time zones unless its time zone tables are loaded.
     settings.USE_TZ = True
     settings.TIME_ZONE = "UTC"
     settings.ALGUNA_PORTAL_AUDIT = True
@@ -48,13 +48,13 @@ def run_attacks() -> dict[str, Any]:
     member.force_login(mia)
     boss.force_login(User.objects.create_superuser("boss"))
     asked, errors = send_requests(member, boss, acme)
-    said = {"asked": asked, "errors": errors}
-    said["alike"] = {kind: try_alias(alias) for kind, alias in ALIKE.items()}
-    said["typed"] = {kind: try_admin_form(boss, alias) for kind, alias in ALIKE.items()}
-    said["stored"] = {kind: try_store_customer_id(alias) for kind, alias in ALIKE.items()}
-    said["found"] = search_wildcards(boss)
-    said["alias"] = Customer.objects.get(pk=acme.pk).alias
-    return said
+    results = {"asked": asked, "errors": errors}
+    results["alike"] = {kind: try_alias(alias) for kind, alias in ALIKE.items()}
+    results["typed"] = {kind: try_admin_form(boss, alias) for kind, alias in ALIKE.items()}
+    results["stored"] = {kind: try_store_customer_id(alias) for kind, alias in ALIKE.items()}
+    results["found"] = search_wildcards(boss)
+    results["alias"] = Customer.objects.get(pk=acme.pk).alias
+    return results
 
 
 def create_form(**changed: str) -> dict[str, Any]:

@@ -38,21 +38,21 @@ def test_billing_responses_cannot_be_framed(
     frameable_site: None, alguna: Alguna, manager: User, stranger: User, umbrella: Customer, form: str
 ) -> None:
     """The portal, sign-in, choices, refusals and failures, in each format."""
-    asks = FORMS[form]
+    headers = FORMS[form]
     client = sign_in(manager)
-    assert_unframed(Client().get(BILLING, headers=asks), 302, 401)
-    assert_unframed(client.get(BILLING, headers=asks), 302, 200)
-    assert_unframed(client.post(BILLING, headers=asks), 302, 200)
-    assert_unframed(client.head(BILLING, headers=asks), 200)
-    assert_unframed(client.put(BILLING, headers=asks), 405)
-    assert_unframed(client.get(BILLING, headers=asks | {"Sec-Purpose": "prefetch"}), 403)
-    assert_unframed(client.get(BILLING, {"customer": "x"}, headers=asks), 403)
-    assert_unframed(sign_in(stranger).get(BILLING, headers=asks), 403)
+    assert_unframed(Client().get(BILLING, headers=headers), 302, 401)
+    assert_unframed(client.get(BILLING, headers=headers), 302, 200)
+    assert_unframed(client.post(BILLING, headers=headers), 302, 200)
+    assert_unframed(client.head(BILLING, headers=headers), 200)
+    assert_unframed(client.put(BILLING, headers=headers), 405)
+    assert_unframed(client.get(BILLING, headers=headers | {"Sec-Purpose": "prefetch"}), 403)
+    assert_unframed(client.get(BILLING, {"customer": "x"}, headers=headers), 403)
+    assert_unframed(sign_in(stranger).get(BILLING, headers=headers), 403)
     for status in (503, 404):
         alguna.fail(status)
-        assert_unframed(client.get(BILLING, {"fresh": "1"}, headers=asks), 502, 503)
+        assert_unframed(client.get(BILLING, {"fresh": "1"}, headers=headers), 502, 503)
     Membership.objects.create(user=manager, customer=umbrella)
-    assert_unframed(client.get(BILLING, headers=asks), 200, 409)
+    assert_unframed(client.get(BILLING, headers=headers), 200, 409)
 
 
 def test_pages_of_emailed_links_cannot_be_framed(frameable_site: None, alguna: Alguna, link: PortalLink) -> None:

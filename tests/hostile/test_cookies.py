@@ -29,12 +29,12 @@ def test_a_cookie_of_a_megabyte_causes_no_error_and_is_not_logged(
     """For signed-in and anonymous users, in each format, and on the page of an emailed link."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     caplog.set_level(logging.DEBUG)
-    # SQL is logged under DEBUG alone, with whatever is in it.
+    # Django logs SQL only under DEBUG, with its parameters.
     caplog.set_level(logging.WARNING, "django.db.backends")
     for client in (sign_in(manager), Client()):
         client.cookies[name] = FILLING
-        for asks in FORMS.values():
-            for response in (client.get(BILLING, headers=asks), client.post(BILLING, headers=asks)):
+        for headers in FORMS.values():
+            for response in (client.get(BILLING, headers=headers), client.post(BILLING, headers=headers)):
                 assert response.status_code in (200, 302, 401)
         assert client.get(path(link)).status_code == 200
         assert client.post(path(link)).status_code == 200
@@ -52,11 +52,11 @@ ODD = [
 
 @pytest.mark.parametrize("cookie", ODD)
 def test_invalid_cookies_cause_no_errors(alguna: Alguna, manager: User, link: PortalLink, cookie: str) -> None:
-    asks = {"Cookie": cookie}
+    headers = {"Cookie": cookie}
     for address in (BILLING, path(link), "/admin/alguna_portal/customer/"):
         for client in (Client(), Client(enforce_csrf_checks=True)):
-            assert client.get(address, headers=asks).status_code in (200, 302)
-            assert client.post(address, headers=asks).status_code in (200, 302, 403)
+            assert client.get(address, headers=headers).status_code in (200, 302)
+            assert client.post(address, headers=headers).status_code in (200, 302, 403)
 
 
 def test_a_live_server_handles_large_cookies(
@@ -74,12 +74,12 @@ def test_a_live_server_handles_large_cookies(
             http.endheaders()
             response = http.getresponse()
         except (TimeoutError, ConnectionError):
-            # It hung up while there was more to come.
+            # The server closed the connection before it had read everything.
             assert len(lines) == 1
         else:
             assert response.status == (302 if len(lines) > 1 else 431)
             assert b"Traceback" not in response.read()
         http.close()
-    said = "".join(record.getMessage() for record in caplog.records) + "".join(capfd.readouterr())
-    assert "ZyZy" not in said
-    assert "Traceback" not in said
+    output = "".join(record.getMessage() for record in caplog.records) + "".join(capfd.readouterr())
+    assert "ZyZy" not in output
+    assert "Traceback" not in output

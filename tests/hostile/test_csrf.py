@@ -20,11 +20,11 @@ from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path
 
 OURS = ("/billing/", "/admin/alguna_portal/", "/admin/alguna_sandbox/", "/sandbox/")
-# Callers of the sandbox's API prove themselves by a key, and Alguna's webhooks by a signature, in a header that no
-# other site can send; a stylesheet changes nothing.
+# Exempt: the sandbox API requires a key, and the webhook a signature, in headers that other sites can't send; the
+# stylesheet is read-only.
 WITHOUT = ("/sandbox/^(?P<path>[\\s\\S]*)\\Z", "/sandbox/brand.css", "/billing/webhook/")
 FORM = "application/x-www-form-urlencoded"
-# What each of them would do at once, if it took the request for its own page's.
+# Data with which each URL would act without further confirmation.
 CONFIRMED = {
     "confirmed": "1", "post": "yes", "role": "manager", "note": "", "to": "eve@evil.example", "renew": "1",
     "fresh": "1", "text": "status=500", "name": "Evil", "alias": "evil", "portal_settings": "{}",
@@ -91,7 +91,7 @@ def test_every_url_rejects_forged_requests(
             continue
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             sent = client.generic(method, get_url(route, link), urlencode(CONFIRMED), FORM)
-            # What takes no such request at all needs no protection.
+            # A URL that doesn't allow the method needs no protection.
             assert sent.status_code == 403 or (method != "POST" and sent.status_code == 405), (method, route)
     assert get_state(alguna) == before
 
@@ -140,8 +140,8 @@ def test_a_valid_token_from_another_origin_is_rejected(
     client.get(path(link))
     token = client.cookies["csrftoken"].value
     for address in (BILLING, path(link)):
-        asks = FORMS[form] | {"Origin": origin}
-        assert client.post(address, {"csrfmiddlewaretoken": token}, headers=asks).status_code == 403
+        headers = FORMS[form] | {"Origin": origin}
+        assert client.post(address, {"csrfmiddlewaretoken": token}, headers=headers).status_code == 403
     assert alguna.requests == []
     for address in (BILLING, path(link)):
         assert client.post(address, {"csrfmiddlewaretoken": token}).status_code in (200, 302)

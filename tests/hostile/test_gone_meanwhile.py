@@ -18,7 +18,7 @@ from tests.conftest import Alguna
 from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path, sent
 
-# As on a site: each statement is stored at once, and foreign keys are checked then.
+# As in production: each statement is committed, and its foreign keys are checked.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 GONE: dict[str, Callable[[], object]] = {
@@ -34,16 +34,16 @@ GONE: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("what", GONE)
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("status", "answered"), [(None, (200, 302)), (503, (503,)), (404, (502,))])
+@pytest.mark.parametrize(("status", "expected"), [(None, (200, 302)), (503, (503,)), (404, (502,))])
 def test_deletion_while_billing_calls_alguna(
-    alguna: Alguna, manager: User, form: str, what: str, status: int | None, answered: tuple[int, ...]
+    alguna: Alguna, manager: User, form: str, what: str, status: int | None, expected: tuple[int, ...]
 ) -> None:
     """The request ends as usual and is recorded once; the next request is denied."""
     if status:
         alguna.fail(status, '{"detail": "no"}')
     alguna.meanwhile = GONE[what]
     client = sign_in(manager)
-    assert client.get(BILLING, headers=FORMS[form]).status_code in answered
+    assert client.get(BILLING, headers=FORMS[form]).status_code in expected
     (access,) = PortalAccess.objects.all()
     assert (access.user_key, access.customer_alias) == (str(manager.pk), "acme-1")
     if what != "the link":
@@ -55,14 +55,14 @@ def test_deletion_while_billing_calls_alguna(
 
 
 @pytest.mark.parametrize("what", GONE)
-@pytest.mark.parametrize(("status", "answered"), [(None, 200), (503, 503), (404, 502)])
+@pytest.mark.parametrize(("status", "expected"), [(None, 200), (503, 503), (404, 502)])
 def test_deletion_while_an_emailed_link_is_opened(
-    alguna: Alguna, link: PortalLink, what: str, status: int | None, answered: int
+    alguna: Alguna, link: PortalLink, what: str, status: int | None, expected: int
 ) -> None:
     if status:
         alguna.fail(status, '{"detail": "no"}')
     alguna.meanwhile = GONE[what]
-    assert Client().post(path(link)).status_code == answered
+    assert Client().post(path(link)).status_code == expected
     assert PortalAccess.objects.count() == 1
 
 

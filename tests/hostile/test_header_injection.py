@@ -31,10 +31,10 @@ def test_names_and_notes_add_no_email_headers(customer: Customer, settings: Sett
     plain = send_link(customer, note="Hello")
     names = sent()[0].message().keys()
     customer.name = f"Acme{end}{INJECTED}{end}{end}<html>"
-    again = send_link(customer, note=f"Hello{end}{INJECTED}{end}{end}.{end}")
+    injected = send_link(customer, note=f"Hello{end}{INJECTED}{end}{end}.{end}")
     mail = message_from_bytes(sent()[1].message().as_bytes(), policy=policy.default)
     assert sorted(mail.keys()) == sorted(names)
-    assert mail["To"] == plain.recipient == again.recipient
+    assert mail["To"] == plain.recipient == injected.recipient
     assert mail["Bcc"] is None
     assert mail["Subject"].splitlines() == [mail["Subject"]]
     assert "Acme Bcc: eve@evil.example <html>" in mail["Subject"]
@@ -86,8 +86,8 @@ def test_customer_texts_add_no_response_headers(
 def test_retry_after_is_parsed_and_not_copied(alguna: Alguna, manager: User) -> None:
     for wait in ("7\r\nSet-Cookie: a=b", "7; url=https://evil.example", "\u0667", "1e3", "-1", "9" * 400, "nan"):
         alguna.fail(503, Retry_After=wait)
-        for asks in FORMS.values():
-            response = sign_in(manager).get(BILLING, headers=asks)
+        for headers in FORMS.values():
+            response = sign_in(manager).get(BILLING, headers=headers)
             assert response.get("Retry-After", "30").isdigit()
             assert len(response.get("Retry-After", "30")) <= 5
 

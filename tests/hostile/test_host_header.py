@@ -78,13 +78,13 @@ def test_redirects_do_not_use_the_requests_host(
     trusting_site: None, alguna: Alguna, manager: User, stranger: User, umbrella: Customer, form: str
 ) -> None:
     """To sign-in, the choices and another attempt: each target is a path or the portal."""
-    asks = POISON | FORMS[form]
-    responses = [Client().get(BILLING, headers=asks), sign_in(stranger).get(BILLING, headers=asks)]
-    responses.append(sign_in(manager).get(BILLING, headers=asks))
+    headers = POISON | FORMS[form]
+    responses = [Client().get(BILLING, headers=headers), sign_in(stranger).get(BILLING, headers=headers)]
+    responses.append(sign_in(manager).get(BILLING, headers=headers))
     alguna.fail(503)
-    responses.append(sign_in(manager).get(f"{BILLING}?fresh=1", headers=asks))
+    responses.append(sign_in(manager).get(f"{BILLING}?fresh=1", headers=headers))
     umbrella.memberships.create(user=manager)
-    responses.append(sign_in(manager).get(BILLING, headers=asks))
+    responses.append(sign_in(manager).get(BILLING, headers=headers))
     assert [address for response in responses for address in get_targets(response)]
     for response in responses:
         assert EVIL not in str(response.headers) + response.content.decode()

@@ -20,7 +20,7 @@ from tests.support.emails import html_of, path, sent
 
 MARK = "alert(/us/)"
 EVIL = f"\"'><script>{MARK}</script><img src=x onerror={MARK}></script></title></textarea>{{{{ 7|add:7 }}}}&lt;b&gt;"
-# What would run, or end what it stands in, if it were not text. The browser's own reading is tried in tests/browser.
+# What would be executed, or end an element, if it weren't escaped. tests/browser tests this in a browser.
 LIVE = (f"<script>{MARK}", f"<img src=x onerror={MARK}", "\"'><", "</script></title>", "14&lt;b")
 
 
@@ -126,8 +126,8 @@ def test_admin_messages_and_history_escape_html(
             for address in ("a@acme.example", "", "not <b>one</b>"):
                 Customer.objects.update(email=address)
                 assert_escaped(admin_client.post(lists, chosen | {"action": action}, follow=True))
-        again = f"/admin/alguna_portal/portallink/{PortalLink.objects.latest('pk').pk}/send-again/"
-        assert_escaped(admin_client.post(again, follow=True))
+        url = f"/admin/alguna_portal/portallink/{PortalLink.objects.latest('pk').pk}/send-again/"
+        assert_escaped(admin_client.post(url, follow=True))
         Customer.objects.filter(pk=evil_customer.pk).update(customer_id=None, currency="EUR", portal_settings={})
         made = admin_client.post(lists, chosen | {"action": "create_in_alguna"}, follow=True)
         assert_escaped(made)

@@ -26,7 +26,7 @@ GOOD = {
 WHOLE = json.dumps(GOOD)
 DEEP = 100_000
 
-ANSWERS = {
+BODIES = {
     "deep lists": "[" * DEEP,
     "closed lists": "[" * DEEP + "]" * DEEP,
     "deep objects": '{"a":' * DEEP + "1" + "}" * DEEP,
@@ -52,18 +52,18 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("status", [200, 201, 404, 503])
-@pytest.mark.parametrize("kind", ANSWERS)
+@pytest.mark.parametrize("kind", BODIES)
 def test_invalid_responses_from_alguna_cause_no_errors(
     alguna: Alguna, manager: User, link: PortalLink, kind: str, status: int
 ) -> None:
     """Billing in each format and emailed links return 502, or 503 if Alguna did."""
-    answers: list[Any] = []
-    for asks in FORMS.values():
-        alguna.fail(status, ANSWERS[kind])
-        answers.append(sign_in(manager).get(BILLING, headers=asks))
-    alguna.fail(status, ANSWERS[kind])
-    answers.append(Client().post(path(link)))
-    for response in answers:
+    responses: list[Any] = []
+    for headers in FORMS.values():
+        alguna.fail(status, BODIES[kind])
+        responses.append(sign_in(manager).get(BILLING, headers=headers))
+    alguna.fail(status, BODIES[kind])
+    responses.append(Client().post(path(link)))
+    for response in responses:
         assert response.status_code == (502 if status < 500 else 503) or (response.status_code, kind) == (502, "large")
         assert EVIL not in response.content.decode() + str(response.headers)
         assert len(response.content) < 10_000
@@ -82,7 +82,7 @@ def test_the_longest_possible_session_is_cached(alguna: Alguna, manager: User) -
 def test_the_admin_page_works_if_the_lookup_fails(
     alguna: Alguna, admin_client: Client, acme: Customer, kind: str
 ) -> None:
-    alguna.http.add("GET", "https://api.alguna.io/customers/lookup", body=ANSWERS[kind], status=200)
+    alguna.http.add("GET", "https://api.alguna.io/customers/lookup", body=BODIES[kind], status=200)
     response = admin_client.get(reverse("admin:alguna_portal_customer_change", args=[acme.pk]))
     assert response.status_code == 200
     assert "Unknown: " in response.content.decode()

@@ -21,7 +21,7 @@ from tests.conftest import Alguna
 from tests.support.clients import BILLING, sign_in
 from tests.support.emails import path
 
-# Ends of lines by one reader's opinion or another's, a terminal's commands, and what no encoding has.
+# Line breaks of all kinds, terminal control sequences, and a lone surrogate.
 FORGED = "x\r\nERROR forged\n\x0b\x0c\x1c\x85\u2028\u2029\x1b[2J\x1b]0;title\x07\x00\u202e\u200b\ud800"
 STORABLE = FORGED.replace("\ud800", "").replace("\x00", "")
 LONGEST = 2000
@@ -35,9 +35,9 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     records = [record for record in caplog.get_records("call") if record.name != "django.db.backends"]
     assert records
     for record in records:
-        said = record.getMessage()
-        assert said.isprintable(), ascii(said)
-        assert len(said) < LONGEST
+        text = record.getMessage()
+        assert text.isprintable(), ascii(text)
+        assert len(text) < LONGEST
         for name, value in vars(record).items():
             if name in {"plan", "alias", "error", "status"}:
                 assert len(str(value)) < LONGEST
@@ -76,8 +76,8 @@ def test_error_details_from_alguna_forge_no_log_lines(
     """They are quoted on one short line."""
     for debug in (False, True):
         settings.DEBUG = debug
-        for said in (FORGED, FORGED * 10_000, "word " * 100_000):
-            alguna.fail(status, json.dumps({name: said}))
+        for detail in (FORGED, FORGED * 10_000, "word " * 100_000):
+            alguna.fail(status, json.dumps({name: detail}))
             assert sign_in(manager).get(BILLING).status_code in (502, 503)
 
 
@@ -103,7 +103,7 @@ def test_customer_texts_forge_no_command_output(
     out, err = StringIO(), StringIO()
     with pytest.raises(CommandError) as caught:
         call_command("alguna_provision", stdout=out, stderr=err)
-    said: list[Any] = [*out.getvalue().splitlines(), *err.getvalue().splitlines(), str(caught.value)]
-    for line in said:
+    output: list[Any] = [*out.getvalue().splitlines(), *err.getvalue().splitlines(), str(caught.value)]
+    for line in output:
         assert line.isprintable()
         assert not line.startswith("ERROR forged")

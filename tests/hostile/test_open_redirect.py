@@ -15,7 +15,7 @@ from tests.conftest import Alguna
 from tests.support.clients import BILLING, EVIL, FORMS, get_targets, sign_in
 from tests.support.emails import path, press
 
-# Each leads some browser to evil.example, runs something, or is read differently by somebody on the way.
+# Each leads some browser to evil.example, runs a script, or is parsed differently by different software.
 UNSAFE_URLS = [
     "https://evil.example/", "https://EVIL.example", "http://portal.alguna.io/evil.example", "//evil.example/",
     "///evil.example/", "////evil.example/", "/\\evil.example/", "\\\\evil.example\\", "https:evil.example",
@@ -70,9 +70,9 @@ def test_unsafe_portal_urls_are_not_in_responses(alguna: Alguna, manager: User, 
 
 
 def test_redirects_from_the_api_are_not_followed(alguna: Alguna, manager: User) -> None:
-    for asks in FORMS.values():
+    for headers in FORMS.values():
         alguna.fail(302, Location="https://evil.example/")
-        response = sign_in(manager).get(BILLING, headers=asks)
+        response = sign_in(manager).get(BILLING, headers=headers)
         assert response.status_code == 502
         assert EVIL not in str(response.headers) + response.content.decode()
 
@@ -81,7 +81,7 @@ def test_special_characters_in_an_allowed_url_are_kept(alguna: Alguna, manager: 
     """In each format, the header contains the whole URL."""
     odd = "https://portal.alguna.io:443/hs/a;url='b',\"c\"?d=//evil.example#@evil.example"
     alguna.change = {"url": odd}
-    page, script, htmx = (sign_in(manager).get(f"{BILLING}?fresh=1", headers=asks) for asks in FORMS.values())
+    page, script, htmx = (sign_in(manager).get(f"{BILLING}?fresh=1", headers=headers) for headers in FORMS.values())
     assert page["Location"] == odd.replace('"', "%22")
     assert script.json()["url"] == htmx["HX-Redirect"] == odd
     assert Client().post(path(link))["Refresh"] == f"0; url={odd}"
@@ -100,13 +100,13 @@ def test_parameters_do_not_change_redirects(
 ) -> None:
     """Neither in the query, nor in the form, nor in headers."""
     wishes = dict.fromkeys(ASKING, "https://evil.example/")
-    asks = FORMS[form] | {"HX-Current-URL": "https://evil.example/", "Referer": "https://evil.example/"}
+    headers = FORMS[form] | {"HX-Current-URL": "https://evil.example/", "Referer": "https://evil.example/"}
     two = User.objects.create_user("two")
     for customer in Customer.objects.all():
         Membership.objects.create(user=two, customer=customer)
     alguna.fail(503)
     for client in (sign_in(manager), sign_in(manager), sign_in(two), sign_in(stranger)):
-        for response in (client.get(BILLING, wishes, headers=asks), client.post(BILLING, wishes, headers=asks)):
+        for response in (client.get(BILLING, wishes, headers=headers), client.post(BILLING, wishes, headers=headers)):
             for address in get_targets(response):
                 assert address.partition("?")[0] in (BILLING, *map(alguna.url, range(1, 9)))
     assert alguna.requests

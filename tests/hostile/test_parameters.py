@@ -34,12 +34,12 @@ def test_repeated_choices_open_only_the_users_customer(
     """In any order, and in any mixture of query and form."""
     own, foreign = f"customer={acme.pk}", f"customer={other_customer.pk}"
     client = sign_in(manager)
-    asks = FORMS[form]
+    headers = FORMS[form]
     responses: list[Any] = []
     for query in (own + glue + foreign, foreign + glue + own, foreign, own):
-        responses.append(client.get(f"{BILLING}?{query}", headers=asks))
-        responses.append(client.post(BILLING, query, FORM, headers=asks))
-        responses += [client.post(f"{BILLING}?{also}", query, FORM, headers=asks) for also in (own, foreign)]
+        responses.append(client.get(f"{BILLING}?{query}", headers=headers))
+        responses.append(client.post(BILLING, query, FORM, headers=headers))
+        responses += [client.post(f"{BILLING}?{also}", query, FORM, headers=headers) for also in (own, foreign)]
     assert {response.status_code for response in responses} == {302 if form == "page" else 200, 403}
     assert set(get_opened(alguna)) == {"acme-1"}
     for response in responses:
@@ -55,10 +55,10 @@ def test_the_last_value_of_a_parameter_counts(
     sign_in(manager).post(f"{BILLING}?customer={acme.pk}", {"customer": [acme.pk, other_customer.pk]})
     assert get_opened(alguna) == ["acme-1", "umbrella-2"]
     client = sign_in(manager)
-    again = f"{BILLING}?customer={acme.pk}"
-    assert client.get(f"{again}&fresh=1&fresh=0")["Location"] == client.get(again)["Location"]
-    before = client.get(again)["Location"]
-    assert client.get(f"{again}&fresh=0&fresh=1")["Location"] != before
+    url = f"{BILLING}?customer={acme.pk}"
+    assert client.get(f"{url}&fresh=1&fresh=0")["Location"] == client.get(url)["Location"]
+    before = client.get(url)["Location"]
+    assert client.get(f"{url}&fresh=0&fresh=1")["Location"] != before
 
 
 UNKNOWN = [
@@ -109,10 +109,10 @@ def test_parameters_do_not_change_permissions(
 
 def test_unknown_parameters_are_not_in_responses(alguna: Alguna, manager: User, other_customer: Customer) -> None:
     Membership.objects.create(user=manager, customer=other_customer)
-    for form, asks in FORMS.items():
-        response = sign_in(manager).get(f"{BILLING}?x=<y>&customer=&utm=z", headers=asks)
+    for form, headers in FORMS.items():
+        response = sign_in(manager).get(f"{BILLING}?x=<y>&customer=&utm=z", headers=headers)
         alguna.fail(503)
-        failed = sign_in(manager).get(f"{BILLING}?customer={other_customer.pk}&x=<y>&utm=z&fresh=1", headers=asks)
+        failed = sign_in(manager).get(f"{BILLING}?customer={other_customer.pk}&x=<y>&utm=z&fresh=1", headers=headers)
         for each in (response, failed):
             assert "utm" not in each.content.decode() + str(each.headers), form
 

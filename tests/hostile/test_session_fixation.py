@@ -23,7 +23,7 @@ def test_a_choice_is_not_remembered(
     alguna: Alguna, member_of_two: User, acme: Customer, umbrella: Customer, settings: Settings, form: str
 ) -> None:
     """No cookie and no session contains it."""
-    # By whatever is in it, Django would save the login session and send its cookie.
+    # If anything were stored in the login session, Django would save it and send its cookie.
     client = sign_in(member_of_two)
     before = list(Session.objects.values())
     offered = client.get(BILLING, headers=FORMS[form])
@@ -33,8 +33,8 @@ def test_a_choice_is_not_remembered(
         assert get_targets(chosen) == get_targets(posted) != []
         for response in (chosen, posted):
             assert not response.cookies
-    again = client.get(BILLING, headers=FORMS[form])
-    assert (again.status_code, get_targets(again)) == (offered.status_code, get_targets(offered))
+    repeated = client.get(BILLING, headers=FORMS[form])
+    assert (repeated.status_code, get_targets(repeated)) == (offered.status_code, get_targets(offered))
     assert list(Session.objects.values()) == before
 
 
@@ -50,8 +50,8 @@ def test_a_link_to_the_attackers_customer_is_denied(
     for method in (client.get, client.post):
         assert method(BILLING, {"customer": trap.pk}, headers=FORMS[form]).status_code == 403
     assert alguna.requests == []
-    again = client.get(BILLING, headers=FORMS[form])
-    assert (again.status_code, get_targets(again)) == (offered.status_code, get_targets(offered))
+    repeated = client.get(BILLING, headers=FORMS[form])
+    assert (repeated.status_code, get_targets(repeated)) == (offered.status_code, get_targets(offered))
 
 
 @pytest.mark.parametrize("reuse", ["browser", "user"])
@@ -69,7 +69,7 @@ def test_a_planted_login_session_does_not_share_portal_sessions(
     assert victims.get(BILLING)["Location"] == alguna.url(2)
     attackers = Client()
     attackers.cookies["sessionid"] = planted
-    # Signed out along with it.
+    # The planted session was signed out, too.
     assert attackers.get(BILLING)["Location"] == "/login/?next=/billing/"
     assert len(alguna.requests) == 2
 

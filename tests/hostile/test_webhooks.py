@@ -24,14 +24,14 @@ def test_a_replayed_delivery_is_not_handled_again() -> None:
     """At first its id is known; later its timestamp is too old, and it can't be changed."""
     body = message("invoice.paid", id="inv_1")
     caught = signed(body, ident="msg_1")
-    with listening("invoice.paid") as heard:
+    with listening("invoice.paid") as received:
         assert [tell(body, caught) for _ in range(3)] == [204] * 3
         with time_machine.travel(datetime.now(UTC) + timedelta(minutes=6)):
             assert tell(body, caught) == 400
             now = str(int(datetime.now(UTC).timestamp()))
             assert tell(body, caught | {"svix-timestamp": now}) == 400
         assert tell(body, caught | {"svix-id": "msg_2"}) == 400
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
 def test_a_signature_is_invalid_for_another_message() -> None:
@@ -53,7 +53,7 @@ def test_messages_in_any_order_are_handled_once() -> None:
     """test_plan_sync.py tests that the result doesn't depend on the order."""
     bodies = [message("invoice.issued", number=number) for number in range(4)]
     deliveries = [(body, signed(body, ident=f"msg_{number}")) for number, body in enumerate(bodies)]
-    with listening("*") as heard:
+    with listening("*") as received:
         for number in (2, 0, 3, 2, 1, 0):
             assert tell(*deliveries[number]) == 204
-    assert [event.data["number"] for event in heard] == [2, 0, 3, 1]
+    assert [event.data["number"] for event in received] == [2, 0, 3, 1]

@@ -71,8 +71,8 @@ def test_emails_to_customers_without_a_name(customer: Customer) -> None:
     link = send_link(customer)
     assert sent()[0].subject == "Billing: your link"
     shown = text(Client().get(path(link)))
-    for said in (str(sent()[0].body), html_of(sent()[0]), shown):
-        assert "acme-1" not in said.replace(get_link_url(link), "")
+    for content in (str(sent()[0].body), html_of(sent()[0]), shown):
+        assert "acme-1" not in content.replace(get_link_url(link), "")
     assert "Your billing" in shown
 
 
@@ -85,8 +85,8 @@ def test_the_email_is_in_the_active_language(customer: Customer) -> None:
 
 def test_a_viewers_email_mentions_no_changes(customer: Customer) -> None:
     link = send_link(customer, role="viewer")
-    for said in (str(sent()[0].body), html_of(sent()[0]), text(Client().get(path(link)))):
-        assert "change how you pay" not in said
+    for content in (str(sent()[0].body), html_of(sent()[0]), text(Client().get(path(link)))):
+        assert "change how you pay" not in content
     send_link(customer)
     assert "change how you pay" in str(sent()[1].body)
 
@@ -188,8 +188,8 @@ def test_an_unreachable_mail_server_is_reported(
 ) -> None:
     """For one link as an exception, which contains no address; the link is deleted."""
     mailers.mail_by(settings, "tests.support.mailers.Down")
-    said = rf"customer {customer.pk} could not be mailed \(ConnectionRefusedError\)"
-    with pytest.raises(LinkNotSent, match=said) as caught:
+    message = rf"customer {customer.pk} could not be mailed \(ConnectionRefusedError\)"
+    with pytest.raises(LinkNotSent, match=message) as caught:
         send_link(customer)
     assert pickle.loads(pickle.dumps(caught.value)).failure == "ConnectionRefusedError"
     assert PortalLink.objects.count() == 0
@@ -236,11 +236,11 @@ def test_no_email_is_started_after_the_time_limit(settings: Settings, customer: 
     assert send_again(result.sent, within=0).untried == [customer]
 
 
-@pytest.mark.parametrize("again", [False, True])
-def test_a_given_result_is_filled(customer: Customer, stranger: User, *, again: bool) -> None:
+@pytest.mark.parametrize("resend", [False, True])
+def test_a_given_result_is_filled(customer: Customer, stranger: User, *, resend: bool) -> None:
     link = send_link(customer)
     result = SendResult()
-    if again:
+    if resend:
         assert send_again([link], sent_by=stranger, result=result) is result
     else:
         assert send_links([customer], sent_by=stranger, result=result) is result

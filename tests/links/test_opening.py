@@ -180,12 +180,12 @@ def test_each_opening_is_recorded_with_its_link(settings: Settings, alguna: Algu
 
 
 def test_emails_and_pages_state_the_number_of_uses(settings: Settings, customer: Customer) -> None:
-    for limit, said in ((1, "It can be used once."), (3, "It can be used 3 times.")):
+    for limit, sentence in ((1, "It can be used once."), (3, "It can be used 3 times.")):
         settings.ALGUNA_PORTAL_LINK_MAX_USES = limit
         link = send_link(customer)
-        assert said in str(sent()[-1].body)
-        assert said in html_of(sent()[-1])
-        assert said in text(Client().get(path(link)))
+        assert sentence in str(sent()[-1].body)
+        assert sentence in html_of(sent()[-1])
+        assert sentence in text(Client().get(path(link)))
 
 
 def test_the_expiry_has_no_time_zone_without_use_tz(settings: Settings, alguna: Alguna, link: PortalLink) -> None:

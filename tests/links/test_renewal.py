@@ -62,8 +62,8 @@ def test_a_used_up_link_can_be_renewed(settings: Settings, alguna: Alguna, custo
 
 
 def test_the_response_does_not_reveal_whether_a_link_was_sent(expired: PortalLink) -> None:
-    answers = {request_renewal(expired).content for _ in range(3)}
-    assert len(answers) == 1
+    contents = {request_renewal(expired).content for _ in range(3)}
+    assert len(contents) == 1
     assert len(sent()) == 1
 
 
@@ -116,9 +116,9 @@ def test_a_revocation_does_not_affect_other_customers(customer: Customer, umbrel
 
 def test_a_link_sent_after_a_revocation_can_be_renewed(customer: Customer, expired: PortalLink) -> None:
     expired.revoke()
-    again = send_link(customer)
+    new_link = send_link(customer)
     with time_machine.travel(datetime.now(UTC) + timedelta(days=8)):
-        assert renew(again)
+        assert renew(new_link)
 
 
 def test_revoking_a_link_revokes_all_its_renewals(expired: PortalLink) -> None:

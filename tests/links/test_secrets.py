@@ -35,11 +35,11 @@ def test_unknown_tampered_and_revoked_links_have_the_same_response(
     gone.delete()
     link.revoke()
     mail.outbox.clear()
-    answers = set()
+    responses = set()
     for address in [path(link), deleted, *(f"{base}/{each}/" for each in create_tampered_tokens(token))]:
         for response in (Client().get(address), Client().post(address), Client().post(address, {"renew": "1"})):
-            answers.add((response.status_code, response.content, response["Referrer-Policy"]))
-    ((status, content, _),) = answers
+            responses.add((response.status_code, response.content, response["Referrer-Policy"]))
+    ((status, content, _),) = responses
     assert status == 404
     assert b"does not work" in content
     assert b"<form" not in content
@@ -101,10 +101,10 @@ def test_logs_contain_no_links_or_addresses(
     assert "A mailed link could not be answered (RuntimeError)." in caplog.text
     link.revoke()
     press(link)
-    # SQL is logged under DEBUG alone, with whatever is in it.
-    said = "\n".join(record.getMessage() for record in caplog.records if record.name != "django.db.backends")
-    assert f"Link {link.pk}: mailed for customer {customer.pk}." in said
+    # Django logs SQL only under DEBUG, with its parameters.
+    log = "\n".join(record.getMessage() for record in caplog.records if record.name != "django.db.backends")
+    assert f"Link {link.pk}: mailed for customer {customer.pk}." in log
     for secret in (link.key.hex, path(link), "@acme", "hs/token"):
-        assert secret not in said
+        assert secret not in log
     assert link.key.hex not in repr(link) + str(link)
     assert "@" not in repr(link) + str(link)

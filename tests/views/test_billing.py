@@ -165,8 +165,8 @@ def test_unsaved_customers_can_be_opened(alguna: Alguna, stranger: User, setting
     assert client.get(BILLING)["Location"] == alguna.url(1)
     alguna.fail(503)
     page = client.get(BILLING + "?fresh=1").content.decode()
-    (again,) = re.findall(r'href="(/billing/[^"]*)"', page)
-    assert client.get(html.unescape(again))["Location"] == alguna.url(3)
+    (retry_url,) = re.findall(r'href="(/billing/[^"]*)"', page)
+    assert client.get(html.unescape(retry_url))["Location"] == alguna.url(3)
 
 
 def resolve_orgs(request: Any) -> list[Access]:
@@ -305,9 +305,9 @@ def test_logs_contain_no_credentials_or_addresses(
         client.get(BILLING + "?fresh=1")
     alguna.host = "evil.example"
     client.get(BILLING + "?fresh=1")
-    said = "".join(record.getMessage() + str(record.exc_info or "") for record in caplog.records)
-    assert "Alguna answered 401" in said
-    assert not any(leak in said for leak in ("bob@", "secret-of-the-tests", "token1", "hs/"))
+    log = "".join(record.getMessage() + str(record.exc_info or "") for record in caplog.records)
+    assert "Alguna answered 401" in log
+    assert not any(leak in log for leak in ("bob@", "secret-of-the-tests", "token1", "hs/"))
 
 
 def test_html_in_names_is_escaped(manager: User, acme: Customer, umbrella: Customer) -> None:

@@ -103,15 +103,15 @@ IDS_OF_OTHERS = [
 @pytest.mark.parametrize("value", IDS_OF_OTHERS, ids=range(len(IDS_OF_OTHERS)))
 def test_ids_of_other_customers_are_denied(alguna: Alguna, manager: User, umbrella: Customer, value: str) -> None:
     """In the query, in the form, and beside the user's own."""
-    mine = manager.alguna_memberships.get().customer
+    own = manager.alguna_memberships.get().customer
     unsaved = get_choice(Customer(alias=umbrella.alias))
     other = value.format(pk=umbrella.pk, alias=umbrella.alias, hash=unsaved)
     client = sign_in(manager)
     for headers in FORMS.values():
         assert_denied(alguna, client.get(BILLING, {"customer": other}, headers=headers))
         assert_denied(alguna, client.post(BILLING, {"customer": other}, headers=headers))
-    assert_denied(alguna, client.post(f"{BILLING}?customer={mine.pk}", {"customer": other}))
-    assert_denied(alguna, client.get(f"{BILLING}?customer={mine.pk}&{urlencode({'customer': other})}"))
+    assert_denied(alguna, client.post(f"{BILLING}?customer={own.pk}", {"customer": other}))
+    assert_denied(alguna, client.get(f"{BILLING}?customer={own.pk}&{urlencode({'customer': other})}"))
 
 
 def test_choices_of_other_unsaved_customers_are_denied(alguna: Alguna, stranger: User, settings: Settings) -> None:
@@ -313,9 +313,9 @@ def test_a_policy_that_raises_denies_access(alguna: Alguna, manager: User, setti
     assert alguna.requests == []
 
 
-@pytest.mark.parametrize("answer", [1, 1.0, "yes", "False", [False], object(), User(), AnonymousUser(), None, 0, ""])
-def test_a_policy_must_return_true(alguna: Alguna, manager: User, settings: Settings, answer: object) -> None:
-    settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **_: answer
+@pytest.mark.parametrize("result", [1, 1.0, "yes", "False", [False], object(), User(), AnonymousUser(), None, 0, ""])
+def test_a_policy_must_return_true(alguna: Alguna, manager: User, settings: Settings, result: object) -> None:
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **_: result
     assert_denied(alguna, sign_in(manager).get(BILLING))
 
 

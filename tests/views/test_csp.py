@@ -179,8 +179,8 @@ def test_every_page_has_the_documented_policy(
         if title == "django-csp" and name == "sandbox: problem":
             continue  # a 404 under DEBUG, which django-csp leaves alone
         sent = page.headers["Content-Security-Policy"]
-        said = {directive.split()[0]: set(directive.split()[1:]) for directive in sent.split(";")}
-        assert said == expected, name
+        actual = {directive.split()[0]: set(directive.split()[1:]) for directive in sent.split(";")}
+        assert actual == expected, name
         assert "unsafe-" not in sent, name
 
 

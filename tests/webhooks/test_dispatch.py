@@ -56,18 +56,18 @@ def get_state() -> tuple[str, int, str]:
 
 
 def test_a_duplicate_message_is_not_handled_again() -> None:
-    with listening("*") as heard:
+    with listening("*") as received:
         assert [tell(message(), ident="msg_1") for _ in range(3)] == [204] * 3
         assert tell(message(), ident="msg_2") == 204
-    assert [event.id for event in heard] == ["msg_1", "msg_2"]
+    assert [event.id for event in received] == ["msg_1", "msg_2"]
     assert WebhookDelivery.objects.get(message_id="msg_1").tries == 1
 
 
 def test_a_duplicate_message_with_other_content_is_ignored() -> None:
-    with listening("*") as heard:
+    with listening("*") as received:
         tell(message("a.b", of="first"), ident="msg_1")
         tell(message("c.d", of="second"), ident="msg_1")
-    assert [event.data["of"] for event in heard] == ["first"]
+    assert [event.data["of"] for event in received] == ["first"]
 
 
 def test_a_failing_receiver_does_not_stop_the_others() -> None:
@@ -141,9 +141,9 @@ def test_messages_are_read_from_the_primary_database(settings: Settings) -> None
     WebhookDelivery.objects.update(claimed_until=None)
     delivery = WebhookDelivery.objects.get()
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
-    with listening("*") as heard:
+    with listening("*") as received:
         assert dispatch.run_receivers(delivery) is True
-    assert len(heard) == 1
+    assert len(received) == 1
 
 
 def test_the_names_of_the_built_in_receivers_do_not_change() -> None:
@@ -210,32 +210,32 @@ def test_a_crash_in_a_receiver_rolls_back_its_changes() -> None:
 
 def test_a_crash_after_the_last_receiver_repeats_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "_finish", lambda *_: crash(None))  # type: ignore[arg-type]
-    with listening("*") as heard:
+    with listening("*") as received:
         with pytest.raises(Crash):
             tell(message(), ident="m")
         monkeypatch.undo()
         with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
             assert tell(message(), ident="m") == 204
-    assert len(heard) == 1
+    assert len(received) == 1
     assert get_state()[0] == "handled"
 
 
 def test_a_duplicate_during_handling_is_rejected_with_503() -> None:
-    with listening("*", then=lambda event: meanwhile.append(tell(message(), ident=event.id)), atomic=False) as heard:
-        meanwhile: list[int] = []
+    with listening("*", then=lambda event: statuses.append(tell(message(), ident=event.id)), atomic=False) as received:
+        statuses: list[int] = []
         assert tell(message(), ident="m") == 204
-    assert (len(heard), meanwhile) == (1, [503])
+    assert (len(received), statuses) == (1, [503])
 
 
 def test_two_processes_with_the_same_claim_call_a_receiver_once() -> None:
     """A receiver took longer than the claim lasts."""
-    with listening("*") as heard:
-        tell(message("never.heard", of="x"), ident="m")
+    with listening("*") as received:
+        tell(message("never.received", of="x"), ident="m")
         delivery = WebhookDelivery.objects.get()
         stale = WebhookDelivery.objects.get()
         stale.done, stale.payload = [], "{}"
         assert list(dispatch._call_receivers(stale)) == []
-    assert len(heard) == 1
+    assert len(received) == 1
     assert sorted(delivery.done) == sorted(stale.done)
 
 
@@ -293,7 +293,7 @@ def test_a_locked_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
     rows = dispatch.get_queryset
 
     class Locked:
-        """Rows that somebody else holds."""
+        """Rows that another process has locked."""
 
         def filter(self, *_: Any) -> "Locked":
             return self
@@ -318,10 +318,10 @@ def test_a_locked_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_message_ids_are_case_sensitive(settings: Settings) -> None:
     """MariaDB compares without case."""
-    with listening("*") as heard:
+    with listening("*") as received:
         for ident in ("MSG_a", "msg_A", "msg_a"):
             assert tell(message(), ident=ident) == 204
-    assert len(heard) == 3
+    assert len(received) == 3
 
 
 def test_receivers_do_not_share_the_event() -> None:
@@ -335,16 +335,16 @@ def test_non_atomic_receivers_can_be_called_again_after_a_crash() -> None:
     with listening("*", then=lambda _event: Group.objects.create(name=f"{Group.objects.count()}"), atomic=False):
         tell(message())
     assert Group.objects.count() == 1
-    with listening("*", then=crash, atomic=False) as heard:
+    with listening("*", then=crash, atomic=False) as received:
         with pytest.raises(Crash):
             tell(message(), ident="m")
         with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True), pytest.raises(Crash):
             tell(message(), ident="m")
-    assert len(heard) == 2
+    assert len(received) == 2
 
 
 def test_a_failing_signal_receiver_has_the_message_sent_again() -> None:
-    heard: list[str] = []
+    received: list[str] = []
     broken = True
 
     def fail(event: Any, **_: Any) -> None:
@@ -352,7 +352,7 @@ def test_a_failing_signal_receiver_has_the_message_sent_again() -> None:
             raise LookupError
 
     def hear(event: Any, **_: Any) -> None:
-        heard.append(event.id)
+        received.append(event.id)
 
     webhook_received.connect(fail)
     webhook_received.connect(hear)
@@ -363,7 +363,7 @@ def test_a_failing_signal_receiver_has_the_message_sent_again() -> None:
     finally:
         webhook_received.disconnect(fail)
         webhook_received.disconnect(hear)
-    assert heard == ["m", "m"]
+    assert received == ["m", "m"]
 
 
 def test_the_payload_is_deleted_once_all_receivers_are_done(settings: Settings) -> None:
@@ -400,23 +400,23 @@ def test_a_receiver_is_registered_by_its_name() -> None:
         assert len(receivers()) == before + 1
         assert receivers()[-1].name == f"{__name__}.{receiver.__qualname__}"
         assert receivers()[-1].atomic is True
-    said = r'^@on takes the types of events: @on\("invoice\.paid"\)\.$'
-    with pytest.raises(TypeError, match=said):
+    error = r'^@on takes the types of events: @on\("invoice\.paid"\)\.$'
+    with pytest.raises(TypeError, match=error):
         on()
-    with pytest.raises(TypeError, match=said):
+    with pytest.raises(TypeError, match=error):
         on(receiver)  # type: ignore[arg-type]
 
 
 def test_async_receivers_are_awaited() -> None:
-    heard = []
+    received = []
 
     async def receiver(event: Event) -> None:
-        heard.append(event.type)
+        received.append(event.type)
 
     with listening("nothing"):
         on("a.b")(receiver)
         assert tell(message("a.b")) == 204
-    assert heard == ["a.b"]
+    assert received == ["a.b"]
 
 
 def test_event_get_checks_types() -> None:
@@ -455,9 +455,9 @@ def test_event_get_checks_types() -> None:
 def test_timestamps_are_aware_without_use_tz(settings: Settings) -> None:
     settings.USE_TZ = False
     settings.TIME_ZONE = "Asia/Tokyo"
-    with listening("*") as heard:
+    with listening("*") as received:
         assert tell(message()) == 204
-    assert heard[0].timestamp.isoformat() == "2026-11-22T13:00:00+09:00"
+    assert received[0].timestamp.isoformat() == "2026-11-22T13:00:00+09:00"
 
 
 class TestUseTasks:
@@ -477,10 +477,10 @@ class TestUseTasks:
         """The queue contains the key, but not the payload."""
         backend = self.use_backend(settings, "Dummy")
         backend.clear()
-        with listening("*") as heard:
+        with listening("*") as received:
             assert tell(message(email="ann@example.com")) == 204
         (result,) = backend.results
-        assert (list(result.args), heard) == ([WebhookDelivery.objects.get().pk], [])
+        assert (list(result.args), received) == ([WebhookDelivery.objects.get().pk], [])
 
     def test_a_failed_task_is_retried_with_growing_delays(self, settings: Settings) -> None:
         backend = self.use_backend(settings, "Dummy")
@@ -490,9 +490,9 @@ class TestUseTasks:
 
         with listening("*", then=fail):
             handle_delivery.func(delivery.pk)
-            (again,) = backend.results
-            assert (list(again.args), again.kwargs) == ([delivery.pk], {"tries": 2})
-            wait = again.task.run_after - timezone.now()
+            (retry,) = backend.results
+            assert (list(retry.args), retry.kwargs) == ([delivery.pk], {"tries": 2})
+            wait = retry.task.run_after - timezone.now()
             assert timedelta(seconds=30) < wait <= PAUSES[0]
             backend.clear()
             handle_delivery.func(delivery.pk, tries=len(PAUSES) + 1)
@@ -536,9 +536,9 @@ class TestUseTasks:
         with listening("*", then=crash), listening("*") as other:
             assert tell(message(), ident="m") == 503
             assert tell(message(), ident="m") == 503
-        with listening("*") as heard, time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
+        with listening("*") as received, time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
             assert tell(message(), ident="m") == 204
-        assert (len(other), len(heard)) == (0, 1)
+        assert (len(other), len(received)) == (0, 1)
 
     def test_an_immediate_backend_returns_the_result(self, settings: Settings) -> None:
         self.use_backend(settings, "Immediate")
@@ -566,11 +566,11 @@ class TestUseTasks:
 
 
 def test_receivers_marked_as_coroutine_functions_are_awaited() -> None:
-    heard: list[Event] = []
+    received: list[Event] = []
 
     def receiver(event: Event) -> Any:
         async def later() -> None:
-            heard.append(event)
+            received.append(event)
 
         return later()
 
@@ -579,4 +579,4 @@ def test_receivers_marked_as_coroutine_functions_are_awaited() -> None:
         tell(message())
     finally:
         dispatch._registered.popitem()
-    assert len(heard) == 1
+    assert len(received) == 1

@@ -42,9 +42,9 @@ def get_refusal(caplog: pytest.LogCaptureFixture) -> str:
 @pytest.mark.parametrize("name", ["svix", "webhook"])
 def test_a_signed_message_is_handled(name: str) -> None:
     """With the headers of Svix and of Standard Webhooks."""
-    with listening("invoice.paid") as heard:
+    with listening("invoice.paid") as received:
         assert tell(message("invoice.paid", id="inv_1"), ident="msg_a", name=name) == 204
-    (event,) = heard
+    (event,) = received
     assert (event.id, event.type, event.data) == ("msg_a", "invoice.paid", {"id": "inv_1"})
     assert event.timestamp == datetime(2026, 11, 22, 4, tzinfo=UTC)
     delivery = WebhookDelivery.objects.get()
@@ -167,16 +167,16 @@ def test_invalid_bodies_are_rejected(body: bytes, reason: str, caplog: pytest.Lo
 
 @pytest.mark.parametrize("time", ["2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z", "2026-11-22t04:00:00z"])
 def test_timestamps_of_this_century_are_accepted(time: str) -> None:
-    with listening("a.b") as heard:
+    with listening("a.b") as received:
         assert tell(create_body(time)) == 204
-    assert heard[0].timestamp == datetime.fromisoformat(time.upper())
+    assert received[0].timestamp == datetime.fromisoformat(time.upper())
 
 
 def test_unusual_but_valid_bodies_are_stored() -> None:
     """With NUL, which PostgreSQL's JSON type rejects, and with thousands of keys."""
-    with listening("*") as heard:
+    with listening("*") as received:
         assert tell(message("a.b", text="\x00", **{f"key{number}": number for number in range(2000)})) == 204
-    assert heard[0].data["text"] == "\x00"
+    assert received[0].data["text"] == "\x00"
 
 
 def test_an_id_that_is_too_long_is_rejected(caplog: pytest.LogCaptureFixture) -> None:
@@ -220,9 +220,9 @@ def test_logs_contain_no_secrets_and_no_content(caplog: pytest.LogCaptureFixture
         assert tell(body) == 503
         assert tell(body, signed(body, secret=OTHER)) == 400
     assert tell(message("x.y", email="ann@example.com")) == 204
-    said = "".join(record.getMessage() + str(record.__dict__) + str(record.exc_info or "") for record in caplog.records)
-    assert "webhook_failed" in said
-    assert not any(leak in said for leak in ("ann@", SECRET, SECRET[6:], OTHER[6:]))
+    log = "".join(record.getMessage() + str(record.__dict__) + str(record.exc_info or "") for record in caplog.records)
+    assert "webhook_failed" in log
+    assert not any(leak in log for leak in ("ann@", SECRET, SECRET[6:], OTHER[6:]))
 
 
 def test_responses_are_empty_and_not_cached() -> None:
@@ -234,17 +234,17 @@ def test_responses_are_empty_and_not_cached() -> None:
 
 
 def test_the_signal_contains_the_event() -> None:
-    heard = []
+    received = []
 
     def receiver(event: Any, **_: Any) -> None:
-        heard.append((event.type, event.data))
+        received.append((event.type, event.data))
 
     webhook_received.connect(receiver, sender=WebhookDelivery)
     try:
         tell(message("invoice.issued", id="inv_1"))
     finally:
         webhook_received.disconnect(receiver, sender=WebhookDelivery)
-    assert heard == [("invoice.issued", {"id": "inv_1"})]
+    assert received == [("invoice.issued", {"id": "inv_1"})]
 
 
 JSON_VALUES = st.recursive(
@@ -285,5 +285,5 @@ def test_a_lost_connection_has_the_message_sent_again(settings: Settings, monkey
         raise InterfaceError("connection already closed")
 
     monkeypatch.setattr("alguna_portal.webhooks.inbox.process_delivery", lost)
-    said = datetime(2026, 11, 21, tzinfo=UTC)
-    assert receive_message(Event(id="m", type="invoice.paid", timestamp=said, data={})) is False
+    timestamp = datetime(2026, 11, 21, tzinfo=UTC)
+    assert receive_message(Event(id="m", type="invoice.paid", timestamp=timestamp, data={})) is False
