@@ -199,11 +199,9 @@ class HtmxResponses(PageResponses):
     """
 
     def render_portal(self, session: PortalSession) -> HttpResponse:
-        """Redirect to the portal."""
         return self._redirect(HttpResponse(), session.url)
 
     def render_login_required(self, login_url: str) -> HttpResponse:
-        """Redirect to the sign-in page."""
         return self._redirect(HttpResponse(status=401), login_url)
 
     def render_choices(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:  # noqa: ARG002
@@ -227,11 +225,9 @@ class JsonResponses(PageResponses):
     """The billing view's responses as JSON: `url` and `expires_at`, or a problem document."""
 
     def render_portal(self, session: PortalSession) -> HttpResponse:
-        """Return the portal's URL and when the session expires."""
         return JsonResponse({"url": session.url, "expires_at": session.expires_at})
 
     def render_login_required(self, login_url: str) -> HttpResponse:
-        """Return the URL of the sign-in page."""
         response = create_problem("login-required", login_url=login_url)
         # 401 requires a scheme. With this one for sign-in pages, browsers don't ask for a password.
         response["WWW-Authenticate"] = 'Cookie realm="billing"'
@@ -252,15 +248,12 @@ class JsonResponses(PageResponses):
         return create_problem("choose", choices=choices)
 
     def render_no_access(self) -> HttpResponse:
-        """Deny access."""
         return create_problem("no-access")
 
     def render_prefetch(self) -> HttpResponse:
-        """Refuse a prefetch."""
         return create_problem("prefetch")
 
     def render_method_not_allowed(self) -> HttpResponse:
-        """Refuse a method, with the allowed ones in `Allow`."""
         response = create_problem("method-not-allowed")
         response["Allow"] = ", ".join(METHODS)
         return response
