@@ -1,5 +1,6 @@
-"""Transactions that are not ours: kept out of, and kept whole."""
+"""Database transactions: savepoints, views outside `ATOMIC_REQUESTS`, and tasks that are enqueued on commit."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
@@ -9,9 +10,9 @@ View = TypeVar("View")
 
 
 def non_atomic(view: View) -> View:
-    """Keep a view out of ATOMIC_REQUESTS, on whichever database: no row stays locked while Alguna is asked.
+    """Exempt a view from `ATOMIC_REQUESTS` on every database, so that no row stays locked during calls to Alguna.
 
-    Mark the very one that Django's resolver finds.
+    Apply it to the callable that Django's URL resolver finds.
     """
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)  # type: ignore[type-var]
@@ -19,5 +20,31 @@ def non_atomic(view: View) -> View:
 
 
 def savepoint(using: str) -> AbstractContextManager[Any]:
-    """Keep a failure in the block from spoiling the transaction that the host may have begun; else do nothing."""
+    """Return a savepoint if the host has begun a transaction, so that an error in the block can't break it."""
     return transaction.atomic(using=using) if connections[using].in_atomic_block else nullcontext()
+
+
+def enqueue(
+    task: Any,
+    *args: Any,
+    using: str | None,
+    on_failure: Callable[[Exception], None],
+    failed: Exception | None = None,
+) -> None:
+    """Enqueue a background task when the transaction on `using` commits; without a transaction, at once.
+
+    Before the commit, a worker wouldn't find the rows that the arguments refer to. If the queue raises an exception,
+    `on_failure` is called with it. The immediate backend runs the task while it's enqueued: if the task fails there,
+    `on_failure` is called with `failed`, if that is given.
+    """
+
+    def run() -> None:
+        try:
+            result = task.enqueue(*args)
+        except Exception as exc:  # noqa: BLE001  (queue backends raise exceptions of any class)
+            on_failure(exc)
+        else:
+            if failed and result.status == "FAILED":
+                on_failure(failed)
+
+    transaction.on_commit(run, using=using)

@@ -7,7 +7,7 @@ Mutmut numbers the mutants of a function, and every edit numbers them anew. So a
 line as it was, and what mutants make of it.
 
 Mutmut leaves alone what runs at import, and functions with decorators other than `@classmethod`: of those that count
-here, `customers._locked`, and what has `@sensitive_variables` in `webhooks.messages`.
+here, `customers._locked`, and what has `@sensitive_variables` in `webhooks.signatures`.
 """
 
 import sys

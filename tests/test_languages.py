@@ -1,4 +1,4 @@
-"""What people see in their language: the pages, the mail and the admin, through Django itself."""
+"""Translations of pages, emails and the admin, as users see them."""
 
 import re
 from html import unescape
@@ -17,17 +17,17 @@ from alguna_portal.models import Customer, PortalLink
 from tests.support.emails import html_of, path, sent, text
 from tests.test_translations import PACKAGE, catalogue, every_locale
 
-# What stays of a template once its tags, its variables and its markup are taken away.
+# Everything in a template except its text: tags, variables and markup.
 MARKED = re.compile(
     r"\{%\s*blocktranslate.*?\{%\s*endblocktranslate\s*%\}|\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<[^>]*>|&\w+;", re.DOTALL
 )
-# Shown to developers alone.
+# Shown only to developers.
 ENGLISH = {"DEBUG:"}
 TROUBLE = "You can't open billing"
 
 
-def said(locale: str, msgid: str) -> str:
-    """Return a text in a language, which is another than in English."""
+def get_translation(locale: str, msgid: str) -> str:
+    """Return the translation of a text, which must differ from the English text."""
     entry = catalogue(locale).find(msgid)
     assert entry is not None
     assert entry.msgstr not in ("", msgid)
@@ -35,8 +35,8 @@ def said(locale: str, msgid: str) -> str:
 
 
 @pytest.fixture
-def _by_browser(settings: Settings) -> None:
-    """Speak the language that the browser asks for, as hosts with several do."""
+def _locale_middleware(settings: Settings) -> None:
+    """Use the language of the browser."""
     after = settings.MIDDLEWARE.index("django.contrib.sessions.middleware.SessionMiddleware") + 1
     settings.MIDDLEWARE = [
         *settings.MIDDLEWARE[:after],
@@ -46,59 +46,59 @@ def _by_browser(settings: Settings) -> None:
 
 
 def assert_in_language(html: str, locale: str) -> None:
-    """Look at what a document says of itself, to screen readers and to the browser."""
+    """Check the language and the direction of a document."""
     direction = ' dir="rtl"' if locale == "ar" else ""
     assert f'<html lang="{to_language(locale)}"{direction}>' in html
 
 
 @every_locale
-@pytest.mark.usefixtures("_by_browser")
-def test_pages_are_not_in_english(link: PortalLink, locale: str) -> None:
-    """The page behind a mailed link is in the language of the browser, and says so."""
+@pytest.mark.usefixtures("_locale_middleware")
+def test_pages_are_translated(link: PortalLink, locale: str) -> None:
     page = text(Client(headers={"Accept-Language": to_language(locale)}).get(path(link)))
     assert_in_language(page, locale)
-    assert f"<title>{said(locale, 'Open billing')}</title>" in page
-    assert said(locale, "Billing of %(company)s") % {"company": "Acme"} in page
-    assert said(locale, "Whoever has it can open billing, so don't pass it on.") in page
+    assert f"<title>{get_translation(locale, 'Open billing')}</title>" in page
+    assert get_translation(locale, "Billing of %(company)s") % {"company": "Acme"} in page
+    assert get_translation(locale, "Whoever has it can open billing, so don't pass it on.") in page
 
 
 @every_locale
-@pytest.mark.usefixtures("_by_browser")
-def test_pages_for_trouble_are_not_in_english(stranger: User, locale: str) -> None:
-    """Who is locked out is told so in the language of the browser."""
+@pytest.mark.usefixtures("_locale_middleware")
+def test_error_pages_are_translated(stranger: User, locale: str) -> None:
     client = Client(headers={"Accept-Language": to_language(locale)})
     client.force_login(stranger)
     page = text(client.get("/billing/", headers={"Accept": "text/html"}))
     assert_in_language(page, locale)
-    assert f"<h1>{said(locale, TROUBLE)}</h1>" in page
+    assert f"<h1>{get_translation(locale, TROUBLE)}</h1>" in page
 
 
 @every_locale
-def test_mails_are_not_in_english(customer: Customer, locale: str) -> None:
-    """The mail is in the active language: its subject, its text and its HTML."""
+def test_emails_are_translated(customer: Customer, locale: str) -> None:
     with override(to_language(locale)):
         send_link(customer)
     (message,) = sent()
     html = unescape(html_of(message))
-    assert message.subject == to_one_line(said(locale, "Billing of %(company)s: your link") % {"company": "Acme"})
-    assert message.body.startswith(said(locale, "Hello,"))
-    assert said(locale, "here is your link to the billing of %(company)s.") % {"company": "Acme"} in message.body
+    assert message.subject == to_one_line(
+        get_translation(locale, "Billing of %(company)s: your link") % {"company": "Acme"}
+    )
+    assert message.body.startswith(get_translation(locale, "Hello,"))
+    assert (
+        get_translation(locale, "here is your link to the billing of %(company)s.") % {"company": "Acme"}
+        in message.body
+    )
     assert_in_language(html, locale)
-    assert said(locale, "Open billing") in html
+    assert get_translation(locale, "Open billing") in html
 
 
 @every_locale
-@pytest.mark.usefixtures("_by_browser")
-def test_the_admin_is_not_in_english(admin_client: Client, customer: Customer, locale: str) -> None:
-    """The page that asks before a link is sent is in the language of the browser, as Django's admin is."""
+@pytest.mark.usefixtures("_locale_middleware")
+def test_the_admin_is_translated(admin_client: Client, customer: Customer, locale: str) -> None:
     address = f"/admin/alguna_portal/customer/{customer.pk}/send-portal-link/"
     page = text(admin_client.get(address, headers={"Accept-Language": to_language(locale)}))
     for msgid in ("The link", "Send to", "Cancel", "The mail is sent while you wait."):
-        assert said(locale, msgid) in page
+        assert get_translation(locale, msgid) in page
 
 
-def test_arabic_numbers_have_six_forms() -> None:
-    """Django finds each of them."""
+def test_arabic_has_six_plural_forms() -> None:
     singular, plural = "%(count)d portal link sent.", "%(count)d portal links sent."
     with override("ar"):
         found = [ngettext(singular, plural, number) for number in (0, 1, 2, 3, 11, 100)]
@@ -108,15 +108,13 @@ def test_arabic_numbers_have_six_forms() -> None:
     assert len(set(found)) > 3
 
 
-def test_no_template_says_what_cannot_be_translated() -> None:
-    """Outside of the tags for translations, and of what is filled in, no template has words."""
+def test_templates_contain_no_untranslatable_text() -> None:
     templates = [file for file in (PACKAGE / "templates").rglob("*") if file.is_file()]
     words = {word for file in templates for word in MARKED.sub(" ", file.read_text()).split() if word.strip("-|.,:;()")}
     assert words == ENGLISH
 
 
-def test_no_name_of_a_field_is_translated_at_import() -> None:
-    """Names and explanations of fields, and of models, wait for the language of whoever looks at them."""
+def test_field_names_are_translated_lazily() -> None:
     eager = [
         f"{model.__name__}.{field.name}"
         for model in apps.get_app_config("alguna_portal").get_models()

@@ -1,4 +1,4 @@
-"""Work left to workers: enqueued where that is set up, without credentials in the queue, and done once."""
+"""Background tasks: enqueued on commit, without credentials, and safe to repeat."""
 
 import sys
 from typing import Any
@@ -25,13 +25,13 @@ PACKAGE = "django.tasks" if "django.tasks" in sys.modules else "django_tasks"
 
 
 def backend(name: str) -> dict[str, Any]:
-    """Settings of the tasks framework: `dummy` keeps what is enqueued, `immediate` runs it at once."""
+    """Return the TASKS setting: `dummy` stores what is enqueued, `immediate` runs it."""
     return {"default": {"BACKEND": f"{PACKAGE}.backends.{name}.{name.title()}Backend"}}
 
 
 @pytest.fixture
 def customer(acme: Customer) -> Customer:
-    """A customer that can be written to."""
+    """A customer with an email address and a currency."""
     acme.email, acme.currency = "billing@acme.example", "EUR"
     acme.save()
     return acme
@@ -39,7 +39,7 @@ def customer(acme: Customer) -> Customer:
 
 @pytest.fixture
 def queued(settings: Settings) -> Any:
-    """A queue whose worker has the day off."""
+    """A queue without a worker."""
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("dummy")
     return mail_link.get_backend()
@@ -47,13 +47,13 @@ def queued(settings: Settings) -> Any:
 
 @pytest.fixture
 def alguna(fresh_alguna: FakeAlguna) -> FakeAlguna:
-    """An Alguna that knows nobody yet."""
+    """A fake Alguna without customers."""
     return fresh_alguna
 
 
 @pytest.mark.django_db(transaction=True)
-def test_mails_are_enqueued_and_not_sent(queued: Any, customer: Customer, umbrella: Customer) -> None:
-    """The link is there, says that it waits, and what is enqueued names its row alone."""
+def test_emails_are_enqueued(queued: Any, customer: Customer, umbrella: Customer) -> None:
+    """The link isn't sent yet, and the arguments contain only its key."""
     with translation.override("de"):
         posted = send_links([customer, umbrella])
     (link,) = posted.sent
@@ -65,8 +65,7 @@ def test_mails_are_enqueued_and_not_sent(queued: Any, customer: Customer, umbrel
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_link_is_saved_where_its_customer_is(settings: Settings, queued: Any, customer: Customer) -> None:
-    """By a host's router, which is told what is written."""
+def test_links_are_saved_by_the_hosts_router(settings: Settings, queued: Any, customer: Customer) -> None:
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
     (link,) = send_links([customer]).sent
     settings.DATABASE_ROUTERS = []
@@ -75,8 +74,8 @@ def test_a_link_is_saved_where_its_customer_is(settings: Settings, queued: Any, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_in_a_transaction_a_mail_is_enqueued_when_it_is_committed(queued: Any, customer: Customer) -> None:
-    """A worker that is quick would find no link before; and of what is rolled back nobody hears."""
+def test_emails_are_enqueued_on_commit(queued: Any, customer: Customer) -> None:
+    """After a rollback, nothing is enqueued."""
     with transaction.atomic():
         send_link(customer)
         assert queued.results == []
@@ -88,10 +87,10 @@ def test_in_a_transaction_a_mail_is_enqueued_when_it_is_committed(queued: Any, c
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_queue_that_is_down_is_reported(
+def test_a_failing_queue_is_reported(
     queued: Any, customer: Customer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """And no link is left that nobody will mail."""
+    """The link is deleted."""
 
     def enqueue(*_: Any, **__: Any) -> None:
         raise ConnectionRefusedError("redis://:secret@queue")
@@ -110,8 +109,7 @@ def test_a_queue_that_is_down_is_reported(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_mail_that_fails_at_once_is_reported_at_once(settings: Settings, customer: Customer) -> None:
-    """By the immediate backend, which is what Django has unless told otherwise."""
+def test_a_failure_in_the_immediate_backend_is_reported(settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
     mail_by(settings, "tests.support.mailers.Down")
@@ -119,16 +117,15 @@ def test_a_mail_that_fails_at_once_is_reported_at_once(settings: Settings, custo
     assert PortalLink.objects.count() == 0
 
 
-def test_a_link_that_is_over_is_not_mailed(queued: Any, customer: Customer) -> None:
-    """The queue stood still for too long."""
+def test_an_expired_link_is_not_sent(queued: Any, customer: Customer) -> None:
     link = send_link(customer)
     PortalLink.objects.update(expires_at=link.created_at)
     mail_link.call(link.pk, None)
     assert mail.outbox == []
 
 
-def test_a_worker_mails_the_link_once_in_the_senders_language(queued: Any, customer: Customer) -> None:
-    """Queues deliver twice now and then."""
+def test_a_link_is_sent_once_in_the_senders_language(queued: Any, customer: Customer) -> None:
+    """Queues may run a task twice."""
     link = send_link(customer)
     for _ in range(2):
         mail_link.call(link.pk, "de")
@@ -139,8 +136,7 @@ def test_a_worker_mails_the_link_once_in_the_senders_language(queued: Any, custo
     assert link.state == "active"
 
 
-def test_a_link_that_was_revoked_meanwhile_is_not_mailed(queued: Any, customer: Customer) -> None:
-    """Nor is one that is gone."""
+def test_a_revoked_or_deleted_link_is_not_sent(queued: Any, customer: Customer) -> None:
     link = send_link(customer)
     link.revoke()
     mail_link.call(link.pk, None)
@@ -148,10 +144,8 @@ def test_a_link_that_was_revoked_meanwhile_is_not_mailed(queued: Any, customer: 
     assert mail.outbox == []
 
 
-def test_a_mail_that_fails_in_a_worker_is_the_workers_failure(
-    settings: Settings, queued: Any, customer: Customer
-) -> None:
-    """So that the queue shows it, without an address, and can try again."""
+def test_a_failed_email_fails_the_task(settings: Settings, queued: Any, customer: Customer) -> None:
+    """The queue shows the exception without an address and can retry."""
     link = send_link(customer)
     mail_by(settings, "tests.support.mailers.Down")
     with pytest.raises(LinkNotSent, match=rf"Link {link.pk} could not be mailed \(ConnectionRefusedError\)"):
@@ -166,8 +160,7 @@ def test_a_mail_that_fails_in_a_worker_is_the_workers_failure(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_framework_runs_it_at_once_where_it_is_set_up_so(settings: Settings, customer: Customer) -> None:
-    """As its default does."""
+def test_the_immediate_backend_sends_the_email(settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
     link = send_link(customer)
@@ -176,22 +169,19 @@ def test_the_framework_runs_it_at_once_where_it_is_set_up_so(settings: Settings,
     assert link.pk
 
 
-def test_without_the_setting_nothing_is_enqueued(settings: Settings, customer: Customer) -> None:
-    """Whatever framework is there."""
+def test_nothing_is_enqueued_without_use_tasks(settings: Settings, customer: Customer) -> None:
     settings.TASKS = backend("dummy")
     send_link(customer)
     assert len(mail.outbox) == 1
 
 
-def test_a_customer_is_created_by_a_worker(alguna: FakeAlguna, customer: Customer) -> None:
-    """Which reads the row, so that nothing about it is in the queue."""
+def test_a_customer_is_created_by_a_task(alguna: FakeAlguna, customer: Customer) -> None:
     assert provision_customer.call(customer.pk) == "created"
     customer.refresh_from_db()
     assert customer.customer_id
 
 
-def test_where_there_is_no_framework_the_setting_is_wrong(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And says what is needed; off, it needs nothing."""
+def test_use_tasks_requires_a_framework(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alguna_portal.conf.types.find_spec", lambda module: None)
     settings.ALGUNA_PORTAL_USE_TASKS = True
     with pytest.raises(ImproperlyConfigured, match=r"needs django\.tasks or django_tasks, and neither"):
@@ -201,10 +191,7 @@ def test_where_there_is_no_framework_the_setting_is_wrong(settings: Settings, mo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_customer_that_is_deleted_meanwhile_stops_nobody_else(
-    queued: Any, customer: Customer, umbrella: Customer
-) -> None:
-    """Its link cannot be saved; those of the others are enqueued."""
+def test_a_deleted_customer_does_not_stop_the_others(queued: Any, customer: Customer, umbrella: Customer) -> None:
     umbrella.email = "billing@umbrella.example"
     Customer.objects.filter(pk=customer.pk).delete()
     posted = send_links([customer, umbrella])
@@ -213,8 +200,7 @@ def test_a_customer_that_is_deleted_meanwhile_stops_nobody_else(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_read_where_it_is_written(settings: Settings, alguna: FakeAlguna, customer: Customer) -> None:
-    """A replica may not have it yet, and a mail that finds no link is lost."""
+def test_tasks_read_from_the_primary_database(settings: Settings, alguna: FakeAlguna, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]

@@ -117,7 +117,7 @@ class LinkActionsAdmin(PortalLinkAdminBase):
             return
         posted = SendResult()
         try:
-            send_again(links, sent_by=author(request), within=actions.START_SECONDS, posted=posted)
+            send_again(links, sent_by=author(request), within=actions.START_SECONDS, result=posted)
         except BaseException:
             level, text = actions.broken_off(len(links), posted)
             self.message_user(request, text, level)

@@ -223,7 +223,7 @@ class SendingAdmin(ProvisioningAdmin):
             if to:
                 posted.sent.append(send_link(seen[0], to=to, sent_by=by, **choice))
             else:
-                send_links(seen, sent_by=by, within=actions.START_SECONDS, posted=posted, **choice)
+                send_links(seen, sent_by=by, within=actions.START_SECONDS, result=posted, **choice)
         except LinkNotSent as exc:
             # Its text is for programs; what it failed of is told as of any other.
             posted.failed.append((seen[0], exc.failure))

@@ -1,4 +1,4 @@
-"""Mailed links to the portal: signed, revocable and expiring."""
+"""Portal links sent by email: signed, revocable and expiring."""
 
 from .emails import LinkNotSent, format_expiry, get_link_url
 from .opening import LinkUnusable, get_link_by_token, open_link, renew

@@ -1,4 +1,4 @@
-"""The mail that carries a link: written from templates, and sent over one connection for all."""
+"""Emails with portal links: the link's URL, the templates, and sending over one connection."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -21,12 +21,12 @@ from alguna_portal.signals import link_sent
 
 logger = logging.getLogger(__name__)
 
-JOINERS = "\u200c\u200d"  # not printable, and part of names in Persian and of emoji
-SEPARATOR = "."  # neither in a key nor in a signature, and nothing that mail programs take for the end of a URL
+JOINERS = "\u200c\u200d"  # not printable, but part of Persian names and of emoji
+SEPARATOR = "."  # neither in a key nor in a signature, and email programs don't end a URL before it
 
 
 class LinkNotSent(Exception):
-    """The mail could not be sent; `failure` is the name of what went wrong, and nothing here holds an address."""
+    """The email could not be sent. `failure` is the name of the cause; nothing here contains an address."""
 
     def __init__(self, message: str, failure: str = "") -> None:
         super().__init__(message, failure)
@@ -37,12 +37,12 @@ class LinkNotSent(Exception):
 
 
 def get_link_url(link: PortalLink) -> str:
-    """Return the URL of a link, which is a credential. Begins with `SITE_URL`, never with what a request says."""
+    """Return the URL of a link, which is a credential. It begins with `SITE_URL`, never with a request's host."""
     return conf.SITE_URL + reverse("alguna_portal:link", args=[_signer().sign(link.key.hex)])
 
 
 def get_key_from_token(token: str) -> str | None:
-    """Read the key that a URL's token names; None where we have not signed it."""
+    """Return the link's key from the token in a URL, or None if the signature is invalid."""
     try:
         return _signer().unsign(token)
     except BadSignature:
@@ -50,12 +50,12 @@ def get_key_from_token(token: str) -> str | None:
 
 
 def _signer() -> Signer:
-    # Signs with SECRET_KEY, and accepts what its SECRET_KEY_FALLBACKS have signed.
+    # Signs with SECRET_KEY and also accepts signatures of SECRET_KEY_FALLBACKS.
     return Signer(salt="alguna_portal.links", sep=SEPARATOR)
 
 
 def create_email(link: PortalLink) -> EmailMultiAlternatives:
-    """Write the mail, as text and as HTML, in the language that is active."""
+    """Render the email, as text and as HTML, in the active language."""
     contact = conf.SUPPORT_CONTACT
     context = {
         "link": link,
@@ -72,7 +72,7 @@ def create_email(link: PortalLink) -> EmailMultiAlternatives:
         body=render_to_string("alguna_portal/mail/link.txt", context).strip() + "\n",
         to=[link.recipient],
         reply_to=[contact] if is_email_address(contact) else None,
-        # Out of office replies have nobody to go to.
+        # No person would read out-of-office replies.
         headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
     )
     message.attach_alternative(render_to_string("alguna_portal/mail/link.html", context), "text/html")
@@ -80,7 +80,7 @@ def create_email(link: PortalLink) -> EmailMultiAlternatives:
 
 
 def format_expiry(link: PortalLink) -> str:
-    """Say until when a link works, in the language and the time zone that are active."""
+    """Format the time at which a link expires, in the active language and time zone."""
     if timezone.is_naive(link.expires_at):  # USE_TZ = False
         return date_format(link.expires_at, "DATETIME_FORMAT")
     local = timezone.localtime(link.expires_at)
@@ -88,15 +88,15 @@ def format_expiry(link: PortalLink) -> str:
 
 
 def to_one_line(text: str) -> str:
-    """Make a text fit for a header: what is not printable would end it and begin another."""
+    """Replace line breaks and other unprintable characters by spaces, to prevent header injection."""
     return " ".join("".join(each if each.isprintable() or each in JOINERS else " " for each in text).split())
 
 
 def send_emails(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]:
-    """Mail each link over one connection; yield it with the name of what went wrong, empty where nothing did.
+    """Email each link over one connection; yield it with the name of the exception, or "" if it was sent.
 
-    One that fails does not stop the others; but once the server cannot be reached, or does not answer in time, no
-    other waits for it again. Names alone, since texts of mail errors hold addresses.
+    A failure doesn't stop the other emails. But if the server can't be reached or times out, the remaining emails fail
+    without another attempt. Only class names are yielded, because texts of mail errors contain addresses.
     """
     connection: Any = None
     unreachable = ""
@@ -107,11 +107,11 @@ def send_emails(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]
                 if not unreachable:
                     connection = connection or _connect()
                     connection.send_messages([create_email(link)])
-            except Exception as exc:  # noqa: BLE001  (mail backends raise what they like)
+            except Exception as exc:  # noqa: BLE001  (mail backends raise exceptions of any class)
                 failure = type(exc).__name__
                 if connection is None or isinstance(exc, TimeoutError):
                     unreachable = failure
-                # Whatever state it is in: the next one begins anew.
+                # Its state is unknown, so the next email uses a new one.
                 _close(connection)
                 connection = None
             if failure:
@@ -119,7 +119,7 @@ def send_emails(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]
                 log_event(logger.error, "link_not_mailed", message, link=link.pk, error=failure)
             else:
                 link.sent_at, link.failure = timezone.now(), ""
-                # Not `save`, which fails where the link was deleted meanwhile. The mail is out.
+                # Not `save()`: it fails if the link has been deleted, and the email is already sent.
                 PortalLink.objects.filter(pk=link.pk).update(sent_at=link.sent_at, failure="")
                 message = "Link %(link)s: mailed for customer %(customer)s."
                 log_event(logger.info, "link_mailed", message, link=link.pk, customer=link.customer_id)
@@ -130,7 +130,7 @@ def send_emails(links: Iterable[PortalLink]) -> Iterator[tuple[PortalLink, str]]
 
 
 def _connect() -> Any:
-    """Open a connection for many mails. Django 6.1 has mailers in place of `get_connection`."""
+    """Open a connection for several emails. Django 6.1 replaces `get_connection` with mailers."""
     connection = mail.mailers.default if hasattr(mail, "mailers") else mail.get_connection()
     connection.open()
     return connection
@@ -138,5 +138,5 @@ def _connect() -> Any:
 
 def _close(connection: Any) -> None:
     if connection is not None:
-        with suppress(Exception):  # what was sent is sent
+        with suppress(Exception):  # the emails are already sent
             connection.close()

@@ -1,10 +1,11 @@
-"""Links that are mailed to customers: ours, signed, revocable and expiring.
+"""Opening the portal with an emailed link, and renewing links that are expired or used up.
 
-A URL of Alguna's would be dead in an hour, spent by the first mail scanner, and a key to the account for whomever it
-is forwarded to. So the mail carries a link to a page of ours, which opens the portal when a person presses a button.
+The email doesn't contain a portal URL of Alguna's: that expires within an hour, a mail scanner could use it up, and
+everyone to whom it's forwarded could use the account. It contains a signed link to a page of this app, which creates
+the session when a person presses a button.
 
-Whoever has the link, and presses, is in: that is what a link by mail is worth, and why it expires, can be revoked,
-and can be limited to a role and to a number of uses. No account is needed, and none is signed in to.
+A link needs no user account: everyone who has it can open the portal. Therefore links expire, can be revoked, and can
+be limited to a role and to a number of uses.
 """
 
 from datetime import timedelta
@@ -21,31 +22,31 @@ from alguna_portal.sessions import PortalSession, open_session
 from .emails import get_key_from_token
 from .sending import SendResult, create_link, deliver_links
 
-RENEWAL_PAUSE = timedelta(minutes=10)
-RENEWALS_A_DAY = 5  # to one address
+RENEWAL_PAUSE = timedelta(minutes=10)  # per link
+RENEWALS_PER_DAY = 5  # per recipient
 
 
 class LinkUnusable(Exception):
-    """The link is expired, used up or revoked by now."""
+    """The link is expired, used up or revoked."""
 
 
 def get_link_by_token(token: str) -> PortalLink | None:
-    """Find the link that a URL names, whatever it is worth; None where it is none of ours."""
+    """Return the link for the token in a URL, in whatever state, or None if the signature or the key is unknown."""
     key = get_key_from_token(token)
-    # Where it is written: a replica may not know yet that it was revoked.
+    # From the primary database: on a replica, a revoked link may still look valid.
     links = PortalLink.objects.using(router.db_for_write(PortalLink)).select_related("customer")
     return links.filter(key=key).first() if key else None
 
 
 def open_link(link: PortalLink) -> PortalSession:
-    """Open the portal that a link leads to, with the settings that the customer's plan has now; count the use.
+    """Open a portal session for a link, with the current settings of the customer's plan, and count the use.
 
-    Raise `LinkUnusable` where it was used up, expired or revoked since it was found; else as `open_session` does, and
-    then the use is not counted.
+    Raise `LinkUnusable` if the link is expired, used up or revoked; otherwise the exceptions of `open_session`. If the
+    session can't be opened, the use isn't counted.
     """
     now = timezone.now()
     rows = PortalLink.objects.filter(pk=link.pk)
-    # One statement that checks and counts: of two presses at once, only one can be the last.
+    # One statement that checks and counts: two simultaneous requests can't both get the last use.
     if not rows.filter(get_usable_filter(now)).update(uses=F("uses") + 1):
         raise LinkUnusable("The link is expired, used up or revoked.")
     try:
@@ -58,28 +59,27 @@ def open_link(link: PortalLink) -> PortalSession:
 
 
 def renew(link: PortalLink) -> bool:
-    """Mail a new link to the recipient of one that is expired or used up; say whether one was sent.
+    """Email a new link to the recipient of a link that is expired or used up; return whether it was sent.
 
-    It is not where the link still works, is too old, or was renewed a moment ago; where it, or a later one to the same
-    recipient, was revoked; and not more than `RENEWALS_A_DAY` times to one address. Nobody who asks is to be told.
+    It isn't sent if the link still works, is too old or was renewed less than `RENEWAL_PAUSE` ago, if this link or a
+    later one to the same recipient was revoked, or if the recipient had `RENEWALS_PER_DAY` renewals within a day. Don't
+    show the result to the person who asked for the link.
     """
     now = timezone.now()
     if link.state not in (PortalLink.State.EXPIRED, PortalLink.State.USED_UP):
         return False
-    waits = Q(renewed_at=None) | Q(renewed_at__lte=now - RENEWAL_PAUSE)
-    row = PortalLink.objects.filter(waits, pk=link.pk, revoked_at=None, renewable_until__gt=now)
-    # Of several at once, one goes on.
+    not_recent = Q(renewed_at=None) | Q(renewed_at__lte=now - RENEWAL_PAUSE)
+    row = PortalLink.objects.filter(not_recent, pk=link.pk, revoked_at=None, renewable_until__gt=now)
+    # Only one of several simultaneous requests updates the row.
     if not row.update(renewed_at=now):
         return False
     to_recipient = PortalLink.objects.filter(recipient=link.recipient)
-    # Whoever revoked one meant the person, not the mail: an older mail must not bring back what was taken.
+    # Revoking a link denies access to the person, so an older email must not restore it.
     if to_recipient.filter(customer=link.customer, revoked_at__gte=link.created_at).exists():
         return False
-    if to_recipient.exclude(renews=None).filter(created_at__gt=now - timedelta(days=1)).count() >= RENEWALS_A_DAY:
+    if to_recipient.exclude(renews=None).filter(created_at__gt=now - timedelta(days=1)).count() >= RENEWALS_PER_DAY:
         return False
-    again = create_link(link.customer, link.recipient, sent_by=None, role=link.role, note="")
-    again.renews = link.renews or link
-    again.renewable_until = link.renewable_until
-    posted = SendResult()
-    deliver_links([again], posted, within=None)
-    return bool(posted.sent)
+    renewal = create_link(link.customer, link.recipient, sent_by=None, role=link.role, note="")
+    renewal.renews = link.renews or link
+    renewal.renewable_until = link.renewable_until
+    return bool(deliver_links([renewal], SendResult()).sent)

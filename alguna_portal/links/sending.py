@@ -1,16 +1,15 @@
-"""Links made and mailed: to one customer, to many, or once more; at once, or by workers."""
+"""Sending portal links: to one customer, to several, or again; immediately or by background tasks."""
 
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, validate_email
-from django.db import IntegrityError, router, transaction
+from django.db import IntegrityError, router
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -19,7 +18,7 @@ from alguna_portal.conf import conf
 from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.roles import get_role
-from alguna_portal.transactions import savepoint
+from alguna_portal.transactions import enqueue, savepoint
 
 from .emails import LinkNotSent, get_link_url, send_emails
 
@@ -28,18 +27,18 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# From the first mail on, its recipient may have expired links replaced: long enough for a late payer, and not for ever.
+# How long after the first email its recipient can renew expired links: enough for late payers, but limited.
 RENEWABLE = timedelta(days=90)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SendResult:
-    """What became of links that were to be mailed; those that wait for a worker count as sent."""
+    """The result of sending links. Enqueued links count as sent."""
 
     sent: list[PortalLink] = field(default_factory=list)
-    untried: list[Customer] = field(default_factory=list)  # time was up before their mail was begun
-    failed: list[tuple[Customer, str]] = field(default_factory=list)  # with the name of what went wrong
-    skipped: list[Customer] = field(default_factory=list)  # without an address
+    untried: list[Customer] = field(default_factory=list)  # the time limit was reached before their email
+    failed: list[tuple[Customer, str]] = field(default_factory=list)  # with the class name of the exception
+    skipped: list[Customer] = field(default_factory=list)  # without an email address
 
 
 def send_link(
@@ -50,23 +49,23 @@ def send_link(
     role: str | None = None,
     note: str = "",
 ) -> PortalLink:
-    """Mail a link to a customer's portal, to the customer's own address unless another is given.
+    """Email a link to a customer's portal, by default to the customer's own address.
 
-    It opens the portal in a role, `LINK_ROLE` unless given, for `LINK_MAX_AGE`. The note stands in the mail. With
-    `USE_TASKS` the mail is enqueued.
+    The link works for `LINK_MAX_AGE` and opens the portal in a role, by default `LINK_ROLE`. The email contains the
+    note. With `USE_TASKS` the email is enqueued.
 
-    Raise `ValidationError` for an address, role or note that cannot be, before anything is made; `LinkNotSent` where
-    the mail failed, and then no link is left; `ImproperlyConfigured` without `SITE_URL`.
+    Raise `ValidationError` for an invalid address, role or note, before anything is saved; `LinkNotSent` if the email
+    fails, and then the link is deleted; `ImproperlyConfigured` without `SITE_URL`.
     """
     address = customer.email if to is None else to
     if not address:
         raise ValidationError({"to": [_("The customer has no e-mail address.")]})
-    posted = SendResult()
-    deliver_links([create_link(customer, address, sent_by=sent_by, role=role, note=note)], posted, within=None)
-    if posted.failed:
-        ((_customer, failure),) = posted.failed
+    link = create_link(customer, address, sent_by=sent_by, role=role, note=note)
+    result = deliver_links([link], SendResult())
+    if result.failed:
+        ((_customer, failure),) = result.failed
         raise LinkNotSent(f"The link to customer {customer.pk} could not be mailed ({failure}).", failure)
-    return posted.sent[0]
+    return result.sent[0]
 
 
 def send_links(
@@ -76,17 +75,15 @@ def send_links(
     role: str | None = None,
     note: str = "",
     within: float | None = None,
-    posted: SendResult | None = None,
+    result: SendResult | None = None,
 ) -> SendResult:
-    """Mail each of the customers a link, over one connection; those without an address are skipped, not lost.
+    """Email a link to each customer that has an email address, over one connection.
 
-    After so many seconds, no other mail is begun. What came of them goes into `posted` as it happens, so that whoever
-    hands one in has the account of it, whatever ends it.
+    After `within` seconds, no further email is started. If you pass a `result`, it's filled and returned; it's also
+    complete if an exception interrupts the run.
     """
-    posted = SendResult() if posted is None else posted
-    posted.skipped.extend(customer for customer in customers if not customer.email)
-    wanted = [(customer, customer.email, role, note) for customer in customers if customer.email]
-    return _send(wanted, posted, sent_by=sent_by, within=within)
+    emails = [(customer, customer.email, role, note) for customer in customers]
+    return _send(emails, sent_by=sent_by, within=within, result=result)
 
 
 def send_again(
@@ -94,42 +91,45 @@ def send_again(
     *,
     sent_by: "AbstractBaseUser | None" = None,
     within: float | None = None,
-    posted: SendResult | None = None,
+    result: SendResult | None = None,
 ) -> SendResult:
-    """Mail new links to the recipients of these, in the same roles and with the same notes, as `send_links` does."""
-    wanted = [(each.customer, each.recipient, each.role, each.note) for each in links]
-    return _send(wanted, SendResult() if posted is None else posted, sent_by=sent_by, within=within)
+    """Email new links to the recipients of these links, with the same roles and notes; see `send_links`."""
+    emails = [(each.customer, each.recipient, each.role, each.note) for each in links]
+    return _send(emails, sent_by=sent_by, within=within, result=result)
 
 
 def _send(
-    wanted: Sequence[tuple[Customer, str, str | None, str]],
-    posted: SendResult,
+    emails: Sequence[tuple[Customer, str, str | None, str]],
     *,
     sent_by: "AbstractBaseUser | None",
     within: float | None,
+    result: SendResult | None,
 ) -> SendResult:
-    made: list[PortalLink] = []
-    for customer, address, role, note in wanted:
+    result = SendResult() if result is None else result
+    links: list[PortalLink] = []
+    for customer, address, role, note in emails:
+        if not address:
+            result.skipped.append(customer)
+            continue
         try:
-            made.append(create_link(customer, address, sent_by=sent_by, role=role, note=note))
+            links.append(create_link(customer, address, sent_by=sent_by, role=role, note=note))
         except ValidationError as exc:
-            # The address in the row is none; a wrong role or note is the caller's own, and every row's.
+            # Only an invalid address is this customer's own failure; role and note are the same for all.
             if "to" not in exc.message_dict:
                 raise
-            posted.failed.append((customer, type(exc).__name__))
-    deliver_links(made, posted, within=within)
-    return posted
+            result.failed.append((customer, type(exc).__name__))
+    return deliver_links(links, result, within=within)
 
 
 def create_link(
     customer: Customer, address: str, *, sent_by: "AbstractBaseUser | None", role: str | None, note: str
 ) -> PortalLink:
-    """Make a link that is not saved yet; raise `ValidationError` for what cannot be in it."""
+    """Create an unsaved link; raise `ValidationError` for invalid arguments."""
     if customer._state.adding:
         raise ValidationError({"customer": [_("Save the customer first: a link names its row.")]})
     try:
         validate_email(address)
-        MaxLengthValidator(_longest("recipient"))(address)
+        MaxLengthValidator(_get_max_length("recipient"))(address)
     except ValidationError as exc:
         raise ValidationError({"to": exc.messages}) from exc
     try:
@@ -137,7 +137,7 @@ def create_link(
     except ValueError as exc:
         raise ValidationError({"role": [str(exc)]}) from exc
     try:
-        MaxLengthValidator(_longest("note"))(note)
+        MaxLengthValidator(_get_max_length("note"))(note)
     except ValidationError as exc:
         raise ValidationError({"note": exc.messages}) from exc
     now = timezone.now()
@@ -155,65 +155,65 @@ def create_link(
     )
 
 
-def _longest(field: str) -> int:
+def _get_max_length(field: str) -> int:
     return getattr(PortalLink._meta.get_field(field), "max_length", None) or 0
 
 
-def deliver_links(links: Sequence[PortalLink], posted: SendResult, *, within: float | None) -> None:
-    """Save links and mail them, or have them mailed; one whose mail failed is deleted, since nobody has it."""
+def deliver_links(links: Sequence[PortalLink], result: SendResult, *, within: float | None = None) -> SendResult:
+    """Save links and email or enqueue them. A link whose email fails is deleted, because nobody has received it."""
     if links:
-        # What is wrong with the settings of a mail is said before anything is saved.
+        # Raise errors in the settings before anything is saved.
         get_link_url(links[0])
         _ = conf.SUPPORT_CONTACT
-    deadline = None if within is None else monotonic() + within
     if conf.USE_TASKS:
         for link in links:
-            if _saved(link, posted):
-                posted.sent.append(link)
-                # In a transaction, a worker would look for a row that nobody else can see yet.
-                transaction.on_commit(partial(_enqueue, link, get_language(), posted), using=link._state.db)
-        return
+            if _save(link, result):
+                result.sent.append(link)
+                _enqueue(link, result)
+        return result
 
-    def in_time() -> Iterator[PortalLink]:
-        """Save each just before its mail: whatever ends the run leaves no rows of mails that nobody began."""
+    deadline = None if within is None else monotonic() + within
+
+    def save_in_time() -> Iterator[PortalLink]:
+        """Save each link just before its email, so that an interrupted run leaves no rows without emails."""
         for link in links:
             if deadline is not None and monotonic() >= deadline:
-                posted.untried.append(link.customer)
-            elif _saved(link, posted):
+                result.untried.append(link.customer)
+            elif _save(link, result):
                 yield link
 
-    for link, failure in send_emails(in_time()):
+    for link, failure in send_emails(save_in_time()):
         if failure:
             link.delete()
-            posted.failed.append((link.customer, failure))
+            result.failed.append((link.customer, failure))
         else:
-            posted.sent.append(link)
+            result.sent.append(link)
+    return result
 
 
-def _saved(link: PortalLink, posted: SendResult) -> bool:
-    """Save a link; report one whose customer, or whose sender, has been deleted meanwhile."""
+def _save(link: PortalLink, result: SendResult) -> bool:
+    """Save a link. If its customer or sender has been deleted, add it to the failures and return False."""
     using = router.db_for_write(PortalLink, instance=link)
     try:
         with savepoint(using):
             link.save(using=using, force_insert=True)
     except IntegrityError as exc:
-        posted.failed.append((link.customer, type(exc).__name__))
+        result.failed.append((link.customer, type(exc).__name__))
         return False
     return True
 
 
-def _enqueue(link: PortalLink, language: str | None, posted: SendResult) -> None:
-    """Leave a mail to a worker; report what the queue will not take, as far as there is still somebody to tell."""
+def _enqueue(link: PortalLink, result: SendResult) -> None:
+    """Enqueue the email of a saved link. If that fails, delete the link and move it to the failures."""
+    # Imported here because Django 5.2 has no tasks framework.
     from .tasks import mail_link
 
-    try:
-        result = mail_link.enqueue(link.pk, language)
-        # The immediate backend has run it by now; any other has it waiting.
-        if result.status == "FAILED":
-            raise LinkNotSent(str(link.pk))  # noqa: TRY301  (as good as not enqueued)
-    except Exception as exc:  # noqa: BLE001  (queues raise what they like)
+    def fail(exc: Exception) -> None:
         message = "Link %(link)s could not be enqueued (%(error)s)."
         log_event(logger.error, "link_not_queued", message, link=link.pk, exc=exc)
-        posted.sent.remove(link)
-        posted.failed.append((link.customer, type(exc).__name__))
+        result.sent.remove(link)
+        result.failed.append((link.customer, type(exc).__name__))
         link.delete()
+
+    failed = LinkNotSent(str(link.pk))
+    enqueue(mail_link, link.pk, get_language(), using=link._state.db, on_failure=fail, failed=failed)

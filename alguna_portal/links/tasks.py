@@ -1,4 +1,4 @@
-"""Background task that mails a link.
+"""Background task that emails a portal link.
 
 Imported only if `USE_TASKS` is on: it needs Django's tasks framework, or django-tasks before Django 6.
 """
@@ -21,16 +21,16 @@ except ImportError:
 
 @task
 def mail_link(link_pk: Any, language: str | None) -> None:
-    """Mail a link, in the language of whoever sent it; raise `LinkNotSent` where that failed.
+    """Email a link in the sender's language; raise `LinkNotSent` if that fails.
 
-    Nothing where it has been mailed, revoked or deleted since, or is over. Arguments hold no credential: queues are
-    stored.
+    If the link has been mailed, revoked or deleted or has expired, do nothing. The arguments contain no credential,
+    because queues store them.
     """
-    # Where it is written: a replica may not have it yet, and a mail would be lost.
+    # From the primary database: if the row isn't on a replica yet, the email would be lost.
     links = PortalLink.objects.using(router.db_for_write(PortalLink))
-    waiting = links.filter(pk=link_pk, sent_at=None, revoked_at=None, expires_at__gt=timezone.now())
+    unsent = links.filter(pk=link_pk, sent_at=None, revoked_at=None, expires_at__gt=timezone.now())
     with override(language):
-        for link, failure in send_emails(waiting.select_related("customer")):
+        for link, failure in send_emails(unsent.select_related("customer")):
             if failure:
-                waiting.update(failure=failure)
+                unsent.update(failure=failure)
                 raise LinkNotSent(f"Link {link.pk} could not be mailed ({failure}).", failure)

@@ -1,14 +1,8 @@
-"""What is kept: who is billed and who may open their portal, who did, and what Alguna has told."""
+"""Models: customers and memberships, emailed links, the audit trail, and webhook deliveries."""
 
 from .customer import Customer, Membership
 from .portal_access import PortalAccess
 from .portal_link import PortalLink
 from .webhook_delivery import WebhookDelivery
 
-__all__ = [
-    "Customer",
-    "Membership",
-    "PortalAccess",
-    "PortalLink",
-    "WebhookDelivery",
-]
+__all__ = ["Customer", "Membership", "PortalAccess", "PortalLink", "WebhookDelivery"]

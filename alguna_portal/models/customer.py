@@ -1,4 +1,4 @@
-"""Who is billed, and who may open their portal."""
+"""Customers, and the memberships of users who may open their portals."""
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -13,7 +13,7 @@ from alguna_portal.roles import Role
 
 
 def validate_portal_settings(value: object) -> None:
-    """Refuse portal settings that the API in use does not know, with one message for each problem."""
+    """Raise `ValidationError`, with one message per problem, for settings that the API version doesn't support."""
     try:
         portal_settings = PortalSettings.parse(value)
     except InvalidPortalSettings as exc:
@@ -29,8 +29,8 @@ validate_alias = RegexValidator(
 
 
 def validate_currency(value: str) -> None:
-    """Refuse what is not a currency code of ISO 4217."""
-    # Not above: reading its table takes longer than the rest of the app.
+    """Raise `ValidationError` for anything but an ISO 4217 currency code."""
+    # Imported here because reading its table takes longer than loading the rest of the app.
     from iso4217 import Currency
 
     try:
@@ -40,10 +40,7 @@ def validate_currency(value: str) -> None:
 
 
 class Customer(models.Model):
-    """A customer of yours, and of Alguna's.
-
-    An unsaved one, `Customer(alias=…, plan=…)`, is enough to open a portal.
-    """
+    """A customer in Alguna. An unsaved one, `Customer(alias=…, plan=…)`, is enough to open a portal."""
 
     alias = models.CharField(
         _("alias"),
@@ -52,7 +49,7 @@ class Customer(models.Model):
         validators=[validate_alias],
         help_text=_("Your own id of this customer, which is also its alias in Alguna."),
     )
-    # NULL and not "": unknown ids must not collide, and MariaDB has no conditional unique constraint.
+    # NULL instead of "": unknown ids must not collide, and MariaDB has no conditional unique constraints.
     customer_id = models.CharField(
         _("customer id"),
         max_length=255,
@@ -80,7 +77,7 @@ class Customer(models.Model):
         validators=[validate_portal_settings],
         help_text=_("Laid over the settings of the plan, for this customer alone."),
     )
-    # What `plan_sync` has learned, and its numbers: of the last time that Alguna was asked, and that was stored.
+    # Set by `plan_sync`, with the sequence numbers of the last request to Alguna and of the last stored response.
     plan_id = models.CharField(
         _("plan id"),
         max_length=255,
@@ -105,11 +102,11 @@ class Customer(models.Model):
         return self.name or self.alias
 
     def __repr__(self) -> str:
-        # Not its text: an alias may be anything, an e-mail address included.
+        # Not `str(self)`: an alias may be an email address.
         return f"<Customer: {self.pk}>"
 
     def clean(self) -> None:
-        """Validate portal settings that Django takes for a field left blank, such as `[]` and `false`."""
+        """Validate portal settings that Django treats as blank, such as `[]` and `false`."""
         if not self.portal_settings:
             try:
                 validate_portal_settings(self.portal_settings)
@@ -118,20 +115,12 @@ class Customer(models.Model):
 
 
 class Membership(models.Model):
-    """A user's right to open the portal of a customer, in a role."""
+    """A user's permission to open a customer's portal in a role."""
 
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.CASCADE,
-        related_name="alguna_memberships",
-        verbose_name=_("user"),
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="alguna_memberships", verbose_name=_("user")
     )
-    customer = models.ForeignKey(
-        Customer,
-        models.CASCADE,
-        related_name="memberships",
-        verbose_name=_("customer"),
-    )
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="memberships", verbose_name=_("customer"))
     role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.MANAGER)
 
     class Meta:
@@ -145,6 +134,6 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        # Not the user's name: in many projects that is an e-mail address.
+        # Not the user's name, which is an email address in many projects.
         # Translators: a role, and the number of a customer: “manager of customer 7”.
         return gettext("%(role)s of customer %(key)s") % {"role": self.get_role_display(), "key": self.customer_id}

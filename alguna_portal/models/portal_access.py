@@ -1,4 +1,4 @@
-"""The audit trail: who opened, or could not open, whose portal."""
+"""The audit trail: one row for each attempt to open a portal."""
 
 from django.conf import settings
 from django.db import models
@@ -13,14 +13,14 @@ from .portal_link import PortalLink
 
 
 class PortalAccess(models.Model):
-    """One click: by whom, for which customer, how, in which role, with which settings, and what came of it.
+    """An attempt to open a portal: user, customer, role, settings and outcome.
 
-    Never a URL: it is a credential. What is recorded stays when the user or the customer is deleted: the key of
-    the one, the alias of the other. Rows are written by `audit` and not changed; `alguna_prune` deletes old ones.
+    The portal's URL isn't recorded, because it's a credential. If the user or the customer is deleted, `user_key` and
+    `customer_alias` remain. `audit` creates the rows, and `alguna_prune` deletes old ones.
     """
 
     class Via(models.TextChoices):
-        """The way to the portal."""
+        """How the portal was opened."""
 
         VIEW = "view", _("Billing page")
         LINK = "link", _("mailed link")
@@ -28,7 +28,7 @@ class PortalAccess(models.Model):
         API = "api", pgettext_lazy("way to the portal", "code")
 
     class Outcome(models.TextChoices):
-        """What came of it."""
+        """The result."""
 
         # Translators: these five say what came of a click on Billing; the subject is the portal, or the click.
         OPENED = "opened", _("opened")
@@ -40,8 +40,8 @@ class PortalAccess(models.Model):
     at = models.DateTimeField(
         pgettext_lazy("time of an access", "at"), default=timezone.now, db_index=True, editable=False
     )
-    # Without constraints in the database: a row must not fail, at the latest at somebody's commit, since a user or
-    # a customer is being deleted meanwhile.
+    # Without database constraints: if a user or customer is deleted at the same time, the row must not fail, neither
+    # when it's inserted nor when the host's transaction is committed.
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -55,12 +55,7 @@ class PortalAccess(models.Model):
         _("impersonated"), default=False, help_text=_("Somebody of the staff acted as this user (django-hijack).")
     )
     customer = models.ForeignKey(
-        Customer,
-        models.SET_NULL,
-        null=True,
-        db_constraint=False,
-        related_name="accesses",
-        verbose_name=_("customer"),
+        Customer, models.SET_NULL, null=True, db_constraint=False, related_name="accesses", verbose_name=_("customer")
     )
     customer_alias = models.CharField(_("customer's alias"), max_length=255, blank=True)
     # Translators: the way to the portal; a noun, since filters say “By …”. So is “impersonated”, if that reads well.

@@ -1,4 +1,4 @@
-"""A link that was mailed: to whom, by whom, until when, and how often it was used."""
+"""Emailed portal links, with their state and the database filters for it."""
 
 from datetime import datetime
 from uuid import uuid4
@@ -16,10 +16,10 @@ from .customer import Customer
 
 
 class PortalLink(models.Model):
-    """A mailed link to a customer's portal. The row decides what it is worth; the link itself only names the row."""
+    """An emailed link to a customer's portal. The URL only identifies the row; the row decides whether it works."""
 
     class State(models.TextChoices):
-        """What a link is worth."""
+        """The state of a link."""
 
         # Translators: these six are said of a link.
         NOT_SENT = "not_sent", _("not sent yet")
@@ -29,24 +29,14 @@ class PortalLink(models.Model):
         EXPIRED = "expired", _("expired")
         REVOKED = "revoked", _("revoked")
 
-    # Not the primary key: a restored backup gives the same ones out again, to others.
+    # Not the primary key: after a backup is restored, the same ones are assigned to other links.
     key = models.UUIDField(_("key"), default=uuid4, unique=True, editable=False)
-    customer = models.ForeignKey(
-        Customer,
-        models.CASCADE,
-        related_name="links",
-        verbose_name=_("customer"),
-    )
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="links", verbose_name=_("customer"))
     recipient = models.EmailField(_("recipient"))
     role = models.CharField(_("role"), max_length=20, choices=Role)
     note = models.TextField(_("note"), blank=True, max_length=1000)
     sent_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.SET_NULL,
-        null=True,
-        blank=True,
-        related_name="+",
-        verbose_name=_("sent by"),
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("sent by")
     )
     renews = models.ForeignKey(
         "self",
@@ -82,17 +72,15 @@ class PortalLink(models.Model):
             ("send_portallink", _("Can send portal links")),
             ("revoke_portallink", _("Can revoke portal links")),
         ]
-        constraints = [
-            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="alguna_portal_link_role_known"),
-        ]
+        constraints = [models.CheckConstraint(condition=Q(role__in=Role.values), name="alguna_portal_link_role_known")]
 
     def __str__(self) -> str:
-        # Neither its recipient nor its key, which is half of the link.
+        # Neither the recipient nor the key, which is half of the URL.
         return f"{self.get_role_display()}, {self.created_at:%Y-%m-%d %H:%M}"
 
     @property
     def state(self) -> State:
-        """What the link is worth now."""
+        """The current state."""
         if self.revoked_at is not None:
             return self.State.REVOKED
         if self.expires_at <= timezone.now():
@@ -105,40 +93,39 @@ class PortalLink(models.Model):
 
     @property
     def masked_recipient(self) -> str:
-        """The recipient's address, so that those who know it recognize it: `b…@acme.example`."""
+        """The recipient's address, masked: `b…@acme.example`."""
         return mask_email(self.recipient)
 
     def revoke(self) -> None:
-        """Make the link worthless, and all that its recipient has asked for in its place, now and for good.
+        """Revoke the link and all its renewals permanently; the recipient can't renew older links any more, either.
 
-        What is revoked already stays as it is. Nor can its recipient have older links replaced any more. A link whose
-        row is gone by now opens nothing, either: its `revoked_at` stays empty.
+        Links that are already revoked don't change. If the row has been deleted, `revoked_at` stays empty.
         """
         first = self.renews_id or self.pk
-        line = models.Q(pk=first) | models.Q(renews=first)
         rows = type(self).objects.using(router.db_for_write(type(self), instance=self))
-        rows.filter(line, revoked_at=None).update(revoked_at=timezone.now())
+        rows.filter(Q(pk=first) | Q(renews=first), revoked_at=None).update(revoked_at=timezone.now())
         self.revoked_at = rows.filter(pk=self.pk).values_list("revoked_at", flat=True).first()
 
 
 def mask_email(address: str) -> str:
-    """Show of an e-mail address what those need who know it: `b…@acme.example`; what is none stays as it is."""
+    """Mask an email address: `b…@acme.example`. A text without “@” is returned unchanged."""
     name, at, host = address.rpartition("@")
     return f"{name[:1]}…@{host}" if at else address
 
 
 def get_usable_filter(now: datetime) -> Q:
-    """Say to the database which links open a portal."""
+    """Return the filter for links that can open a portal."""
     return Q(revoked_at=None, expires_at__gt=now) & (Q(max_uses=None) | Q(uses__lt=F("max_uses")))
 
 
 def get_state_filter(state: PortalLink.State, now: datetime) -> Q:
-    """Say to the database what `PortalLink.state` says of a row."""
+    """Return the filter for links in a state, equivalent to `PortalLink.state`."""
+    usable, states = get_usable_filter(now), PortalLink.State
     return {
-        PortalLink.State.NOT_SENT: get_usable_filter(now) & Q(sent_at=None, failure=""),
-        PortalLink.State.FAILED: get_usable_filter(now) & Q(sent_at=None) & ~Q(failure=""),
-        PortalLink.State.ACTIVE: get_usable_filter(now) & Q(sent_at__isnull=False),
-        PortalLink.State.USED_UP: Q(revoked_at=None, expires_at__gt=now, uses__gte=F("max_uses")),
-        PortalLink.State.EXPIRED: Q(revoked_at=None, expires_at__lte=now),
-        PortalLink.State.REVOKED: Q(revoked_at__isnull=False),
+        states.NOT_SENT: usable & Q(sent_at=None, failure=""),
+        states.FAILED: usable & Q(sent_at=None) & ~Q(failure=""),
+        states.ACTIVE: usable & Q(sent_at__isnull=False),
+        states.USED_UP: Q(revoked_at=None, expires_at__gt=now, uses__gte=F("max_uses")),
+        states.EXPIRED: Q(revoked_at=None, expires_at__lte=now),
+        states.REVOKED: Q(revoked_at__isnull=False),
     }[state]

@@ -1,4 +1,4 @@
-"""What Alguna has told: each message once, however often it was delivered."""
+"""Webhook deliveries: one row for each message from Alguna, with its state."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -12,13 +12,13 @@ from django.utils.translation import pgettext_lazy
 
 
 class WebhookDelivery(models.Model):
-    """A message of Alguna's, and who has handled it.
+    """A message from Alguna, and the receivers that have handled it.
 
-    What it says may be personal. It is kept, unseen, until everybody has handled it, and then forgotten.
+    The payload may contain personal data. It isn't shown anywhere, and it's deleted once all receivers are done.
     """
 
     class State(models.TextChoices):
-        """How far it is."""
+        """The state of a message."""
 
         # Translators: these four are said of a message from Alguna.
         WAITING = "waiting", _("waiting")
@@ -26,7 +26,7 @@ class WebhookDelivery(models.Model):
         UNMAPPED = "unmapped", _("plan not mapped")
         FAILED = "failed", pgettext_lazy("of a message", "failed")
 
-    # A hash of the id: MariaDB takes capitals and accents for the same, and would take two messages for one.
+    # A hash of the id, because MariaDB compares without case and accents and would confuse two messages.
     message_key = models.CharField(_("message key"), max_length=64, unique=True, editable=False)
     message_id = models.CharField(_("message id"), max_length=255, editable=False)
     type = models.CharField(_("type"), max_length=255, editable=False)
@@ -38,7 +38,7 @@ class WebhookDelivery(models.Model):
     error = models.CharField(
         _("error"), max_length=255, blank=True, editable=False, help_text=_("Who failed, and the exception's name.")
     )
-    # JSON as text: PostgreSQL's own type for it refuses some that is right.
+    # JSON as text, because PostgreSQL's JSON type rejects some valid JSON, such as NUL characters.
     payload = models.TextField(_("content"), blank=True, editable=False)
     done = models.JSONField(_("handled by"), default=list, editable=False)
     claimed_until = models.DateTimeField(_("claimed until"), null=True, editable=False)
@@ -53,16 +53,16 @@ class WebhookDelivery(models.Model):
         return f"{self.type}, {self.get_state_display()}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, under the key of the id."""
+        """Save, with the hash of the id."""
         self.message_key = self.message_key or hash_message_id(self.message_id)
         super().save(*args, **kwargs)
 
 
 def hash_message_id(message_id: str) -> str:
-    """Hash a message's id."""
+    """Return the hash of a message id, for `message_key`."""
     return sha256(message_id.encode()).hexdigest()
 
 
 def get_unclaimed_filter(now: datetime) -> Q:
-    """Find what nobody is at work on."""
+    """Return the filter for messages that no process has claimed."""
     return Q(claimed_until=None) | Q(claimed_until__lte=now)

@@ -1,1 +1,1 @@
-"""The tags of alguna_portal: `{% load alguna_portal %}`."""
+"""Template tags of alguna_portal: `{% load alguna_portal %}`."""

@@ -1,7 +1,7 @@
-"""`{% billing_button %}` and `{% billing_url %}`: the way to Billing, shown to those who may go there.
+"""Template tags `{% billing_button %}` and `{% billing_url %}`, rendered for users who may open a portal.
 
-No HTTP call, and at most one query a page. Both need `request` in the context, as Django's
-`context_processors.request` puts it there; without it they show nothing.
+They make no HTTP call and at most one query per page. They need `request` in the context, for example from Django's
+`context_processors.request`; without it they render nothing.
 """
 
 import re
@@ -28,9 +28,9 @@ TAG, END = "billing_button", "endbilling_button"
 
 @register.simple_tag(takes_context=True)
 def billing_url(context: Context, customer: object = ANY) -> str:
-    """Return the address that opens Billing, of one customer if it is named; empty for those who may not.
+    """Return the URL of the billing view, for one customer if given; "" if the user may not open it.
 
-    What is named and is no customer, such as a variable that is not there, cannot be opened.
+    If `customer` isn't a `Customer`, for example because the variable is missing, the result is "".
 
     `{% billing_url as url %}{% if url %}…{% endif %}`
     """
@@ -46,11 +46,11 @@ def billing_url(context: Context, customer: object = ANY) -> str:
 
 @register.tag(TAG)
 def billing_button(parser: Parser, token: Token) -> "BillingButton":
-    """Show a link to Billing.
+    """Render a link to the billing view.
 
-    `{% billing_button "Invoices" class="btn" data-turbo="false" %}`, with the label first, then attributes,
-    in whose names an underscore will do for a hyphen; `customer=` names one of several customers. With own
-    content: `{% billing_button class="btn" %}<svg>…</svg> Billing{% endbilling_button %}`.
+    `{% billing_button "Invoices" class="btn" data-turbo="false" %}`: first the label, then HTML attributes, with
+    underscores or hyphens in their names. `customer=` selects one of several customers. With your own content:
+    `{% billing_button class="btn" %}<svg>…</svg> Billing{% endbilling_button %}`.
     """
     _, *bits = token.split_contents()
     arguments: dict[str, FilterExpression] = {}
@@ -70,16 +70,16 @@ def billing_button(parser: Parser, token: Token) -> "BillingButton":
 
 
 class BillingButton(template.Node):
-    """The link, with a label or with its own content."""
+    """The node of `{% billing_button %}`, with a label or a block as content."""
 
-    child_nodelists = ("content",)  # where Django looks for blocks
+    child_nodelists = ("content",)  # Django looks for `{% block %}` in these
 
     def __init__(self, arguments: dict[str, FilterExpression], content: NodeList | None) -> None:
         self.arguments = arguments
         self.content = content
 
     def render(self, context: Context) -> SafeString:
-        """Render the link, or nothing."""
+        """Render the link, or nothing if the user may not open it."""
         values: dict[str, Any] = {name: value.resolve(context) for name, value in self.arguments.items()}
         url = billing_url(context, values.pop("customer", ANY))
         if not url:
@@ -91,8 +91,8 @@ class BillingButton(template.Node):
 
 
 def _is_block(parser: Parser) -> bool:
-    """Say whether the next of our tags ahead is an end: then this one has content."""
-    # The parser keeps the tokens still to come in reverse.
+    """Return whether the next of these tags is an end tag: then this one has content."""
+    # The parser keeps the remaining tokens in reverse order.
     ahead = reversed(cast("list[Token]", parser.tokens))
     names = (token.contents.split(maxsplit=1)[:1] for token in ahead if token.token_type is TokenType.BLOCK)
     return next((name for name in names if name in ([TAG], [END])), [TAG]) == [END]

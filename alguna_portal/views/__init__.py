@@ -1,4 +1,4 @@
-"""What answers: Billing itself, the pages behind mailed links, and the webhook."""
+"""Views: the billing view, the pages behind emailed links, and the webhook endpoint."""
 
 from .billing import billing
 from .links import link

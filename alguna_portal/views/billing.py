@@ -1,10 +1,9 @@
-"""From a click on Billing to the portal, or to an answer that helps, in the form that whoever asks understands.
+"""Billing view: from a click on the button to the customer's portal, or to a page or document with the reason.
 
-Every answer is kept from caches and from `Referer`. A browser that only prefetches, or asks HEAD, makes no
-session: it has not been pressed yet.
+Responses aren't cached and send no `Referer`. Prefetch and HEAD requests don't create sessions, because nobody has
+clicked yet.
 
-The view is synchronous. Under ASGI Django runs it in a thread of the request's own, so the loop goes on, and one
-customer's slow session keeps nobody else waiting.
+The view is synchronous. Under ASGI, Django runs it in a thread per request, so a slow session doesn't block others.
 """
 
 import logging
@@ -21,101 +20,100 @@ from alguna_portal.exceptions import AlgunaError
 from alguna_portal.sessions import open_session
 from alguna_portal.transactions import non_atomic
 
-from .responses import METHODS, VARY, Reply, get_reply, log_failure, uncached
+from .responses import METHODS, VARY, PageResponses, get_responses, log_failure, uncached
 
 logger = logging.getLogger(__name__)
+
+# Headers of browsers, of older browsers, of Turbo and of htmx's preload extension. Not from `request.headers`, which
+# would parse all headers first.
+PREFETCH_HEADERS = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ", "HTTP_X_PURPOSE", "HTTP_X_SEC_PURPOSE")
 
 
 @non_atomic
 @uncached
-@login_not_required  # by Django's middleware, which knows no form but the page
+@login_not_required  # by Django's middleware, which always redirects
 def billing(request: HttpRequest) -> HttpResponse:
-    """Send a signed-in user to the portal of their customer; let them choose where there are several.
+    """Redirect a signed-in user to the portal of their customer; let them choose between several.
 
-    Parameters, by query or form: `customer`, one of the choices that the chooser offers, and `fresh=1`, to
-    have a new session where the last one's link is spent. Of a parameter that is given twice, the last counts.
+    Parameters, in the query or the form: `customer`, one of the choices that the view offers, and `fresh=1` for a new
+    session if the last session's URL is used up. If a parameter is repeated, the last value counts.
     """
-    response = _answer(request, get_reply(request))
+    response = _respond(request, get_responses(request))
     response["Vary"] = VARY
     return response
 
 
-def _answer(request: HttpRequest, reply: Reply) -> HttpResponse:
+def _respond(request: HttpRequest, responses: PageResponses) -> HttpResponse:
     if request.method not in METHODS:
-        return reply.not_allowed()
+        return responses.render_method_not_allowed()
     if not request.user.is_authenticated:
-        return reply.sign_in(_to_sign_in(request)["Location"])
+        return responses.render_login_required(_redirect_to_login(request)["Location"])
     if _is_prefetch(request):
-        return reply.prefetch()
-    choices = get_accesses(request)
-    asked_for = _parameter(request, "customer")
-    if asked_for:
-        chosen = get_access(request, asked_for)
-    elif len(choices) > 1:
-        return reply.choose(choices, fresh=_is_fresh(request))
+        return responses.render_prefetch()
+    accesses = get_accesses(request)
+    choice = _get_parameter(request, "customer")
+    if choice:
+        access = get_access(request, choice)
+    elif len(accesses) > 1:
+        return responses.render_choices(accesses, fresh=_is_fresh(request))
     else:
-        chosen = choices[0] if choices else None
-    if chosen is None:
+        access = accesses[0] if accesses else None
+    if access is None:
         if request.method != "HEAD":
-            shut = get_denied_access(request, asked_for)
-            audit.record(
-                audit.Outcome.DENIED,
-                user=request.user,
-                via=audit.Via.VIEW.value,
-                customer=shut.customer if shut else None,
-                role=shut.role if shut else "",
-            )
-        return reply.no_access()
+            _record_denied(request, choice)
+        return responses.render_no_access()
     if request.method == "HEAD":
         return HttpResponse()
-    return _open(request, chosen, reply)
+    return _open(request, access, responses)
 
 
-# Where one signs in, and how one comes back, is for Django to say. It is asked where nobody is signed in.
-_to_sign_in: Callable[[HttpRequest], HttpResponse] = login_required(lambda _request: HttpResponse())
+# Django knows the sign-in page and how to return from it. Called only for anonymous users.
+_redirect_to_login: Callable[[HttpRequest], HttpResponse] = login_required(lambda _request: HttpResponse())
 
 
-def _open(request: HttpRequest, access: Access, reply: Reply) -> HttpResponse:
-    """Lead to a portal session, or say what went wrong."""
+def _record_denied(request: HttpRequest, choice: str | None) -> None:
+    denied = get_denied_access(request, choice)
+    audit.record(
+        audit.Outcome.DENIED,
+        user=request.user,
+        via=audit.Via.VIEW.value,
+        customer=denied.customer if denied else None,
+        role=denied.role if denied else "",
+    )
+
+
+def _open(request: HttpRequest, access: Access, responses: PageResponses) -> HttpResponse:
+    fresh = _is_fresh(request)
     try:
         session = open_session(
             access.customer,
             user=request.user,
             browser=getattr(getattr(request, "session", None), "session_key", None),
             role=access.role,
-            fresh=_is_fresh(request),
+            fresh=fresh,
             via=audit.Via.VIEW.value,
         )
     except AlgunaError as exc:
         key = access.customer.pk
-        # Not by its alias, which could be anything, an e-mail address included.
-        log_failure(exc, logger=logger, whose=f"Customer {key or '(unsaved)'}", customer=key)
-        again = f"{reverse('alguna_portal:billing')}?{urlencode({'customer': access.choice} | _fresh(request))}"
-        return reply.failed(exc, again=again)
-    return reply.portal(session)
+        # Not the alias, which may be an email address.
+        log_failure(exc, logger=logger, subject=f"Customer {key or '(unsaved)'}", customer=key)
+        query = {"customer": access.choice} | ({"fresh": "1"} if fresh else {})
+        return responses.render_failure(exc, retry_url=f"{reverse('alguna_portal:billing')}?{urlencode(query)}")
+    return responses.render_portal(session)
 
 
 def _is_fresh(request: HttpRequest) -> bool:
-    return _parameter(request, "fresh") == "1"
+    return _get_parameter(request, "fresh") == "1"
 
 
-def _fresh(request: HttpRequest) -> dict[str, str]:
-    return {"fresh": "1"} if _is_fresh(request) else {}
-
-
-def _parameter(request: HttpRequest, name: str) -> str | None:
-    """Find a parameter in the form, where there is one, or else in the query."""
+def _get_parameter(request: HttpRequest, name: str) -> str | None:
+    """Return a parameter of the form or, if it's missing there, of the query."""
     form = request.POST.get(name) if request.method == "POST" else None
     return form or request.GET.get(name)
-
-
-# What says that nobody has clicked yet: of browsers, of older ones, of Turbo and of htmx's preload extension.
-# Not `request.headers`, which would read all of them first.
-_AHEAD = ("HTTP_SEC_PURPOSE", "HTTP_PURPOSE", "HTTP_X_MOZ", "HTTP_X_PURPOSE", "HTTP_X_SEC_PURPOSE")
 
 
 def _is_prefetch(request: HttpRequest) -> bool:
     if request.META.get("HTTP_HX_PRELOADED") == "true":
         return True
-    purposes = [request.META[name] for name in _AHEAD if name in request.META]
+    purposes = [request.META[name] for name in PREFETCH_HEADERS if name in request.META]
     return any("prefetch" in purpose or "preview" in purpose for purpose in purposes)

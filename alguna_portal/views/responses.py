@@ -1,30 +1,24 @@
-"""The forms that an answer of Billing's may take: a page for browsers, JSON for scripts, headers for htmx.
+"""Responses of the billing view: HTML pages, JSON with problem documents (RFC 9457), and htmx headers.
 
-Who asks says which, by `HX-Request` and `Accept`. What is answered is the same in each form.
+The `HX-Request` and `Accept` headers select the format. The content is the same in each format. The pages behind
+emailed links use the same page functions.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from functools import wraps
 from math import ceil
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import ImproperlyConfigured, SuspiciousOperation
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseNotAllowed,
-    HttpResponseRedirect,
-    JsonResponse,
-    QueryDict,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect, JsonResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.access import Access
@@ -34,16 +28,49 @@ from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable
 from alguna_portal.log_events import log_event
 from alguna_portal.sessions import PortalSession
 
-# --- from alguna_portal.views.pages
-
 METHODS = ("GET", "HEAD", "POST")
-RETRY_AFTER = 30  # seconds, where Alguna names none
+RETRY_AFTER = 30  # seconds, if Alguna sends no Retry-After
+JSON_TYPES = ("application/json", "application/problem+json")
+VARY = "Accept, HX-Request"
+
+# Kinds of problem documents: status, title, detail. The texts are those of the pages, so they're translated once.
+PROBLEM_TYPE = "urn:problem-type:alguna-portal:"
+PROBLEMS = {
+    "login-required": (401, _("Sign in first"), _("Billing is open to people who are signed in.")),
+    "choose": (409, _("Whose billing would you like to open?"), _("You belong to more than one company.")),
+    "no-access": (
+        403,
+        _("You can't open billing"),
+        _(
+            "Your account has no access to the billing of a company here. Ask a colleague who manages billing to "
+            "give you access, and then try again."
+        ),
+    ),
+    "prefetch": (403, _("Not opened"), _("Billing is opened by a click, not ahead of it.")),
+    "method-not-allowed": (405, _("Not opened"), _("Billing is opened by GET or POST.")),
+    "unavailable": (
+        503,
+        _("Billing is not available right now"),
+        _(
+            "Our billing provider does not answer at the moment. Nothing was changed, and the rest of the site "
+            "works as usual."
+        ),
+    ),
+    "failed": (
+        502,
+        _("Billing could not be opened"),
+        _(
+            "Something is not set up right between us and our billing provider. Nothing was changed. Trying again "
+            "is unlikely to help; we have taken note of the problem."
+        ),
+    ),
+}
 
 View = Callable[..., HttpResponseBase]
 
 
 def uncached(view: View) -> View:
-    """Keep a view's answers, whatever they are, out of caches, out of `Referer` and out of frames."""
+    """Decorate a view so that its responses aren't cached, send no `Referer` and can't be framed."""
 
     @wraps(view)
     def wrapped(*args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -57,17 +84,17 @@ def uncached(view: View) -> View:
 
 
 def unlogged(response: HttpResponse) -> HttpResponse:
-    """Keep Django from logging an error, and from mailing it to ADMINS, with its path."""
-    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001  (Django's own mark)
+    """Prevent Django from logging an error response with its path, and from mailing it to ADMINS."""
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001  (Django's own flag)
     return response
 
 
 def render_page(request: HttpRequest, name: str, status: int, **context: Any) -> HttpResponse:
-    """Render one of our pages, with the support contact; under DEBUG, with the reason."""
+    """Render a page of the app, with the support contact and, under DEBUG, the reason."""
     try:
         contact = conf.SUPPORT_CONTACT
     except ImproperlyConfigured:
-        # Checks report it. Here somebody needs help, and most of the page is right.
+        # System checks report it. A page without the contact is better than an error.
         contact = ""
     context |= {
         "support_contact": contact,
@@ -77,272 +104,204 @@ def render_page(request: HttpRequest, name: str, status: int, **context: Any) ->
     return render(request, f"alguna_portal/{name}.html", context, status=status)
 
 
-@sensitive_variables()  # whose effect reaches into the template: the URL is a credential
+@sensitive_variables()  # also hides the template's frames: the URL is a credential
 def redirect_page(request: HttpRequest, url: str) -> HttpResponse:
-    """Answer a form with a page that goes on by itself: `form-action 'self'` stops a redirect to elsewhere."""
+    """Render a page that redirects. After a form, `form-action 'self'` blocks HTTP redirects to other sites."""
     response = render_page(request, "link_opened", 200, url=url)
-    # As a header, so that it works in whichever page of the host's the template is put.
+    # A header works in every template of the host.
     response["Refresh"] = f"0; url={url}"
     return response
 
 
-def failure_page(request: HttpRequest, exc: AlgunaError, *, again: str) -> HttpResponse:
-    """Answer with the page for what went wrong; `again` is where to try once more."""
+def render_failure_page(request: HttpRequest, exc: AlgunaError, *, retry_url: str) -> HttpResponse:
+    """Render the page for an exception; its link to try again leads to `retry_url`."""
     if not isinstance(exc, AlgunaUnavailable):
         return render_page(request, "failed", 502, reason=exc)
-    seconds = retry_after(exc)
-    response = render_page(request, "unavailable", 503, again=again, reason=exc, minutes=ceil(seconds / 60))
+    seconds = get_retry_after(exc)
+    response = render_page(request, "unavailable", 503, again=retry_url, reason=exc, minutes=ceil(seconds / 60))
     response["Retry-After"] = str(seconds)
     return response
 
 
-def retry_after(exc: AlgunaUnavailable) -> int:
-    """Return in how many seconds to try again."""
+def get_retry_after(exc: AlgunaUnavailable) -> int:
+    """Return the seconds to wait before another attempt."""
     return ceil(exc.retry_after or RETRY_AFTER)
 
 
-def log_failure(exc: AlgunaError, *, logger: logging.Logger, whose: str, customer: Any, link: Any = None) -> None:
-    """Log why there was no session; `customer` and `link` are keys of rows."""
-    message = f"{whose}: no portal session. %(detail)s"
-    facts = {"customer": customer, "link": link, "status": exc.status}
-    if isinstance(exc, AlgunaUnavailable):
-        facts["retry_after"] = exc.retry_after
-        log_event(logger.warning, "portal_unavailable", message, exc=exc, detail=exc, **facts)
-    else:
-        log_event(logger.error, "portal_failed", message, exc=exc, detail=exc, **facts)
-
-
-# --- from alguna_portal.views.problems
-
-TYPE = "urn:problem-type:alguna-portal:"
-
-
-def problem(kind: str, status: int, **more: Any) -> JsonResponse:
-    """Answer with a problem document; `more` are the members of this kind alone."""
-    title, detail = _texts(kind)
-    document = {"type": TYPE + kind, "title": title, "status": status, "detail": detail}
-    # RFC 9457 has no null: what is not known is left out.
-    document |= {name: value for name, value in more.items() if value not in (None, "")}
+def create_problem(kind: str, **members: Any) -> JsonResponse:
+    """Create a problem document; `members` are additional members."""
+    status, title, detail = PROBLEMS[kind]
+    document = {"type": PROBLEM_TYPE + kind, "title": title, "status": status, "detail": detail}
+    # RFC 9457 has no null: unknown members are omitted.
+    document |= {name: value for name, value in members.items() if value not in (None, "")}
     return JsonResponse(document, status=status, content_type="application/problem+json")
 
 
-def _texts(kind: str) -> tuple[str, str]:
-    """Return a title and a detail; the same as on the page, so that they are translated once."""
-    match kind:
-        case "login-required":
-            return _("Sign in first"), _("Billing is open to people who are signed in.")
-        case "choose":
-            return _("Whose billing would you like to open?"), _("You belong to more than one company.")
-        case "no-access":
-            return _("You can't open billing"), _(
-                "Your account has no access to the billing of a company here. Ask a colleague who manages billing to "
-                "give you access, and then try again."
-            )
-        case "prefetch":
-            return _("Not opened"), _("Billing is opened by a click, not ahead of it.")
-        case "method-not-allowed":
-            return _("Not opened"), _("Billing is opened by GET or POST.")
-        case "unavailable":
-            return _("Billing is not available right now"), _(
-                "Our billing provider does not answer at the moment. Nothing was changed, and the rest of the site "
-                "works as usual."
-            )
-        case _failed:
-            return _("Billing could not be opened"), _(
-                "Something is not set up right between us and our billing provider. Nothing was changed. Trying again "
-                "is unlikely to help; we have taken note of the problem."
-            )
-
-
-JSON_TYPES = ("application/json", "application/problem+json")
-VARY = "Accept, HX-Request"
-
-
-class Reply(Protocol):
-    """The answers that Billing may give; each names what has happened."""
-
-    def portal(self, session: PortalSession) -> HttpResponse:
-        """Lead to the portal."""
-
-    def sign_in(self, login_url: str) -> HttpResponse:
-        """Lead to the sign-in page."""
-
-    def choose(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
-        """Let a member of several customers choose one."""
-
-    def no_access(self) -> HttpResponse:
-        """Say that there is nothing to open."""
-
-    def prefetch(self) -> HttpResponse:
-        """Refuse whoever asks ahead of a click."""
-
-    def not_allowed(self) -> HttpResponse:
-        """Refuse a method."""
-
-    def failed(self, exc: AlgunaError, *, again: str) -> HttpResponse:
-        """Say what went wrong; `again` is where to try once more."""
+def log_failure(exc: AlgunaError, *, logger: logging.Logger, subject: str, customer: Any, link: Any = None) -> None:
+    """Log why no session was opened; `customer` and `link` are primary keys."""
+    message = f"{subject}: no portal session. %(detail)s"
+    fields = {"customer": customer, "link": link, "status": exc.status}
+    if isinstance(exc, AlgunaUnavailable):
+        fields["retry_after"] = exc.retry_after
+        log_event(logger.warning, "portal_unavailable", message, exc=exc, detail=exc, **fields)
+    else:
+        log_event(logger.error, "portal_failed", message, exc=exc, detail=exc, **fields)
 
 
 class PortalRedirect(HttpResponseRedirect):
-    """A redirect to a portal. Its `repr` does not show the URL, as that of other redirects does."""
+    """A redirect to a portal. Its `repr` doesn't contain the URL, unlike Django's."""
 
     __repr__ = HttpResponse.__repr__
 
 
-class PageReply:
-    """Redirects, and pages that help."""
+class PageResponses:
+    """The billing view's responses as redirects and HTML pages."""
 
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
 
-    def portal(self, session: PortalSession) -> HttpResponse:
-        """Redirect; after a form to sign in, go on by a page."""
+    def render_portal(self, session: PortalSession) -> HttpResponse:
+        """Redirect to the portal; after a sign-in form, with a page."""
         if _comes_from_sign_in(self.request):
             return redirect_page(self.request, session.url)
         return PortalRedirect(session.url)
 
-    def sign_in(self, login_url: str) -> HttpResponse:
-        """Redirect."""
+    def render_login_required(self, login_url: str) -> HttpResponse:
+        """Redirect to the sign-in page."""
         return HttpResponseRedirect(login_url)
 
-    def choose(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
-        """Show the chooser."""
+    def render_choices(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
+        """Let a member of several customers choose one."""
         return render_page(self.request, "choose", 200, accesses=accesses, fresh=fresh)
 
-    def no_access(self) -> HttpResponse:
-        """Show whom to ask."""
+    def render_no_access(self) -> HttpResponse:
+        """Deny access."""
         return render_page(self.request, "no_access", 403)
 
-    def prefetch(self) -> HttpResponse:
-        """Refuse: not by 204, which would let the prefetch stand in for the click; nor 503, which mails ADMINS."""
+    def render_prefetch(self) -> HttpResponse:
+        """Refuse a prefetch. After 204 browsers don't send the click's own request; 503 is mailed to ADMINS."""
         return HttpResponse(status=403)
 
-    def not_allowed(self) -> HttpResponse:
-        """Name the methods that are."""
+    def render_method_not_allowed(self) -> HttpResponse:
+        """Refuse a method, with the allowed ones in `Allow`."""
         return HttpResponseNotAllowed(METHODS)
 
-    def failed(self, exc: AlgunaError, *, again: str) -> HttpResponse:
-        """Show the page for what went wrong."""
-        return failure_page(self.request, exc, again=again)
+    def render_failure(self, exc: AlgunaError, *, retry_url: str) -> HttpResponse:
+        """Render the page for an exception."""
+        return render_failure_page(self.request, exc, retry_url=retry_url)
 
 
-class HtmxReply(PageReply):
-    """Leads the whole page on, to the portal or to the page that helps: neither belongs into a part of another page.
+class HtmxResponses(PageResponses):
+    """Responses with `HX-Redirect`, so that htmx loads the portal or a page instead of swapping in a fragment.
 
-    `HX-Redirect` is followed whatever the status is. An XMLHttpRequest follows other redirects by itself, and then a
-    sign-in page stands where the button was.
+    htmx follows this header whatever the status is. An XMLHttpRequest would follow an HTTP redirect by itself, and htmx
+    would put the sign-in page in place of the button.
     """
 
-    def portal(self, session: PortalSession) -> HttpResponse:
-        """Have htmx go there."""
-        return self._go(HttpResponse(), session.url)
+    def render_portal(self, session: PortalSession) -> HttpResponse:
+        return self._redirect(HttpResponse(), session.url)
 
-    def sign_in(self, login_url: str) -> HttpResponse:
-        """Have htmx go there."""
-        return self._go(HttpResponse(status=401), login_url)
+    def render_login_required(self, login_url: str) -> HttpResponse:
+        return self._redirect(HttpResponse(status=401), login_url)
 
-    def choose(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:  # noqa: ARG002
-        """Have htmx go to the chooser."""
-        return self._go(HttpResponse(), f"{reverse('alguna_portal:billing')}{'?fresh=1' if fresh else ''}")
+    def render_choices(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:  # noqa: ARG002
+        """Redirect to the page with the choices."""
+        return self._redirect(HttpResponse(), f"{reverse('alguna_portal:billing')}{'?fresh=1' if fresh else ''}")
 
-    def no_access(self) -> HttpResponse:
-        """Have htmx go to the page that says so."""
-        return self._go(super().no_access(), self.request.get_full_path())
+    def render_no_access(self) -> HttpResponse:
+        """Redirect to the page that denies access."""
+        return self._redirect(super().render_no_access(), self.request.get_full_path())
 
-    def failed(self, exc: AlgunaError, *, again: str) -> HttpResponse:
-        """Have htmx try again as a page, which may well succeed by then, or else helps."""
-        return self._go(super().failed(exc, again=again), again)
+    def render_failure(self, exc: AlgunaError, *, retry_url: str) -> HttpResponse:
+        """Redirect to another attempt, which may succeed or render the page."""
+        return self._redirect(super().render_failure(exc, retry_url=retry_url), retry_url)
 
-    def _go(self, response: HttpResponse, url: str) -> HttpResponse:
+    def _redirect(self, response: HttpResponse, url: str) -> HttpResponse:
         response["HX-Redirect"] = url
         return response
 
 
-class JsonReply:
-    """`url` and `expires_at`, or a problem document."""
+class JsonResponses(PageResponses):
+    """The billing view's responses as JSON: `url` and `expires_at`, or a problem document."""
 
-    def portal(self, session: PortalSession) -> HttpResponse:
-        """Name the portal, and when its session ends."""
+    def render_portal(self, session: PortalSession) -> HttpResponse:
         return JsonResponse({"url": session.url, "expires_at": session.expires_at})
 
-    def sign_in(self, login_url: str) -> HttpResponse:
-        """Name the sign-in page, and send nobody there."""
-        response = problem("login-required", 401, login_url=login_url)
-        # 401 has to name a scheme, and this is the one for sign-in pages; browsers ask nobody for a password then.
+    def render_login_required(self, login_url: str) -> HttpResponse:
+        response = create_problem("login-required", login_url=login_url)
+        # 401 requires a scheme. With this one for sign-in pages, browsers don't ask for a password.
         response["WWW-Authenticate"] = 'Cookie realm="billing"'
         return response
 
-    def choose(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
-        """List the choices. Not 300, which clients take for a success, or for a redirect."""
+    def render_choices(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
+        """List the choices. The status isn't 300, which clients treat as a success or a redirect."""
+        url = reverse("alguna_portal:billing")
         choices = [
             {
                 "customer": each.choice,
                 "name": str(each.customer),
                 "role": each.role,
-                "url": f"{reverse('alguna_portal:billing')}?customer={each.choice}{'&fresh=1' if fresh else ''}",
+                "url": f"{url}?customer={each.choice}{'&fresh=1' if fresh else ''}",
             }
             for each in accesses
         ]
-        return problem("choose", 409, choices=choices)
+        return create_problem("choose", choices=choices)
 
-    def no_access(self) -> HttpResponse:
-        """Say whom to ask."""
-        return problem("no-access", 403)
+    def render_no_access(self) -> HttpResponse:
+        return create_problem("no-access")
 
-    def prefetch(self) -> HttpResponse:
-        """Refuse."""
-        return problem("prefetch", 403)
+    def render_prefetch(self) -> HttpResponse:
+        return create_problem("prefetch")
 
-    def not_allowed(self) -> HttpResponse:
-        """Name the methods that are allowed."""
-        response = problem("method-not-allowed", 405)
+    def render_method_not_allowed(self) -> HttpResponse:
+        response = create_problem("method-not-allowed")
         response["Allow"] = ", ".join(METHODS)
         return response
 
-    def failed(self, exc: AlgunaError, *, again: str) -> HttpResponse:
-        """Say whether and when trying again may help."""
+    def render_failure(self, exc: AlgunaError, *, retry_url: str) -> HttpResponse:
+        """Return whether and when another attempt may succeed."""
         reason = str(exc) if settings.DEBUG else ""
         if not isinstance(exc, AlgunaUnavailable):
-            return problem("failed", 502, reason=reason)
-        seconds = retry_after(exc)
-        response = problem("unavailable", 503, retry_after=seconds, url=again, reason=reason)
+            return create_problem("failed", reason=reason)
+        seconds = get_retry_after(exc)
+        response = create_problem("unavailable", retry_after=seconds, url=retry_url, reason=reason)
         response["Retry-After"] = str(seconds)
         return response
 
 
-def get_reply(request: HttpRequest) -> Reply:
-    """Choose the form that whoever asks understands; where that is not clear, a page."""
+def get_responses(request: HttpRequest) -> PageResponses:
+    """Return the responses in the format that the request accepts; in doubt, pages."""
     if request.META.get("HTTP_HX_REQUEST") == "true":
-        return HtmxReply(request)
-    # Most who ask are browsers, and to read all that they accept takes longer than the rest of this.
+        return HtmxResponses(request)
+    # Most clients are browsers, and parsing their Accept header takes longer than the rest of this function.
     if "json" in request.META.get("HTTP_ACCEPT", "").lower() and _prefers_json(request):
-        return JsonReply()
-    return PageReply(request)
-
-
-def _comes_from_sign_in(request: HttpRequest) -> bool:
-    """Say whether a sign-in page of the host's was to lead here: its form's POST is where this navigation began."""
-    render_page, _, query = request.META.get("HTTP_REFERER", "").partition("?")
-    if f"{REDIRECT_FIELD_NAME}=" not in query:
-        return False
-    try:
-        is_ours = urlsplit(render_page).netloc == request.get_host()
-        return is_ours and QueryDict(query).get(REDIRECT_FIELD_NAME) == request.get_full_path()
-    except (SuspiciousOperation, ValueError):
-        # No address, or more parameters than Django reads.
-        return False
+        return JsonResponses(request)
+    return PageResponses(request)
 
 
 def _prefers_json(request: HttpRequest) -> bool:
     try:
-        # The best first, each with what else it says, such as a charset, which makes no other type of it.
-        wanted = [each for each in request.accepted_types if each.quality > 0]
+        # Sorted by preference. Parameters such as charset don't change the media type.
+        accepted = [each for each in request.accepted_types if each.quality > 0]
     except (LookupError, ValueError):
-        # A header with an encoding that Python does not know, say.
+        # For example, a header with an encoding that Python doesn't know.
         return False
-    for each in wanted:
+    for each in accepted:
         if f"{each.main_type}/{each.sub_type}" in JSON_TYPES:
             return True
         if each.match("text/html"):
             return False
     return False
+
+
+def _comes_from_sign_in(request: HttpRequest) -> bool:
+    """Return whether this navigation began with the POST of the host's sign-in form, according to `Referer`."""
+    address, _, query = request.META.get("HTTP_REFERER", "").partition("?")
+    if f"{REDIRECT_FIELD_NAME}=" not in query:
+        return False
+    try:
+        is_same_host = urlsplit(address).netloc == request.get_host()
+        return is_same_host and QueryDict(query).get(REDIRECT_FIELD_NAME) == request.get_full_path()
+    except (SuspiciousOperation, ValueError):
+        # An invalid URL, or more parameters than Django parses.
+        return False

@@ -1,7 +1,7 @@
-"""Where Alguna tells what has changed: verified, kept, and handled at once or by a worker.
+"""Webhook endpoint for Alguna's messages.
 
-Answers are short, since nobody reads them: 204 where the message is kept or handled, 400 where it is none of Alguna's,
-503 where somebody who had to handle it failed, or is still at it, and Alguna should send it again.
+Responses have no body: 204 if the message is stored or handled, 400 if it's invalid, and 503 if a receiver failed or is
+still running, so that Alguna sends the message again.
 """
 
 import logging
@@ -22,7 +22,7 @@ from .responses import uncached, unlogged
 
 logger = logging.getLogger(__name__)
 
-RETRY_AFTER = 30  # seconds; Svix has a schedule of its own, other senders may not
+RETRY_AFTER = 30  # seconds; Svix uses its own schedule, but other senders may not
 
 
 @csrf_exempt
@@ -31,33 +31,32 @@ RETRY_AFTER = 30  # seconds; Svix has a schedule of its own, other senders may n
 @login_not_required
 @sensitive_variables("secrets", "message")
 def webhook(request: HttpRequest) -> HttpResponse:
-    """Take a message from Alguna; without a secret in `WEBHOOK_SECRETS` there is nothing here."""
+    """Receive a message from Alguna. Return 404 if `WEBHOOK_SECRETS` is empty."""
     secrets = conf.WEBHOOK_SECRETS
     if not secrets:
         return HttpResponseNotFound()
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
+    headers = {name.lower(): value for name, value in request.headers.items()}
     try:
-        message = parse_message(
-            {name.lower(): value for name, value in request.headers.items()}, _body(request), secrets
-        )
+        message = parse_message(headers, _read_body(request), secrets)
     except InvalidMessage as exc:
         log_event(logger.warning, "webhook_refused", "A webhook was refused. %(reason)s", reason=str(exc))
         return unlogged(HttpResponse(status=400))
     if receive_message(message):
         return HttpResponse(status=204)
-    # Logged where it failed.
+    # The failure has been logged where it occurred.
     return unlogged(HttpResponse(status=503, headers={"Retry-After": str(RETRY_AFTER)}))
 
 
-def _body(request: HttpRequest) -> bytes:
-    """Read the body, however large it says it is, up to the largest that is of use."""
+def _read_body(request: HttpRequest) -> bytes:
+    """Read at most `LARGEST_BODY` bytes, regardless of the `Content-Length` header."""
     try:
         body = request.read(LARGEST_BODY + 1)
     except (OSError, RequestDataTooBig, UnreadablePostError):
         raise InvalidMessage("It broke off.") from None
     if len(body) > LARGEST_BODY:
         raise InvalidMessage(f"It has more than {LARGEST_BODY} bytes.")
-    # Whoever comes after, such as a middleware that keeps requests, may want it, too.
+    # For code that reads `request.body` later, such as a middleware that stores requests.
     request._body = body  # noqa: SLF001
     return body

@@ -1,11 +1,7 @@
-"""What Alguna tells of its own accord: each message verified, handled once, and never believed about a plan.
+"""Webhooks from Alguna: signature verification, storage, and dispatch of each event to its receivers.
 
-    messages        headers and bytes to a message, or a refusal that says why
-    event           what a message says, read by name and type
-    registry        who wants to hear of which events: `@on("invoice.paid")`
-    handling        each message handled by everybody, once
-
-Alguna's order, and its content, are no state: whoever wants to know one asks Alguna, as `plan_sync` does.
+An event only triggers work: Alguna's messages can arrive late, twice or out of order, so code that needs the current
+state of a plan calls the API, as `customers.plan_sync` does.
 """
 
 from .dispatch import on

@@ -1,4 +1,4 @@
-"""Messages of Alguna's taken in: each becomes a row before anything else, and is handled at once or by a worker."""
+"""Webhook inbox: stores each message as a row, and handles it immediately or by a background task."""
 
 import json
 import logging
@@ -13,53 +13,54 @@ from alguna_portal.models import WebhookDelivery
 from alguna_portal.models.webhook_delivery import hash_message_id
 
 from .dispatch import SETTLED, get_database, run_receivers
-from .signatures import Message
+from .signatures import Event
 
 logger = logging.getLogger(__name__)
 
 
-def receive_message(message: Message) -> bool:
-    """Keep a message and have it handled; say whether that is settled, or whether it is to be delivered again."""
+def receive_message(event: Event) -> bool:
+    """Store and process a message; return whether it's settled. Otherwise it must be delivered again."""
     try:
-        return process_delivery(_keep(message))
-    # A lock, a row that is gone, a database that is away. Its own report would show what the message says.
+        return process_delivery(_store(event))
+    # A lock, a deleted row or a lost connection. Django's own report would contain the payload.
     except (Error, WebhookDelivery.DoesNotExist) as exc:
-        text = "A webhook could not be kept, or handled (%(error)s)."
-        log_event(logger.error, "webhook_not_kept", text, type=message.type, exc=exc)
+        message = "A webhook could not be kept, or handled (%(error)s)."
+        log_event(logger.error, "webhook_not_kept", message, type=event.type, exc=exc)
         return False
 
 
-def _keep(message: Message) -> WebhookDelivery:
-    """Return the row of a message, which may have been there before."""
+def _store(event: Event) -> WebhookDelivery:
+    """Return the new or existing row of a message."""
     delivery, _created = WebhookDelivery.objects.using(get_database()).get_or_create(
-        message_key=hash_message_id(message.id),
+        message_key=hash_message_id(event.id),
         defaults={
-            "message_id": message.id,
-            "type": message.type,
-            "sent_at": message.timestamp if settings.USE_TZ else timezone.make_naive(message.timestamp),
-            "payload": json.dumps(message.data),
+            "message_id": event.id,
+            "type": event.type,
+            "sent_at": event.timestamp if settings.USE_TZ else timezone.make_naive(event.timestamp),
+            "payload": json.dumps(event.data),
         },
     )
     return delivery
 
 
 def process_delivery(delivery: WebhookDelivery) -> bool:
-    """Have a message handled that was kept: by a worker with `USE_TASKS`, else at once; say whether that is settled."""
+    """Run the receivers of a stored message, or enqueue that with `USE_TASKS`; return whether it's settled."""
     if delivery.state == WebhookDelivery.State.HANDLED:
         return True
     if not conf.USE_TASKS:
         return run_receivers(delivery)
-    # Not above: Django 5.2 has no tasks framework of its own.
+    # Imported here because Django 5.2 has no tasks framework.
     from .tasks import handle_delivery
 
+    # Not `transactions.enqueue()`: the response to Alguna depends on what the queue returns.
     try:
         result = handle_delivery.enqueue(delivery.pk)
-    except Exception as exc:  # noqa: BLE001  (queues raise what they like)
+    except Exception as exc:  # noqa: BLE001  (queue backends raise exceptions of any class)
         message = "Webhook %(delivery)s could not be enqueued (%(error)s)."
         log_event(logger.error, "webhook_not_queued", message, delivery=delivery.pk, exc=exc)
         return False
     if not result.is_finished:
         return True
-    # The backend has run it at once, and nobody will come back to it.
+    # An immediate backend has already run the task and won't retry it.
     delivery.refresh_from_db(using=get_database())
     return delivery.state in SETTLED

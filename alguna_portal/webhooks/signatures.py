@@ -1,4 +1,4 @@
-"""A delivery as it came, to a message: signed by Alguna, not too old, and readable. Pure, but for the clock."""
+"""Webhook signature verification, and parsing of a delivery into an `Event`. Uses no database."""
 
 import builtins
 import json
@@ -10,21 +10,29 @@ from typing import Any, TypeVar
 from django.views.decorators.debug import sensitive_variables
 from standardwebhooks import Webhook, WebhookVerificationError
 
-# --- from alguna_portal.webhooks.event
+LARGEST_BODY = 256 * 1024  # bytes; Svix sends at most 350 KB, and Alguna's events have a few
+LONGEST = 255  # characters of an id or a type
+EARLIEST, LATEST = 2000, 2099  # years that every database and time zone supports
+# Prefixes of header names: of Svix, which delivers for Alguna, and of Standard Webhooks.
+PREFIXES = ("svix", "webhook")
 
 T = TypeVar("T")
 
 
+class InvalidMessage(Exception):
+    """The delivery isn't signed by Alguna or can't be parsed. The text may be logged."""
+
+
 class PayloadError(ValueError):
-    """What an event says is not what was expected of it; the text names the key and no content."""
+    """The data of an event isn't as expected. The text contains the key, but no content."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """One event. What it says was true when it was sent; another one, sent later, may have come before it.
+    """A webhook event. It describes the state when it was sent; a later event may have arrived earlier.
 
-    `id` is the message's, the same each time it is delivered: what a receiver does elsewhere, as at a payment
-    provider, can be done once by it. `data` has Alguna's own keys, in camelCase, and may hold personal data.
+    `id` is the same for each delivery of the message: use it as idempotency key for calls to other services, such as a
+    payment provider. `data` has Alguna's own keys, in camelCase, and may contain personal data.
     """
 
     id: str
@@ -33,79 +41,52 @@ class Event:
     data: Mapping[str, Any] = field(repr=False, hash=False)
 
     def get(self, key: str, kind: builtins.type[T]) -> T:
-        """Return a value of `data` that is there and of a type, `datetime` for times; else raise `PayloadError`.
+        """Return a value of `data`; raise `PayloadError` if it's missing or has another type.
 
         `event.get("status", str)`, `event.get("createdAt", datetime)`, `event.get("amount", int)`.
         """
         value: Any = self.data.get(key)
         if kind is datetime:
-            value = self._time(key, value)
-        # In JSON, 10 is as good a number as 10.5.
+            value = _parse_time(value)
+            if value is None or value.tzinfo is None:
+                raise PayloadError(f"{self.type}: “{key}” is missing, or no time as in RFC 3339.")
+        # In JSON, 10 is as valid a number as 10.5.
         if kind is float and type(value) is int:
             value = float(value)
-        # In Python, True is a number, too.
+        # In Python, True is an int.
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise PayloadError(f"{self.type}: “{key}” is missing, or no {kind.__name__}.")
         return value
 
     @property
     def customer_id(self) -> str:
-        """Alguna's id of the customer that it is about, empty where the event names none."""
+        """Alguna's id of the event's customer, or "" if the event has none."""
         found = self.data.get("accountId")
         return found if isinstance(found, str) else ""
 
-    def _time(self, key: str, value: Any) -> datetime:
-        try:
-            time = datetime.fromisoformat(value.upper()) if isinstance(value, str) else None
-        except ValueError:
-            time = None
-        if time is None or time.tzinfo is None:
-            raise PayloadError(f"{self.type}: “{key}” is missing, or no time as in RFC 3339.")
-        return time
-
-
-LARGEST_BODY = 256 * 1024  # bytes; Svix sends 350 KB at most, and events of Alguna's are a few
-LONGEST = 255
-EARLIEST, LATEST = 2000, 2099  # databases and time zones end somewhere
-# By the header names of Svix, which delivers for Alguna, and of Standard Webhooks.
-NAMES = ("svix", "webhook")
-
-
-class InvalidMessage(Exception):
-    """A delivery that is not one of Alguna's, or cannot be read; its text may be logged."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Message:
-    """A message of Alguna's. However often it is delivered, its `id` is the same."""
-
-    id: str
-    type: str
-    timestamp: datetime
-    data: dict[str, Any] = field(repr=False)
-
 
 @sensitive_variables("secrets", "body", "content")
-def parse_message(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> Message:
-    """Read a delivery that one of the secrets has signed within the last five minutes; else raise `InvalidMessage`.
+def parse_message(headers: Mapping[str, str], body: bytes, secrets: Sequence[str]) -> Event:
+    """Verify and parse a delivery: one of the secrets must have signed it within the last five minutes.
 
-    `headers` are by lower-case names.
+    The keys of `headers` are in lower case. Raise `InvalidMessage` if the delivery isn't valid.
     """
-    signed = _signed(headers)
+    signed = _get_signature_headers(headers)
     _verify(signed, body, secrets)
-    content = _content(body)
-    ident, kind = signed["webhook-id"], content.get("type")
-    for name, text in (("id", ident), ("type", kind)):
+    content = _parse_content(body)
+    message_id, event_type = signed["webhook-id"], content.get("type")
+    for name, text in (("id", message_id), ("type", event_type)):
         if not isinstance(text, str) or not text.isprintable() or not 0 < len(text) <= LONGEST:
             raise InvalidMessage(f"Its {name} is none.")
     if not isinstance(content.get("data"), dict):
         raise InvalidMessage("Its data is no JSON object.")
-    return Message(id=ident, type=str(kind), timestamp=_time(content.get("timestamp")), data=content["data"])
+    timestamp = _parse_timestamp(content.get("timestamp"))
+    return Event(id=message_id, type=str(event_type), timestamp=timestamp, data=content["data"])
 
 
-def _signed(headers: Mapping[str, str]) -> dict[str, str]:
-    """Find the three headers under either of their names, and give them those that the library knows."""
-    for name in NAMES:
+def _get_signature_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the three headers with either prefix, by the names that standardwebhooks expects."""
+    for name in PREFIXES:
         found = {f"webhook-{part}": headers.get(f"{name}-{part}", "") for part in ("id", "timestamp", "signature")}
         if all(found.values()):
             return found
@@ -114,45 +95,55 @@ def _signed(headers: Mapping[str, str]) -> dict[str, str]:
 
 @sensitive_variables("body", "secrets", "secret")
 def _verify(signed: dict[str, str], body: bytes, secrets: Sequence[str]) -> None:
-    said = ""
+    reason = ""
     for secret in secrets:
         try:
             Webhook(secret).verify(body, signed, json_parse=False)
         except WebhookVerificationError as exc:
-            said = str(exc)
+            reason = str(exc)
         except ValueError:
-            said = "Its headers or its body cannot be read"
+            reason = "Its headers or its body cannot be read"
         else:
             return
-    raise InvalidMessage(f"{said}.")
+    raise InvalidMessage(f"{reason}.")
 
 
 @sensitive_variables("body", "content")
-def _content(body: bytes) -> dict[str, Any]:
+def _parse_content(body: bytes) -> dict[str, Any]:
     try:
-        content = json.loads(body, parse_constant=_no_number)
-        # What has half of a surrogate pair could not be stored.
+        content = json.loads(body, parse_constant=_reject_constant)
+        # A lone surrogate couldn't be stored.
         json.dumps(content, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
-        # Not chained: a parser's error carries the whole body.
+        # Not chained: the parser's exception contains the whole body.
         raise InvalidMessage("It is no JSON.") from None
     if not isinstance(content, dict):
         raise InvalidMessage("It is no JSON object.")
     return content
 
 
-def _no_number(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _time(raw: Any) -> datetime:
+def _parse_timestamp(value: Any) -> datetime:
+    time = _parse_time(str(value))
+    if time is not None and time.tzinfo is None:
+        raise InvalidMessage("Its timestamp has no time zone.")
     try:
-        time = datetime.fromisoformat(str(raw).upper())
-        if time.tzinfo is None:
-            raise InvalidMessage("Its timestamp has no time zone.")
-        time = time.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidMessage("Its timestamp is no time as in RFC 3339.") from None
+        time = time and time.astimezone(UTC)
+    except OverflowError:
+        time = None
+    if time is None:
+        raise InvalidMessage("Its timestamp is no time as in RFC 3339.")
     if not EARLIEST <= time.year <= LATEST:
         raise InvalidMessage("Its timestamp is of another century.")
     return time
+
+
+def _parse_time(value: object) -> datetime | None:
+    """Parse a time as in RFC 3339, but maybe without time zone; return None if it isn't one."""
+    try:
+        return datetime.fromisoformat(value.upper()) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -1,4 +1,4 @@
-"""Background task that handles a webhook delivery, and repeats it if a receiver fails.
+"""Background task that handles a webhook delivery, and retries it if a receiver fails.
 
 Imported only if `USE_TASKS` is on: it needs Django's tasks framework, or django-tasks before Django 6.
 """
@@ -22,23 +22,20 @@ except ImportError:
 
 logger = logging.getLogger(__name__)
 
-# Between tries to handle a message of Alguna's. Alguna itself does not send it again, once it is kept here.
+# Between attempts to handle a message. Alguna doesn't send it again once it's stored here.
 PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360, 720, 1440)]
 
 
 @task
 def handle_delivery(delivery_pk: Any, tries: int = 1) -> None:
-    """Handle a message of Alguna's; where somebody fails, again after a while, as far as the backend can wait."""
-    found = WebhookDelivery.objects.using(get_database()).filter(pk=delivery_pk)
+    """Run the receivers of a message. If one fails, enqueue the task again with a delay, if the backend supports it."""
     try:
-        delivery = found.first()
+        delivery = WebhookDelivery.objects.using(get_database()).filter(pk=delivery_pk).first()
         if delivery is None or run_receivers(delivery):
             return
     except Error as exc:
         message = "Webhook %(delivery)s failed (%(error)s)."
         log_event(logger.error, "webhook_failed", message, delivery=delivery_pk, type="", receiver="", at="", exc=exc)
-    if tries > len(PAUSES):
-        return
-    if handle_delivery.get_backend().supports_defer:
-        again = timezone.now() + PAUSES[tries - 1]
-        handle_delivery.using(run_after=again).enqueue(delivery_pk, tries=tries + 1)
+    if tries <= len(PAUSES) and handle_delivery.get_backend().supports_defer:
+        run_after = timezone.now() + PAUSES[tries - 1]
+        handle_delivery.using(run_after=run_after).enqueue(delivery_pk, tries=tries + 1)

@@ -1,1 +1,1 @@
-"""Hostile input, a file for each kind: what somebody who means harm sends, through the front door."""
+"""Security tests: attacks against the views, the admin, emails and logs."""

@@ -1,4 +1,4 @@
-"""What is tried on a database: run in a process of its own by test_databases.py, to which it says what came of it."""
+"""Attacks on a real database: run by test_databases.py in a separate process, which prints the results as JSON."""
 
 import json
 import logging
@@ -19,6 +19,7 @@ from alguna_portal.links.emails import get_link_url
 from alguna_portal.models import Customer, Membership
 from alguna_portal.testing import fake_alguna
 from tests.hostile.lookalikes import ACME, ALIKE
+from tests.support.clients import customer_form
 
 ADMIN = "/admin/alguna_portal"
 ODD = ["%00", "1%00", "%25", "_", "%5C", "'", "%22", "%ED%A0%80", "%F0%9F%98%80", "9" * 40, "-1", "1e9", "a+" * 300]
@@ -26,38 +27,43 @@ NUL = ["a\x00b", "\x00", "\U0001f600", '{"\\u0000": 1}', '{"invoice_list_setting
 
 
 def main() -> None:
-    """Try everything, and print what came of it."""
+    """Run all attacks and print the results."""
     setup_test_environment()
     call_command("migrate", verbosity=0)
-    # MariaDB converts times to no other zone, unless somebody has loaded its tables of them.
+    # MariaDB can't convert time zones unless its time zone tables are loaded.
     settings.USE_TZ = True
     settings.TIME_ZONE = "UTC"
     settings.ALGUNA_PORTAL_AUDIT = True
     logging.disable(logging.CRITICAL)
     with fake_alguna():
-        print(json.dumps(attack()))  # noqa: T201
+        print(json.dumps(run_attacks()))  # noqa: T201
 
 
-def attack() -> dict[str, Any]:
-    """Try everything."""
+def run_attacks() -> dict[str, Any]:
+    """Run all attacks and return the results."""
     acme = Customer.objects.create(alias=ACME, name="Acmé", email="billing@acme.example", currency="EUR")
     mia = User.objects.create_user("mia")
     Membership.objects.create(user=mia, customer=acme)
     member, boss = Client(), Client()
     member.force_login(mia)
     boss.force_login(User.objects.create_superuser("boss"))
-    asked, errors = requests(member, boss, acme)
-    said = {"asked": asked, "errors": errors}
-    said["alike"] = {kind: alike(alias) for kind, alias in ALIKE.items()}
-    said["typed"] = {kind: typed(boss, alias) for kind, alias in ALIKE.items()}
-    said["stored"] = {kind: stored(alias) for kind, alias in ALIKE.items()}
-    said["found"] = found(boss)
-    said["alias"] = Customer.objects.get(pk=acme.pk).alias
-    return said
+    asked, errors = send_requests(member, boss, acme)
+    results = {"asked": asked, "errors": errors}
+    results["alike"] = {kind: try_alias(alias) for kind, alias in ALIKE.items()}
+    results["typed"] = {kind: try_admin_form(boss, alias) for kind, alias in ALIKE.items()}
+    results["stored"] = {kind: try_store_customer_id(alias) for kind, alias in ALIKE.items()}
+    results["found"] = search_wildcards(boss)
+    results["alias"] = Customer.objects.get(pk=acme.pk).alias
+    return results
 
 
-def requests(member: Client, boss: Client, acme: Customer) -> tuple[int, list[str]]:
-    """Send all that is odd; return how many there were, and those that ended in an error."""
+def create_form(**changed: str) -> dict[str, Any]:
+    """Return the data of the admin's form for the customer."""
+    return customer_form(**{"name": "Acmé", "alias": ACME, "currency": "EUR"} | changed)
+
+
+def send_requests(member: Client, boss: Client, acme: Customer) -> tuple[int, list[str]]:
+    """Send unusual requests; return how many were sent, and those that caused an error."""
     token = get_link_url(send_link(acme)).rstrip("/").rpartition("/")[2]
     gets = [(member, f"/billing/?customer={odd}") for odd in ODD]
     for odd in ODD:
@@ -68,7 +74,7 @@ def requests(member: Client, boss: Client, acme: Customer) -> tuple[int, list[st
         gets += [(boss, f"{ADMIN}/customer/{odd}/{page}/") for page in ("send-portal-link", "create-in-alguna")]
     errors = [address for client, address in gets if is_error(lambda: client.get(address))]  # noqa: B023
     posts = [
-        (f"{ADMIN}/customer/{acme.pk}/change/", form(acme, **{name: odd}))
+        (f"{ADMIN}/customer/{acme.pk}/change/", create_form(**{name: odd}))
         for name in ("name", "alias", "customer_id", "email", "currency", "plan", "portal_settings")
         for odd in NUL
     ]
@@ -80,24 +86,15 @@ def requests(member: Client, boss: Client, acme: Customer) -> tuple[int, list[st
 
 
 def is_error(ask: Any) -> bool:
-    """Say whether a request ends in an error."""
+    """Return whether a request causes a server error or an exception."""
     try:
         return bool(ask().status_code >= 500)
     except Exception:  # noqa: BLE001  (whatever it is)
         return True
 
 
-def form(customer: Customer | None = None, **changed: str) -> dict[str, Any]:
-    """Fill in the admin's form of a customer."""
-    fields = {
-        "name": "Acmé", "alias": ACME, "customer_id": "", "initial-customer_id": "", "email": "", "currency": "EUR",
-        "plan": "", "portal_settings": "{}", "memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0,
-    }  # fmt: skip
-    return fields | changed
-
-
-def alike(alias: str) -> str:
-    """Make a customer with an alias that looks alike; say whether somebody of theirs opens theirs alone."""
+def try_alias(alias: str) -> str:
+    """Create a customer with a look-alike alias; return whether its member can open only its own portal."""
     try:
         with transaction.atomic():
             customer = Customer.objects.create(alias=alias)
@@ -116,17 +113,17 @@ def alike(alias: str) -> str:
     return f"{'refused' if refused else 'not refused'}, {'opens its own' if opens else 'does not open'}"
 
 
-def typed(boss: Client, alias: str) -> str:
-    """Type an alias that looks alike into the form for a new customer."""
-    response = boss.post(f"{ADMIN}/customer/add/", form(alias=alias, name="Alike"))
+def try_admin_form(boss: Client, alias: str) -> str:
+    """Enter a look-alike alias in the admin's form for a new customer; return the result."""
+    response = boss.post(f"{ADMIN}/customer/add/", create_form(alias=alias, name="Alike"))
     Customer.objects.filter(name="Alike").delete()
     if response.status_code == 302:
         return "stored"
     return f"refused: {', '.join(response.context['adminform'].form.errors)}"
 
 
-def stored(alias: str) -> str:
-    """Change an alias into one that looks alike, while Alguna is asked; say what comes of the answer."""
+def try_store_customer_id(alias: str) -> str:
+    """Replace an alias by a look-alike during a call to Alguna; return the result of storing the id."""
     asked = Customer.objects.create(alias=f"{ACME}-2")
     Customer.objects.filter(pk=asked.pk).update(alias=f"{alias}-2")
     try:
@@ -138,8 +135,8 @@ def stored(alias: str) -> str:
     return f"{came}, {kept}"
 
 
-def found(boss: Client) -> dict[str, list[str]]:
-    """Search for wildcards."""
+def search_wildcards(boss: Client) -> dict[str, list[str]]:
+    """Search the admin for wildcards; return the names found."""
     for name in ("100% Ltd", "snake_case", "back\\slash", "Plain"):
         Customer.objects.create(alias=f"alias of {name}".replace("%", "").replace("_", "").replace("\\", ""), name=name)
     searches = {wild: boss.get(f"{ADMIN}/customer/", {"q": wild}) for wild in ("%", "_", "\\")}

@@ -1,4 +1,4 @@
-"""Clickjacking: no answer of ours can be put into a frame, whatever it is and whatever the site's settings say."""
+"""Clickjacking: no response of the app can be framed, whatever the site's settings are."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,51 +12,50 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path
 
 MIDDLEWARE = "django.middleware.clickjacking.XFrameOptionsMiddleware"
 
 
 @pytest.fixture(params=["without the middleware", "with a laxer setting"])
-def lax(request: pytest.FixtureRequest, settings: Settings) -> None:
-    """A site that lets itself be framed."""
+def frameable_site(request: pytest.FixtureRequest, settings: Settings) -> None:
+    """A site whose settings allow framing."""
     settings.X_FRAME_OPTIONS = "SAMEORIGIN"
     if request.param == "without the middleware":
         settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if each != MIDDLEWARE]
 
 
 def assert_unframed(response: Any, *statuses: int) -> None:
-    """Check that a browser shows an answer in no frame, and that it is the one that was meant."""
+    """Check the status and that browsers don't show the response in a frame."""
     assert response.status_code in statuses
     assert response["X-Frame-Options"] == "DENY"
     assert response["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_no_answer_of_billing_is_framed(
-    lax: None, alguna: Alguna, manager: User, stranger: User, umbrella: Customer, form: str
+def test_billing_responses_cannot_be_framed(
+    frameable_site: None, alguna: Alguna, manager: User, stranger: User, umbrella: Customer, form: str
 ) -> None:
-    """In each form: the portal, sign-in, the chooser, refusals and failures."""
-    asks = FORMS[form]
-    client = signed_in(manager)
-    assert_unframed(Client().get(BILLING, headers=asks), 302, 401)
-    assert_unframed(client.get(BILLING, headers=asks), 302, 200)
-    assert_unframed(client.post(BILLING, headers=asks), 302, 200)
-    assert_unframed(client.head(BILLING, headers=asks), 200)
-    assert_unframed(client.put(BILLING, headers=asks), 405)
-    assert_unframed(client.get(BILLING, headers=asks | {"Sec-Purpose": "prefetch"}), 403)
-    assert_unframed(client.get(BILLING, {"customer": "x"}, headers=asks), 403)
-    assert_unframed(signed_in(stranger).get(BILLING, headers=asks), 403)
+    """The portal, sign-in, choices, refusals and failures, in each format."""
+    headers = FORMS[form]
+    client = sign_in(manager)
+    assert_unframed(Client().get(BILLING, headers=headers), 302, 401)
+    assert_unframed(client.get(BILLING, headers=headers), 302, 200)
+    assert_unframed(client.post(BILLING, headers=headers), 302, 200)
+    assert_unframed(client.head(BILLING, headers=headers), 200)
+    assert_unframed(client.put(BILLING, headers=headers), 405)
+    assert_unframed(client.get(BILLING, headers=headers | {"Sec-Purpose": "prefetch"}), 403)
+    assert_unframed(client.get(BILLING, {"customer": "x"}, headers=headers), 403)
+    assert_unframed(sign_in(stranger).get(BILLING, headers=headers), 403)
     for status in (503, 404):
         alguna.fail(status)
-        assert_unframed(client.get(BILLING, {"fresh": "1"}, headers=asks), 502, 503)
+        assert_unframed(client.get(BILLING, {"fresh": "1"}, headers=headers), 502, 503)
     Membership.objects.create(user=manager, customer=umbrella)
-    assert_unframed(client.get(BILLING, headers=asks), 200, 409)
+    assert_unframed(client.get(BILLING, headers=headers), 200, 409)
 
 
-def test_no_page_behind_a_mailed_link_is_framed(lax: None, alguna: Alguna, link: PortalLink) -> None:
-    """A press of its button must be a person's own."""
+def test_pages_of_emailed_links_cannot_be_framed(frameable_site: None, alguna: Alguna, link: PortalLink) -> None:
     address, client = path(link), Client()
     assert_unframed(client.get(address), 200)
     assert_unframed(client.head(address), 200)
@@ -78,8 +77,7 @@ def test_no_page_behind_a_mailed_link_is_framed(lax: None, alguna: Alguna, link:
 
 
 @pytest.mark.parametrize("model", ["customer", "portallink", "portalaccess"])
-def test_nothing_of_ours_in_the_admin_asks_to_be_framed(admin_client: Client, link: PortalLink, model: str) -> None:
-    """Its pages have what the site has: here Django's DENY."""
+def test_admin_pages_cannot_be_framed(admin_client: Client, link: PortalLink, model: str) -> None:
     pages = {"customer": ["", f"{link.customer_id}/change/"], "portallink": ["", f"{link.pk}/change/"]}.get(model, [""])
     for page in pages:
         response = admin_client.get(f"/admin/alguna_portal/{model}/{page}")

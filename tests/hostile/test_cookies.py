@@ -1,4 +1,4 @@
-"""Cookies of a megabyte, and odd ones: no error, and not a line of a log with what is in them."""
+"""Very large and invalid cookies cause no errors, and their content isn't logged."""
 
 import logging
 from http.client import HTTPConnection
@@ -12,7 +12,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from alguna_portal.models import PortalLink
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path
 
 MEGABYTE = 1024 * 1024
@@ -22,19 +22,19 @@ NAMES = ["x", "sessionid", "csrftoken", "messages", "django_language", "alguna_s
 
 @pytest.mark.parametrize("reuse", ["user", "browser"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_cookie_of_a_megabyte_is_no_error_and_in_no_log(
+def test_a_cookie_of_a_megabyte_causes_no_error_and_is_not_logged(
     alguna: Alguna, manager: User, link: PortalLink, settings: Settings, caplog: pytest.LogCaptureFixture,
     name: str, reuse: str,
 ) -> None:  # fmt: skip
-    """Signed in or not, whichever cookie it pretends to be, in each form and behind a mailed link."""
+    """For signed-in and anonymous users, in each format, and on the page of an emailed link."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     caplog.set_level(logging.DEBUG)
-    # SQL is logged under DEBUG alone, with whatever is in it.
+    # Django logs SQL only under DEBUG, with its parameters.
     caplog.set_level(logging.WARNING, "django.db.backends")
-    for client in (signed_in(manager), Client()):
+    for client in (sign_in(manager), Client()):
         client.cookies[name] = FILLING
-        for asks in FORMS.values():
-            for response in (client.get(BILLING, headers=asks), client.post(BILLING, headers=asks)):
+        for headers in FORMS.values():
+            for response in (client.get(BILLING, headers=headers), client.post(BILLING, headers=headers)):
                 assert response.status_code in (200, 302, 401)
         assert client.get(path(link)).status_code == 200
         assert client.post(path(link)).status_code == 200
@@ -51,19 +51,18 @@ ODD = [
 
 
 @pytest.mark.parametrize("cookie", ODD)
-def test_no_cookie_is_an_error(alguna: Alguna, manager: User, link: PortalLink, cookie: str) -> None:
-    """However it is written."""
-    asks = {"Cookie": cookie}
+def test_invalid_cookies_cause_no_errors(alguna: Alguna, manager: User, link: PortalLink, cookie: str) -> None:
+    headers = {"Cookie": cookie}
     for address in (BILLING, path(link), "/admin/alguna_portal/customer/"):
         for client in (Client(), Client(enforce_csrf_checks=True)):
-            assert client.get(address, headers=asks).status_code in (200, 302)
-            assert client.post(address, headers=asks).status_code in (200, 302, 403)
+            assert client.get(address, headers=headers).status_code in (200, 302)
+            assert client.post(address, headers=headers).status_code in (200, 302, 403)
 
 
-def test_over_a_real_connection(
+def test_a_live_server_handles_large_cookies(
     live_server: LiveServer, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As one line, which the server refuses, and as many short ones, which it lets through to us."""
+    """The server rejects one long line; many short lines reach the app."""
     caplog.set_level(logging.INFO)
     host, port = urlsplit(live_server.url).hostname, urlsplit(live_server.url).port
     for lines in ([FILLING], [FILLING[:60_000]] * 17):
@@ -75,12 +74,12 @@ def test_over_a_real_connection(
             http.endheaders()
             response = http.getresponse()
         except (TimeoutError, ConnectionError):
-            # It hung up while there was more to come.
+            # The server closed the connection before it had read everything.
             assert len(lines) == 1
         else:
             assert response.status == (302 if len(lines) > 1 else 431)
             assert b"Traceback" not in response.read()
         http.close()
-    said = "".join(record.getMessage() for record in caplog.records) + "".join(capfd.readouterr())
-    assert "ZyZy" not in said
-    assert "Traceback" not in said
+    output = "".join(record.getMessage() for record in caplog.records) + "".join(capfd.readouterr())
+    assert "ZyZy" not in output
+    assert "Traceback" not in output

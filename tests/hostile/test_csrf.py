@@ -1,4 +1,4 @@
-"""Forged requests: at every address of ours, one that comes from elsewhere is refused and changes nothing."""
+"""CSRF: every URL of the app rejects cross-site requests, and they change nothing."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -16,15 +16,15 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalLink
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path
 
 OURS = ("/billing/", "/admin/alguna_portal/", "/admin/alguna_sandbox/", "/sandbox/")
-# Callers of the sandbox's API prove themselves by a key, and Alguna's webhooks by a signature, in a header that no
-# other site can send; a stylesheet changes nothing.
+# Exempt: the sandbox API requires a key, and the webhook a signature, in headers that other sites can't send; the
+# stylesheet is read-only.
 WITHOUT = ("/sandbox/^(?P<path>[\\s\\S]*)\\Z", "/sandbox/brand.css", "/billing/webhook/")
 FORM = "application/x-www-form-urlencoded"
-# What each of them would do at once, if it took the request for its own page's.
+# Data with which each URL would act without further confirmation.
 CONFIRMED = {
     "confirmed": "1", "post": "yes", "role": "manager", "note": "", "to": "eve@evil.example", "renew": "1",
     "fresh": "1", "text": "status=500", "name": "Evil", "alias": "evil", "portal_settings": "{}",
@@ -33,23 +33,23 @@ CONFIRMED = {
 ACTIONS = ["create_in_alguna", "send_portal_link", "delete_selected", "revoke", "send_again", "export_as_csv"]
 
 
-def routes(patterns: list[Any], prefix: str) -> Iterator[str]:
-    """List all routes under a prefix, as they are written."""
+def get_routes(patterns: list[Any], prefix: str) -> Iterator[str]:
+    """Return all routes under a prefix, as patterns."""
     for each in patterns:
         route = prefix + str(each.pattern)
         if isinstance(each, URLResolver):
-            yield from routes(each.url_patterns, route)
+            yield from get_routes(each.url_patterns, route)
         elif isinstance(each, URLPattern):
             yield route
 
 
-def ours() -> list[str]:
-    """List the routes that are ours."""
-    return [route for route in routes(get_resolver().url_patterns, "/") if route.startswith(OURS)]
+def get_app_routes() -> list[str]:
+    """Return the routes of the app."""
+    return [route for route in get_routes(get_resolver().url_patterns, "/") if route.startswith(OURS)]
 
 
-def address(route: str, link: PortalLink) -> str:
-    """Fill a route in, so that it leads to a row there is."""
+def get_url(route: str, link: PortalLink) -> str:
+    """Return the URL for a route, with the keys of existing rows."""
     token = path(link).rstrip("/").rpartition("/")[2]
     keys = {
         "<path:object_id>": str(link.customer_id if "/customer/" in route else link.pk),
@@ -65,46 +65,46 @@ def address(route: str, link: PortalLink) -> str:
     return route
 
 
-def everything(alguna: Alguna) -> list[Any]:
-    """Everything that anybody could change: all rows but login sessions', the mails, what Alguna was asked."""
+def get_state(alguna: Alguna) -> list[Any]:
+    """Return everything that a request could change: all rows except login sessions, emails, calls to Alguna."""
     models = [model for model in apps.get_models() if model is not Session]
     rows = [list(model._default_manager.order_by("pk").values()) for model in models]
     return [rows, len(mail.outbox), len(alguna.requests)]
 
 
 @pytest.fixture
-def boss(manager: User) -> User:
-    """Somebody who may do everything, whose browser is made to send it."""
+def superuser(manager: User) -> User:
+    """A superuser whose browser sends the forged requests."""
     User.objects.filter(pk=manager.pk).update(is_staff=True, is_superuser=True, last_login="2026-01-01T00:00Z")
     return User.objects.get(pk=manager.pk)
 
 
-def test_every_address_of_ours_refuses_a_forged_request(
-    alguna: Alguna, boss: User, link: PortalLink, settings: Settings
+def test_every_url_rejects_forged_requests(
+    alguna: Alguna, superuser: User, link: PortalLink, settings: Settings
 ) -> None:
-    """Found by walking the URLs, so that none is forgotten; only the sandbox's API is without."""
+    """The URLs come from the resolver, so that none is missing; only the sandbox API is exempt."""
     settings.DEBUG = True
-    client = signed_in(boss, enforce_csrf_checks=True)
-    before = everything(alguna)
-    for route in ours():
+    client = sign_in(superuser, enforce_csrf_checks=True)
+    before = get_state(alguna)
+    for route in get_app_routes():
         if route in WITHOUT:
             continue
         for method in ("POST", "PUT", "PATCH", "DELETE"):
-            sent = client.generic(method, address(route, link), urlencode(CONFIRMED), FORM)
-            # What takes no such request at all needs no protection.
+            sent = client.generic(method, get_url(route, link), urlencode(CONFIRMED), FORM)
+            # A URL that doesn't allow the method needs no protection.
             assert sent.status_code == 403 or (method != "POST" and sent.status_code == 405), (method, route)
-    assert everything(alguna) == before
+    assert get_state(alguna) == before
 
 
-def test_the_same_requests_are_not_harmless(alguna: Alguna, boss: User, link: PortalLink) -> None:
-    """From our own pages they open, send, revoke and change: so the test above would see it."""
-    client = signed_in(boss)
+def test_the_same_requests_without_csrf_checks_change_data(alguna: Alguna, superuser: User, link: PortalLink) -> None:
+    """Otherwise the test above would prove nothing."""
+    client = sign_in(superuser)
     done = set()
-    for route in ours():
+    for route in get_app_routes():
         if route not in WITHOUT and "delete" not in route:
-            before = everything(alguna)
-            client.post(address(route, link), CONFIRMED)
-            if everything(alguna) != before:
+            before = get_state(alguna)
+            client.post(get_url(route, link), CONFIRMED)
+            if get_state(alguna) != before:
                 done.add(route.removeprefix("/admin/alguna_portal/"))
     assert done >= {
         "/billing/",
@@ -117,16 +117,15 @@ def test_the_same_requests_are_not_harmless(alguna: Alguna, boss: User, link: Po
 
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("model", ["customer", "portallink", "portalaccess"])
-def test_no_action_of_the_admin_runs_forged(
-    alguna: Alguna, boss: User, link: PortalLink, model: str, action: str
+def test_admin_actions_reject_forged_requests(
+    alguna: Alguna, superuser: User, link: PortalLink, model: str, action: str
 ) -> None:
-    """Actions are posted to the list, confirmed or not."""
     chosen = {"action": action, "_selected_action": ["1", str(link.pk)], "select_across": "1", "index": "0"}
-    client = signed_in(boss, enforce_csrf_checks=True)
-    before = everything(alguna)
+    client = sign_in(superuser, enforce_csrf_checks=True)
+    before = get_state(alguna)
     response = client.post(f"/admin/alguna_portal/{model}/", chosen | CONFIRMED)
     assert response.status_code == 403
-    assert everything(alguna) == before
+    assert get_state(alguna) == before
     assert not LogEntry.objects.exists()
 
 
@@ -134,23 +133,23 @@ def test_no_action_of_the_admin_runs_forged(
 @pytest.mark.parametrize(
     "origin", ["null", "https://evil.example", "http://testserver.evil.example", "http://x@testserver"]
 )
-def test_a_token_does_not_help_another_origin(
+def test_a_valid_token_from_another_origin_is_rejected(
     alguna: Alguna, manager: User, link: PortalLink, form: str, origin: str
 ) -> None:
-    """Who got hold of token and cookie still has to send the request from our own page."""
-    client = signed_in(manager, enforce_csrf_checks=True)
+    client = sign_in(manager, enforce_csrf_checks=True)
     client.get(path(link))
     token = client.cookies["csrftoken"].value
     for address in (BILLING, path(link)):
-        asks = FORMS[form] | {"Origin": origin}
-        assert client.post(address, {"csrfmiddlewaretoken": token}, headers=asks).status_code == 403
+        headers = FORMS[form] | {"Origin": origin}
+        assert client.post(address, {"csrfmiddlewaretoken": token}, headers=headers).status_code == 403
     assert alguna.requests == []
     for address in (BILLING, path(link)):
         assert client.post(address, {"csrfmiddlewaretoken": token}).status_code in (200, 302)
 
 
-def test_the_link_page_is_protected_on_a_site_that_is_not(alguna: Alguna, link: PortalLink, settings: Settings) -> None:
-    """Its own protection needs no middleware."""
+def test_the_link_page_is_protected_without_the_csrf_middleware(
+    alguna: Alguna, link: PortalLink, settings: Settings
+) -> None:
     settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "csrf" not in each]
     assert Client(enforce_csrf_checks=True).post(path(link)).status_code == 403
     assert Customer.objects.count() == 1

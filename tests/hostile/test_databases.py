@@ -19,34 +19,32 @@ ATTACK = Path(__file__).with_name("on_database.py")
 
 
 @pytest.fixture(scope="module", params=SERVERS)
-def said(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
-    """What a site said on a database of its own, to all that is tried in `on_database.py`."""
+def results(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """The results of all attacks in on_database.py, on a database of its own."""
     with own_database(request.param) as own:
         yield json.loads(run_python(own, "import tests.hostile.on_database as attack; attack.main()"))
 
 
-def test_nothing_is_an_error(said: dict[str, Any]) -> None:
-    """NUL characters, wildcards, huge numbers and emoji: in choices, links, searches, addresses and forms."""
-    assert said["errors"] == []
-    assert said["asked"] > 150
+def test_unusual_requests_cause_no_errors(results: dict[str, Any]) -> None:
+    """Choices, links, searches, URLs and forms with NUL characters, wildcards, huge numbers and emoji."""
+    assert results["errors"] == []
+    assert results["asked"] > 150
 
 
-def test_a_wildcard_finds_only_itself(said: dict[str, Any]) -> None:
-    """`%`, `_` and a backslash stand for themselves in a search."""
-    assert said["found"] == {"%": ["100% Ltd"], "_": ["snake_case"], "\\": ["back\\slash"]}
+def test_searches_treat_wildcards_literally(results: dict[str, Any]) -> None:
+    assert results["found"] == {"%": ["100% Ltd"], "_": ["snake_case"], "\\": ["back\\slash"]}
 
 
-def test_a_look_alike_is_another_customer_or_none(said: dict[str, Any]) -> None:
-    """Where the database cannot tell it from the other, it is refused as it is made, and the other stays as it is."""
-    assert set(said["alike"].values()) <= {"IntegrityError", "refused, opens its own"}
-    assert said["alias"] == "acmé-1"
+def test_a_look_alike_alias_is_another_customer_or_rejected(results: dict[str, Any]) -> None:
+    """If the database can't distinguish the aliases, creation fails and the first customer doesn't change."""
+    assert set(results["alike"].values()) <= {"IntegrityError", "refused, opens its own"}
+    assert results["alias"] == "acmé-1"
 
 
-def test_a_form_says_so_at_its_field(said: dict[str, Any]) -> None:
-    """Support that types an alias the database takes for another one's is told, and sees no error page."""
-    assert set(said["typed"].values()) <= {"stored", "refused: alias"}
+def test_the_admin_form_reports_a_look_alike_alias(results: dict[str, Any]) -> None:
+    assert set(results["typed"].values()) <= {"stored", "refused: alias"}
 
 
-def test_an_id_is_not_stored_on_a_row_that_became_a_look_alike(said: dict[str, Any]) -> None:
-    """An alias that is changed while Alguna is asked about the old one: also where the database sees no change."""
-    assert set(said["stored"].values()) == {"StrangerAnswered, None"}
+def test_the_id_is_not_stored_if_the_alias_became_a_look_alike(results: dict[str, Any]) -> None:
+    """The alias changes during the call to Alguna."""
+    assert set(results["stored"].values()) == {"CustomerMismatch, None"}

@@ -1,8 +1,7 @@
-"""Anything at every address of ours, as a fuzzer sends it: never an error of ours, whoever asks.
+"""Fuzzing of every URL: random requests cause no server errors, for users of each kind.
 
-`FUZZ=20 pytest tests/hostile/test_fuzz.py` tries twenty times as much. Left out is what fails on every Django site,
-before or beside our code: a Content-Type whose charset is no encoding of text, and rows chosen in the admin, or
-lookups in its lists, that are none.
+`FUZZ=20 pytest tests/hostile/test_fuzz.py` runs twenty times as many examples. It omits requests that fail on every
+Django site outside this app: a Content-Type with an unknown charset, and invalid selections and lookups in admin lists.
 """
 
 import os
@@ -20,17 +19,17 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.testing import FakeAlguna, fake_alguna
-from tests.hostile.attacker import BILLING, signed_in
+from tests.support.clients import BILLING, sign_in
 from tests.support.emails import path
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
 TIMES = int(os.environ.get("FUZZ", "1"))
 METHODS = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "get", "X"]
-# Meant: Alguna is unavailable, or answers what cannot be used.
-MEANT = {502, 503}
+# Expected errors: Alguna is unavailable, or its response is invalid.
+EXPECTED = {502, 503}
 
-# Without surrogates, which no request can hold, and without what ends a header's line.
+# Without surrogates, which requests can't contain, and without line breaks in headers.
 texts = st.text(st.characters(codec="utf-8"), max_size=30)
 header_values = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60)
 odd = st.sampled_from(
@@ -65,8 +64,7 @@ segments = st.lists(values, min_size=1, max_size=3).map("/".join)
 
 
 def fuzzed(examples: int) -> Callable[[Test], Test]:
-    """Try so many requests; the same ones each time, so that a failure is everybody's, and as it was found."""
-    """Try so many requests; the same ones each time, so that a failure is everybody's."""
+    """Run so many examples, the same ones each time, so that failures can be reproduced."""
     return settings(
         max_examples=examples * TIMES,
         derandomize=True,
@@ -79,30 +77,32 @@ def fuzzed(examples: int) -> Callable[[Test], Test]:
 
 @pytest.fixture
 def site(settings: Settings, manager: User, umbrella: Customer, link: PortalLink, stranger: User) -> Any:
-    """A site with somebody of each kind, the sandbox open, and an Alguna behind it."""
+    """A site with users of each kind, the sandbox enabled, and a fake Alguna."""
     settings.DEBUG = False
     Membership.objects.create(user=stranger, customer=umbrella)
     Membership.objects.create(user=stranger, customer=link.customer)
-    people = {"nobody": Client(), "manager": signed_in(manager), "of two": signed_in(stranger)}
-    people["boss"] = signed_in(User.objects.create_superuser("boss"))
+    people = {"nobody": Client(), "manager": sign_in(manager), "of two": sign_in(stranger)}
+    people["boss"] = sign_in(User.objects.create_superuser("boss"))
     with fake_alguna() as alguna:
         yield people, path(link), alguna
 
 
-def send(client: Client, method: str, address: str, query: Any, asks: Any, kind: str, body: bytes) -> Any:
-    """Send one request, by a client whose cookies stay as they are."""
-    kept = SimpleCookie({name: morsel.value for name, morsel in client.cookies.items()})
-    address = quote(address, safe="/%")
-    # Whoever it is, they come as themselves; odd cookies are in test_cookies.py.
-    asks = {name: value for name, value in asks.items() if name != "Cookie"}
-    response = client.generic(method, f"{address}?{urlencode(query)}", body, kind, headers=asks)
-    client.cookies = kept
+def send(client: Client, address: str, request: dict[str, Any], headers: dict[str, str] | None = None) -> Any:
+    """Send one request with a client whose cookies don't change."""
+    cookies = SimpleCookie({name: morsel.value for name, morsel in client.cookies.items()})
+    url = f"{quote(address, safe='/%')}?{urlencode(request['query'])}"
+    is_form = request["kind"].startswith("application/x-www-form")
+    body = urlencode(request["form"]).encode() if is_form else request["body"]
+    # Each client keeps its own cookies; test_cookies.py tests invalid ones.
+    sent = {name: value for name, value in request["headers"].items() if name != "Cookie"} | (headers or {})
+    response = client.generic(request["method"], url, body, request["kind"], headers=sent)
+    client.cookies = cookies
     return response
 
 
 def assert_no_error(response: Any, *, private: bool = False) -> None:
-    """Check that an answer is one that was meant."""
-    assert response.status_code < 500 or response.status_code in MEANT
+    """Check that the response is an expected one."""
+    assert response.status_code < 500 or response.status_code in EXPECTED
     if not response.streaming:
         assert b"Traceback" not in response.content
     if private and response.status_code not in (400, 301):
@@ -110,40 +110,24 @@ def assert_no_error(response: Any, *, private: bool = False) -> None:
         assert "public" not in response.get("Cache-Control", "")
 
 
-request = {
-    "method": st.sampled_from(METHODS),
-    "query": parameters,
-    "form": parameters,
-    "asks": headers,
-    "kind": kinds,
-    "body": bodies,
-}
-
-
-def body_of(form: Any, kind: str, body: bytes) -> bytes:
-    """Send a form as forms are sent, and anything else as it is."""
-    return urlencode(form).encode() if kind.startswith("application/x-www-form") else body
+FIELDS = {"query": parameters, "form": parameters, "headers": headers, "kind": kinds, "body": bodies}
+requests = st.fixed_dictionaries({"method": st.sampled_from(METHODS), **FIELDS})
 
 
 @fuzzed(200)
-@given(who=st.sampled_from(["nobody", "manager", "of two"]), **request)
-def test_billing(site: Any, who: str, method: str, query: Any, form: Any, asks: Any, kind: str, body: bytes) -> None:
-    """Whoever asks, however, for whatever."""
+@given(who=st.sampled_from(["nobody", "manager", "of two"]), request_=requests)
+def test_billing(site: Any, who: str, request_: dict[str, Any]) -> None:
     people, _link, _alguna = site
-    response = send(people[who], method, BILLING, query, asks, kind, body_of(form, kind, body))
-    assert_no_error(response, private=True)
+    assert_no_error(send(people[who], BILLING, request_), private=True)
 
 
 @fuzzed(150)
-@given(tail=st.just("") | segments, whole=st.booleans(), **request)
-@example(tail="\n", whole=True, method="GET", query=[], form=[], asks={}, kind="", body=b"")
-def test_mailed_links(
-    site: Any, tail: str, whole: bool, method: str, query: Any, form: Any, asks: Any, kind: str, body: bytes
-) -> None:
-    """A link that is right, has something appended, or is something else altogether."""
+@given(tail=st.just("") | segments, whole=st.booleans(), request_=requests)
+@example("\n", True, {"method": "GET", "query": [], "form": [], "headers": {}, "kind": "", "body": b""})
+def test_emailed_links(site: Any, tail: str, whole: bool, request_: dict[str, Any]) -> None:
+    """Valid links, links with something appended, and other paths."""
     people, link, _alguna = site
-    address = link + tail if whole else f"/billing/link/{tail}"
-    assert_no_error(send(people["nobody"], method, address, query, asks, kind, body_of(form, kind, body)), private=True)
+    assert_no_error(send(people["nobody"], link + tail if whole else f"/billing/link/{tail}", request_), private=True)
 
 
 PAGES = [
@@ -155,14 +139,16 @@ PAGES = [
 
 
 @fuzzed(150)
-@given(page=st.sampled_from(PAGES), key=values, who=st.sampled_from(["boss", "boss", "manager", "nobody"]), **request)
-def test_the_admin(
-    site: Any, page: str, key: str, who: str, method: str, query: Any, form: Any, asks: Any, kind: str, body: bytes
-) -> None:
-    """Its pages of ours, for rows there are and others."""
+@given(
+    page=st.sampled_from(PAGES),
+    key=values,
+    who=st.sampled_from(["boss", "boss", "manager", "nobody"]),
+    request_=requests,
+)
+def test_the_admin(site: Any, page: str, key: str, who: str, request_: dict[str, Any]) -> None:
+    """The app's pages, for existing and other rows."""
     people, _link, _alguna = site
-    address = "/admin/alguna_portal/" + page.format(key)
-    assert_no_error(send(people[who], method, address, query, asks, kind, body_of(form, kind, body)))
+    assert_no_error(send(people[who], "/admin/alguna_portal/" + page.format(key), request_))
 
 
 SANDBOX = [
@@ -171,26 +157,24 @@ SANDBOX = [
     "hs/{}/auto-pay", "hs/{}/invoices/{}", "hs/{}/invoices/{}/pdf", "hs/{}/subscriptions/{}/cancel",
     "hs/{}/subscriptions/{}/plan", "{}",
 ]  # fmt: skip
+API_HEADERS = {"Authorization": "Bearer sandbox.secret", "Alguna-Version": "2026-04-01"}
 
 
 @fuzzed(150)
-@given(page=st.sampled_from(SANDBOX), key=segments, key_is_sent=st.booleans(), **request)
+@given(page=st.sampled_from(SANDBOX), key=segments, key_is_sent=st.booleans(), request_=requests)
 def test_the_sandbox(
-    site: Any, settings: Settings, page: str, key: str, key_is_sent: bool, method: str, query: Any, form: Any,
-    asks: Any, kind: str, body: bytes,
-) -> None:  # fmt: skip
-    """Its API, with the key and without, and its pages; as a developer has it."""
+    site: Any, settings: Settings, page: str, key: str, key_is_sent: bool, request_: dict[str, Any]
+) -> None:
+    """The API, with the key and without it, and the pages; under DEBUG."""
     settings.DEBUG = True
     people, _link, _alguna = site
-    if key_is_sent:
-        asks = {**asks, "Authorization": "Bearer sandbox.secret", "Alguna-Version": "2026-04-01"}
-    address = "/sandbox/" + page.replace("{}", key)
-    response = send(people["nobody"], method, address, query, asks, kind, body_of(form, kind, body))
+    headers = API_HEADERS if key_is_sent else None
+    response = send(people["nobody"], "/sandbox/" + page.replace("{}", key), request_, headers)
     assert response.status_code < 500
 
 
-def test_the_fuzzer_gets_through(site: Any) -> None:
-    """Its people are who they are, and its addresses those that are there: so it is not refused at the door."""
+def test_the_fuzzed_urls_work(site: Any) -> None:
+    """The users can sign in and the URLs exist, so the fuzzer isn't rejected early."""
     people, link, alguna = site
     assert isinstance(alguna, FakeAlguna)
     assert people["manager"].get(BILLING).status_code == 302

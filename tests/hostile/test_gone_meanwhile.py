@@ -1,4 +1,4 @@
-"""Users, memberships and customers that go while Alguna is asked, or while a mail is sent: no error of ours."""
+"""Users, memberships and customers that are deleted during a call to Alguna or while an email is sent."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,10 +15,10 @@ from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.signals import customer_provisioned, link_sent
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import path, sent
 
-# As on a site: each statement is stored at once, and foreign keys are checked then.
+# As in production: each statement is committed, and its foreign keys are checked.
 pytestmark = pytest.mark.django_db(transaction=True)
 
 GONE: dict[str, Callable[[], object]] = {
@@ -34,42 +34,41 @@ GONE: dict[str, Callable[[], object]] = {
 
 @pytest.mark.parametrize("what", GONE)
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize(("status", "answered"), [(None, (200, 302)), (503, (503,)), (404, (502,))])
-def test_while_billing_asks_alguna(
-    alguna: Alguna, manager: User, form: str, what: str, status: int | None, answered: tuple[int, ...]
+@pytest.mark.parametrize(("status", "expected"), [(None, (200, 302)), (503, (503,)), (404, (502,))])
+def test_deletion_while_billing_calls_alguna(
+    alguna: Alguna, manager: User, form: str, what: str, status: int | None, expected: tuple[int, ...]
 ) -> None:
-    """The click that was allowed ends as it would have, with one row in the trail; the next one is refused."""
+    """The request ends as usual and is recorded once; the next request is denied."""
     if status:
         alguna.fail(status, '{"detail": "no"}')
     alguna.meanwhile = GONE[what]
-    client = signed_in(manager)
-    assert client.get(BILLING, headers=FORMS[form]).status_code in answered
+    client = sign_in(manager)
+    assert client.get(BILLING, headers=FORMS[form]).status_code in expected
     (access,) = PortalAccess.objects.all()
     assert (access.user_key, access.customer_alias) == (str(manager.pk), "acme-1")
     if what != "the link":
         assert client.get(BILLING, headers=FORMS[form]).status_code in (302, 401, 403)
         assert len(alguna.requests) == 1
-    boss = signed_in(User.objects.create_superuser("boss"))
-    assert boss.get("/admin/alguna_portal/portalaccess/").status_code == 200
-    assert boss.get(f"/admin/alguna_portal/portalaccess/{access.pk}/change/").status_code == 200
+    superuser = sign_in(User.objects.create_superuser("boss"))
+    assert superuser.get("/admin/alguna_portal/portalaccess/").status_code == 200
+    assert superuser.get(f"/admin/alguna_portal/portalaccess/{access.pk}/change/").status_code == 200
 
 
 @pytest.mark.parametrize("what", GONE)
-@pytest.mark.parametrize(("status", "answered"), [(None, 200), (503, 503), (404, 502)])
-def test_while_a_mailed_link_is_opened(
-    alguna: Alguna, link: PortalLink, what: str, status: int | None, answered: int
+@pytest.mark.parametrize(("status", "expected"), [(None, 200), (503, 503), (404, 502)])
+def test_deletion_while_an_emailed_link_is_opened(
+    alguna: Alguna, link: PortalLink, what: str, status: int | None, expected: int
 ) -> None:
-    """Whether it is the link, or all that it belongs to."""
     if status:
         alguna.fail(status, '{"detail": "no"}')
     alguna.meanwhile = GONE[what]
-    assert Client().post(path(link)).status_code == answered
+    assert Client().post(path(link)).status_code == expected
     assert PortalAccess.objects.count() == 1
 
 
 @contextmanager
-def at(signal: Signal, what: str) -> Iterator[None]:
-    """Let something go at the first signal: after Alguna has answered, or a mail is out."""
+def delete_on_signal(signal: Signal, what: str) -> Iterator[None]:
+    """Delete something when the signal is first sent."""
 
     def go(**_: object) -> None:
         signal.disconnect(go)
@@ -81,14 +80,14 @@ def at(signal: Signal, what: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def boss(db: None) -> Client:
-    """Somebody who may do everything, for as long as they are there."""
-    return signed_in(User.objects.create_superuser("boss"))
+def superuser(db: None) -> Client:
+    """The client of a superuser."""
+    return sign_in(User.objects.create_superuser("boss"))
 
 
 @pytest.fixture
-def two(customer: Customer, umbrella: Customer) -> list[int]:
-    """Two customers that can be written to, and created."""
+def two_customers(customer: Customer, umbrella: Customer) -> list[int]:
+    """The keys of two customers with an email address and a currency."""
     Customer.objects.update(email="billing@acme.example", currency="EUR")
     return [customer.pk, umbrella.pk]
 
@@ -97,30 +96,30 @@ ADMIN = ["the user", "the user's rights", "the customer", "the link", "everythin
 
 
 @pytest.mark.parametrize("what", ADMIN)
-def test_while_the_admin_creates_customers(fresh_alguna: FakeAlguna, boss: Client, two: list[int], what: str) -> None:
-    """What Alguna has by then is stored, if there still is a row; the answer is no error."""
-    chosen = {"action": "create_in_alguna", "_selected_action": two, "confirmed": "1"}
-    with at(customer_provisioned, what):
-        assert boss.post("/admin/alguna_portal/customer/", chosen).status_code in (200, 302, 403)
+def test_deletion_while_the_admin_creates_customers(
+    fresh_alguna: FakeAlguna, superuser: Client, two_customers: list[int], what: str
+) -> None:
+    """The ids of the remaining customers are stored."""
+    chosen = {"action": "create_in_alguna", "_selected_action": two_customers, "confirmed": "1"}
+    with delete_on_signal(customer_provisioned, what):
+        assert superuser.post("/admin/alguna_portal/customer/", chosen).status_code in (200, 302, 403)
     for customer in Customer.objects.all():
         assert customer.customer_id
 
 
 @pytest.mark.parametrize("what", ADMIN)
-def test_while_the_admin_mails_links(boss: Client, two: list[int], what: str) -> None:
-    """What is mailed is mailed, and whoever is gone gets nothing; the answer is no error."""
-    chosen: dict[str, Any] = {"action": "send_portal_link", "_selected_action": two, "confirmed": "1"}
-    with at(link_sent, what):
-        response = boss.post("/admin/alguna_portal/customer/", chosen | {"role": "manager", "note": ""})
+def test_deletion_while_the_admin_sends_links(superuser: Client, two_customers: list[int], what: str) -> None:
+    chosen: dict[str, Any] = {"action": "send_portal_link", "_selected_action": two_customers, "confirmed": "1"}
+    with delete_on_signal(link_sent, what):
+        response = superuser.post("/admin/alguna_portal/customer/", chosen | {"role": "manager", "note": ""})
     assert response.status_code in (200, 302, 403)
     assert len(sent()) >= 1
     assert PortalLink.objects.count() <= len(sent())
 
 
 @pytest.mark.parametrize("what", ADMIN)
-def test_while_the_admin_mails_a_link_again(boss: Client, link: PortalLink, what: str) -> None:
-    """From the link's own page, to which there may be no way back."""
-    with at(link_sent, what):
-        response = boss.post(reverse("admin:alguna_portal_portallink_send_again", args=[link.pk]))
+def test_deletion_while_the_admin_sends_a_link_again(superuser: Client, link: PortalLink, what: str) -> None:
+    with delete_on_signal(link_sent, what):
+        response = superuser.post(reverse("admin:alguna_portal_portallink_send_again", args=[link.pk]))
     assert response.status_code in (200, 302, 403)
     assert len(sent()) == 2

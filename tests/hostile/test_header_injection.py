@@ -1,4 +1,4 @@
-"""Header injection: line breaks of all kinds in names, notes, aliases and addresses end no header and begin none."""
+"""Header injection: line breaks in names, notes, aliases and addresses add no headers."""
 
 import csv
 from email import message_from_bytes, policy
@@ -16,7 +16,7 @@ from alguna_portal.access import Access
 from alguna_portal.links import send_link, send_links
 from alguna_portal.models import Customer, PortalAccess
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import sent
 
 BREAKS = ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\t\n "]
@@ -26,15 +26,15 @@ INJECTED = "Bcc: eve@evil.example"
 
 
 @pytest.mark.parametrize("end", BREAKS)
-def test_no_text_adds_a_header_to_a_mail(customer: Customer, settings: Settings, end: str) -> None:
-    """What is written is a mail to one recipient with one subject, and the note stays in its body."""
+def test_names_and_notes_add_no_email_headers(customer: Customer, settings: Settings, end: str) -> None:
+    """The email has one recipient and one subject, and the note stays in its body."""
     plain = send_link(customer, note="Hello")
     names = sent()[0].message().keys()
     customer.name = f"Acme{end}{INJECTED}{end}{end}<html>"
-    again = send_link(customer, note=f"Hello{end}{INJECTED}{end}{end}.{end}")
+    injected = send_link(customer, note=f"Hello{end}{INJECTED}{end}{end}.{end}")
     mail = message_from_bytes(sent()[1].message().as_bytes(), policy=policy.default)
     assert sorted(mail.keys()) == sorted(names)
-    assert mail["To"] == plain.recipient == again.recipient
+    assert mail["To"] == plain.recipient == injected.recipient
     assert mail["Bcc"] is None
     assert mail["Subject"].splitlines() == [mail["Subject"]]
     assert "Acme Bcc: eve@evil.example <html>" in mail["Subject"]
@@ -42,8 +42,8 @@ def test_no_text_adds_a_header_to_a_mail(customer: Customer, settings: Settings,
 
 
 @pytest.mark.parametrize("end", BREAKS)
-def test_no_address_adds_a_recipient(customer: Customer, end: str) -> None:
-    """It is refused before anything is sent; in a batch, it stops nobody else."""
+def test_addresses_add_no_recipients(customer: Customer, end: str) -> None:
+    """An invalid address is rejected before anything is sent, and doesn't stop a batch."""
     for address in (
         f"a@acme.example{end}{INJECTED}",
         f"a{end}{INJECTED}@acme.example",
@@ -61,10 +61,10 @@ def test_no_address_adds_a_recipient(customer: Customer, end: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\u2028", "\x00"])
-def test_no_alias_adds_a_header_to_an_answer(
+def test_customer_texts_add_no_response_headers(
     alguna: Alguna, stranger: User, settings: Settings, form: str, end: str
 ) -> None:
-    """Nor a plan, a name or a choice: of one customer or of several, and where it cannot be opened."""
+    """Aliases, plans, names and choices, of one customer or several, also on failures."""
 
     def evil(request: Any) -> list[Access]:
         text = f"a{end}Set-Cookie: a=b"
@@ -72,7 +72,7 @@ def test_no_alias_adds_a_header_to_an_answer(
         return [Access(customer=Customer(alias=f"{text}{n}", name=text, plan=text)) for n in range(2 if several else 1)]
 
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = evil
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     alguna.fail(503, Retry_After="7")
     for query in ("fresh=1", "", "several=1", f"customer={end}Set-Cookie:", "fresh=1%0d%0aSet-Cookie: a=b"):
         response = client.get(f"{BILLING}?{query}", headers=FORMS[form])
@@ -83,32 +83,23 @@ def test_no_alias_adds_a_header_to_an_answer(
             assert (name + value).isprintable()
 
 
-def test_what_alguna_says_of_a_wait_is_a_number(alguna: Alguna, manager: User) -> None:
-    """`Retry-After` is read, and not passed on."""
+def test_retry_after_is_parsed_and_not_copied(alguna: Alguna, manager: User) -> None:
     for wait in ("7\r\nSet-Cookie: a=b", "7; url=https://evil.example", "\u0667", "1e3", "-1", "9" * 400, "nan"):
         alguna.fail(503, Retry_After=wait)
-        for asks in FORMS.values():
-            response = signed_in(manager).get(BILLING, headers=asks)
+        for headers in FORMS.values():
+            response = sign_in(manager).get(BILLING, headers=headers)
             assert response.get("Retry-After", "30").isdigit()
             assert len(response.get("Retry-After", "30")) <= 5
 
 
 FORMULAS = [
-    "=1+1",
-    "+1",
-    "-1",
-    "@SUM(1)",
-    "\t=1",
-    "\r=1",
-    "\n=1",
-    '=HYPERLINK("https://evil.example")',
-    "=cmd|' /C calc'!A0",
-]
+    "=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", '=HYPERLINK("https://evil.example")', "=cmd|' /C calc'!A0",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", [*FORMULAS, *(f"a{end}=1" for end in BREAKS), 'a","=1', "a';=1", 'a"\r\n"=1'])
-def test_no_text_adds_a_line_or_a_formula_to_an_export(admin_client: Client, db: None, text: str) -> None:
-    """Whatever a company is called, its row is one row with as many cells as the others, none of them a formula."""
+def test_texts_add_no_lines_or_formulas_to_the_csv_export(admin_client: Client, db: None, text: str) -> None:
+    """Each row has the same number of cells, and no cell is a formula."""
     customer = Customer.objects.create(alias=f"{text}1", name=text)
     for at in (customer, None):
         PortalAccess.objects.create(customer=at, customer_alias=text, user_key=text, error=text[:99], session_id=text)

@@ -1,4 +1,4 @@
-"""HTML in a customer's data: text on every page and in every mail, whoever looks at it."""
+"""HTML injection: HTML in a customer's data is escaped on every page and in every email."""
 
 import json
 from typing import Any
@@ -15,17 +15,17 @@ from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.testing import fake_alguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, signed_in
+from tests.support.clients import BILLING, FORMS, sign_in
 from tests.support.emails import html_of, path, sent
 
 MARK = "alert(/us/)"
 EVIL = f"\"'><script>{MARK}</script><img src=x onerror={MARK}></script></title></textarea>{{{{ 7|add:7 }}}}&lt;b&gt;"
-# What would run, or end what it stands in, if it were not text. The browser's own reading is tried in tests/browser.
+# What would be executed, or end an element, if it weren't escaped. tests/browser tests this in a browser.
 LIVE = (f"<script>{MARK}", f"<img src=x onerror={MARK}", "\"'><", "</script></title>", "14&lt;b")
 
 
-def assert_text(response: Any, *, shown: bool = True) -> None:
-    """Check that a page shows the text, as text."""
+def assert_escaped(response: Any, *, shown: bool = True) -> None:
+    """Check that a page contains the text only in escaped form."""
     text = response.content.decode()
     for live in LIVE:
         assert live not in text
@@ -34,8 +34,8 @@ def assert_text(response: Any, *, shown: bool = True) -> None:
 
 
 @pytest.fixture
-def evil(manager: User, acme: Customer) -> Customer:
-    """A customer with HTML wherever a text can be."""
+def evil_customer(manager: User, acme: Customer) -> Customer:
+    """A customer with HTML in every text field."""
     fields = {"alias": EVIL, "name": EVIL, "plan": EVIL[:100], "customer_id": EVIL, "email": "a@acme.example"}
     Customer.objects.filter(pk=acme.pk).update(**fields, portal_settings={EVIL: {}})
     User.objects.filter(pk=manager.pk).update(username=EVIL[:150])
@@ -43,98 +43,100 @@ def evil(manager: User, acme: Customer) -> Customer:
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_on_our_pages(alguna: Alguna, manager: User, evil: Customer, settings: Settings, *, debug: bool) -> None:
-    """The chooser, the pages of what went wrong, and what Alguna said of it."""
+def test_billing_pages_escape_html(
+    alguna: Alguna, manager: User, evil_customer: Customer, settings: Settings, *, debug: bool
+) -> None:
+    """The choices, the error pages and Alguna's error details."""
     settings.DEBUG = debug
-    client = signed_in(manager)
+    client = sign_in(manager)
     for status in (503, 404):
         alguna.fail(status, json.dumps({"detail": f"<script>{MARK}</script> \"'><img src=x onerror={MARK}>"}))
-        assert_text(client.get(BILLING), shown=False)
-    assert_text(client.get(BILLING), shown=False)
+        assert_escaped(client.get(BILLING), shown=False)
+    assert_escaped(client.get(BILLING), shown=False)
     Membership.objects.create(user=manager, customer=Customer.objects.create(alias="b", name="B"))
-    assert_text(client.get(BILLING))
+    assert_escaped(client.get(BILLING))
 
 
-def test_in_json(alguna: Alguna, manager: User, evil: Customer) -> None:
-    """It is data there, and no browser takes the answer for a page."""
+def test_json_contains_unescaped_data(alguna: Alguna, manager: User, evil_customer: Customer) -> None:
+    """Browsers don't render the response as a page."""
     Membership.objects.create(user=manager, customer=Customer.objects.create(alias="b", name="B"))
-    response = signed_in(manager).get(BILLING, headers=FORMS["json"])
+    response = sign_in(manager).get(BILLING, headers=FORMS["json"])
     assert EVIL in [choice["name"] for choice in response.json()["choices"]]
     assert response["Content-Type"] == "application/problem+json"
     assert response["X-Content-Type-Options"] == "nosniff"
 
 
-def test_behind_a_mailed_link_and_in_its_mail(alguna: Alguna, manager: User, evil: Customer) -> None:
-    """In each state of the link, and in the HTML of the mail; its text part has it as it is."""
-    link = send_link(evil, note=f"{EVIL}\n{EVIL}")
+def test_link_pages_and_emails_escape_html(alguna: Alguna, manager: User, evil_customer: Customer) -> None:
+    """In each state of the link and in the HTML part; the text part is unescaped."""
+    link = send_link(evil_customer, note=f"{EVIL}\n{EVIL}")
     (message,) = sent()
     for live in LIVE:
         assert live not in html_of(message)
     assert html_of(message).count(escape(EVIL)) >= 4
     assert str(message.body).count(EVIL) >= 2
-    assert_text(Client().get(path(link)))
+    assert_escaped(Client().get(path(link)))
     alguna.customer_id = EVIL
-    assert_text(Client().post(path(link)), shown=False)
+    assert_escaped(Client().post(path(link)), shown=False)
     PortalLink.objects.update(expires_at=timezone.now())
-    assert_text(Client().get(path(link)), shown=False)
-    assert_text(Client().get(path(link) + EVIL.replace("/", "")), shown=False)
+    assert_escaped(Client().get(path(link)), shown=False)
+    assert_escaped(Client().get(path(link) + EVIL.replace("/", "")), shown=False)
 
 
 @pytest.fixture
-def told(evil: Customer, manager: User) -> dict[str, str]:
-    """The admin's pages on it, by what they are."""
-    link = send_link(evil, note=EVIL, sent_by=manager)
+def admin_urls(evil_customer: Customer, manager: User) -> dict[str, str]:
+    """The URLs of admin pages that show the customer."""
+    link = send_link(evil_customer, note=EVIL, sent_by=manager)
     PortalLink.objects.update(failure=EVIL[:100], sent_at=None)
     access = PortalAccess.objects.create(
-        user=manager, user_key=EVIL, customer=evil, customer_alias=EVIL, link=link, via="view", role="manager",
+        user=manager, user_key=EVIL, customer=evil_customer, customer_alias=EVIL, link=link, via="view", role="manager",
         outcome="failed", error=EVIL[:100], session_id=EVIL, portal_settings={EVIL: EVIL},
     )  # fmt: skip
     admin = "/admin/alguna_portal"
     return {
         "customers": f"{admin}/customer/?q=img",
         "customers of a plan": f"{admin}/customer/?plan=x",
-        "customer": f"{admin}/customer/{evil.pk}/change/",
-        "delete": f"{admin}/customer/{evil.pk}/delete/",
-        "create": f"{admin}/customer/{evil.pk}/create-in-alguna/",
-        "send": f"{admin}/customer/{evil.pk}/send-portal-link/",
-        "links": f"{admin}/portallink/?customer={evil.pk}",
+        "customer": f"{admin}/customer/{evil_customer.pk}/change/",
+        "delete": f"{admin}/customer/{evil_customer.pk}/delete/",
+        "create": f"{admin}/customer/{evil_customer.pk}/create-in-alguna/",
+        "send": f"{admin}/customer/{evil_customer.pk}/send-portal-link/",
+        "links": f"{admin}/portallink/?customer={evil_customer.pk}",
         "link": f"{admin}/portallink/{link.pk}/change/",
-        "accesses": f"{admin}/portalaccess/?customer={evil.pk}",
+        "accesses": f"{admin}/portalaccess/?customer={evil_customer.pk}",
         "access": f"{admin}/portalaccess/{access.pk}/change/",
     }
 
 
-def test_on_the_admins_pages(admin_client: Client, told: dict[str, str]) -> None:
-    """Lists, with their filters; forms, with what is sent to Alguna; pages that ask."""
+def test_admin_pages_escape_html(admin_client: Client, admin_urls: dict[str, str]) -> None:
+    """Lists with filters, forms, and confirmation pages."""
     with fake_alguna():
-        for address in told.values():
+        for address in admin_urls.values():
             response = admin_client.get(address, follow=True)
             assert response.status_code == 200
-            assert_text(response)
+            assert_escaped(response)
 
 
-def test_in_what_the_admin_tells_of_an_action(admin_client: Client, told: dict[str, str], evil: Customer) -> None:
-    """Messages, and the history that keeps them."""
+def test_admin_messages_and_history_escape_html(
+    admin_client: Client, admin_urls: dict[str, str], evil_customer: Customer
+) -> None:
     with fake_alguna():
         PortalLink.objects.all().delete()
-        chosen = {"_selected_action": [evil.pk], "confirmed": "1", "role": "manager", "note": EVIL}
+        chosen = {"_selected_action": [evil_customer.pk], "confirmed": "1", "role": "manager", "note": EVIL}
         lists = "/admin/alguna_portal/customer/"
         for action in ("create_in_alguna", "send_portal_link"):
             for address in ("a@acme.example", "", "not <b>one</b>"):
                 Customer.objects.update(email=address)
-                assert_text(admin_client.post(lists, chosen | {"action": action}, follow=True))
-        again = f"/admin/alguna_portal/portallink/{PortalLink.objects.latest('pk').pk}/send-again/"
-        assert_text(admin_client.post(again, follow=True))
-        Customer.objects.filter(pk=evil.pk).update(customer_id=None, currency="EUR", portal_settings={})
+                assert_escaped(admin_client.post(lists, chosen | {"action": action}, follow=True))
+        url = f"/admin/alguna_portal/portallink/{PortalLink.objects.latest('pk').pk}/send-again/"
+        assert_escaped(admin_client.post(url, follow=True))
+        Customer.objects.filter(pk=evil_customer.pk).update(customer_id=None, currency="EUR", portal_settings={})
         made = admin_client.post(lists, chosen | {"action": "create_in_alguna"}, follow=True)
-        assert_text(made)
+        assert_escaped(made)
     assert LogEntry.objects.exists()
-    assert_text(admin_client.get(f"/admin/alguna_portal/customer/{evil.pk}/history/"))
-    assert_text(admin_client.get("/admin/"), shown=False)
+    assert_escaped(admin_client.get(f"/admin/alguna_portal/customer/{evil_customer.pk}/history/"))
+    assert_escaped(admin_client.get("/admin/"), shown=False)
 
 
-def test_in_the_users_that_are_searched(admin_client: Client, evil: Customer, manager: User) -> None:
-    """The list that opens as one types is JSON."""
+def test_autocomplete_returns_json(admin_client: Client, evil_customer: Customer, manager: User) -> None:
     asked = {"app_label": "alguna_portal", "model_name": "membership", "field_name": "user", "term": "img"}
     response = admin_client.get("/admin/autocomplete/", asked)
     assert response["Content-Type"] == "application/json"

@@ -1,4 +1,4 @@
-"""Oversized, deep and odd JSON: from Alguna it is a bad answer and no error of ours; in a form it is refused."""
+"""Oversized, deeply nested and invalid JSON, in responses from Alguna and in forms."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from alguna_portal.api.transport import LARGEST_BODY
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, EVIL, FORMS, signed_in
+from tests.support.clients import BILLING, EVIL, FORMS, customer_form, sign_in
 from tests.support.emails import path
 
 GOOD = {
@@ -26,7 +26,7 @@ GOOD = {
 WHOLE = json.dumps(GOOD)
 DEEP = 100_000
 
-ANSWERS = {
+BODIES = {
     "deep lists": "[" * DEEP,
     "closed lists": "[" * DEEP + "]" * DEEP,
     "deep objects": '{"a":' * DEEP + "1" + "}" * DEEP,
@@ -52,73 +52,56 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("status", [200, 201, 404, 503])
-@pytest.mark.parametrize("kind", ANSWERS)
-def test_no_answer_of_algunas_is_an_error_of_ours(
+@pytest.mark.parametrize("kind", BODIES)
+def test_invalid_responses_from_alguna_cause_no_errors(
     alguna: Alguna, manager: User, link: PortalLink, kind: str, status: int
 ) -> None:
-    """In each form of answer and behind a mailed link: 502, or 503 where it said so."""
-    answers: list[Any] = []
-    for asks in FORMS.values():
-        alguna.fail(status, ANSWERS[kind])
-        answers.append(signed_in(manager).get(BILLING, headers=asks))
-    alguna.fail(status, ANSWERS[kind])
-    answers.append(Client().post(path(link)))
-    for response in answers:
+    """Billing in each format and emailed links return 502, or 503 if Alguna did."""
+    responses: list[Any] = []
+    for headers in FORMS.values():
+        alguna.fail(status, BODIES[kind])
+        responses.append(sign_in(manager).get(BILLING, headers=headers))
+    alguna.fail(status, BODIES[kind])
+    responses.append(Client().post(path(link)))
+    for response in responses:
         assert response.status_code == (502 if status < 500 else 503) or (response.status_code, kind) == (502, "large")
         assert EVIL not in response.content.decode() + str(response.headers)
         assert len(response.content) < 10_000
 
 
-def test_a_session_for_all_time_is_kept_for_a_while(alguna: Alguna, manager: User) -> None:
-    """The longest life that can be written overflows nothing."""
+def test_the_longest_possible_session_is_cached(alguna: Alguna, manager: User) -> None:
+    """No overflow."""
     life = {"created_at": "0001-01-01T00:00:00+23:59", "expires_at": "9999-12-31T23:59:59-23:59"}
     alguna.fail(200, json.dumps(GOOD | life))
     for _ in range(2):
-        assert signed_in(manager).get(BILLING)["Location"] == GOOD["url"]
+        assert sign_in(manager).get(BILLING)["Location"] == GOOD["url"]
     assert len(alguna.requests) == 1
 
 
 @pytest.mark.parametrize("kind", ["deep lists", "deep beside", "large", "long number", "not a number", "half"])
-def test_a_lookup_that_is_answered_with_it_leaves_the_admins_page_whole(
+def test_the_admin_page_works_if_the_lookup_fails(
     alguna: Alguna, admin_client: Client, acme: Customer, kind: str
 ) -> None:
-    """Whether the customer is in Alguna is then unknown."""
-    alguna.http.add("GET", "https://api.alguna.io/customers/lookup", body=ANSWERS[kind], status=200)
+    alguna.http.add("GET", "https://api.alguna.io/customers/lookup", body=BODIES[kind], status=200)
     response = admin_client.get(reverse("admin:alguna_portal_customer_change", args=[acme.pk]))
     assert response.status_code == 200
     assert "Unknown: " in response.content.decode()
 
 
 SETTINGS = [
-    "[" * DEEP,
-    "[" * 900 + "]" * 900,
-    '{"plan_overview_settings": ' * 900 + "{}" + "}" * 900,
-    '{"a":' * DEEP,
-    "1" * 5000,
-    '{"plan_overview_settings": {"show_section": ' + "1" * 5000 + "}}",
-    '{"\\ud800": 1}',
-    '"\\ud800"',
-    '{"plan_overview_settings": {"\\u0000": true}}',
-    '{"plan_overview_settings": {"show_section": NaN}}',
-    "NaN",
-    "-Infinity",
-    '{"plan_overview_settings": {"show_section": 1e999}}',
-    json.dumps({f"section {n}": {} for n in range(2000)}),
-    json.dumps({"x" * 1_000_000: {}}),
+    "[" * DEEP, "[" * 900 + "]" * 900, '{"plan_overview_settings": ' * 900 + "{}" + "}" * 900, '{"a":' * DEEP,
+    "1" * 5000, '{"plan_overview_settings": {"show_section": ' + "1" * 5000 + "}}", '{"\\ud800": 1}', '"\\ud800"',
+    '{"plan_overview_settings": {"\\u0000": true}}', '{"plan_overview_settings": {"show_section": NaN}}', "NaN",
+    "-Infinity", '{"plan_overview_settings": {"show_section": 1e999}}',
+    json.dumps({f"section {n}": {} for n in range(2000)}), json.dumps({"x" * 1_000_000: {}}),
     '{"plan_overview_settings": {"show_section": true}, "plan_overview_settings": 1}',
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("number", range(len(SETTINGS)))
-def test_portal_settings_like_that_are_refused_at_their_field(
-    admin_client: Client, acme: Customer, number: int
-) -> None:
-    """The form is shown again, with what was typed and why it will not do; nothing is stored."""
-    fields = {
-        "name": "Changed", "alias": "acme-1", "customer_id": "", "initial-customer_id": "", "email": "", "currency": "",
-        "plan": "starter", "portal_settings": SETTINGS[number], "memberships-TOTAL_FORMS": 0,
-        "memberships-INITIAL_FORMS": 0,
-    }  # fmt: skip
+def test_the_admin_rejects_invalid_portal_settings(admin_client: Client, acme: Customer, number: int) -> None:
+    """The form shows the error at the field, and nothing is stored."""
+    fields = customer_form(name="Changed", plan="starter", portal_settings=SETTINGS[number])
     with fake_alguna():
         response = admin_client.post(reverse("admin:alguna_portal_customer_change", args=[acme.pk]), fields)
     assert response.status_code == 200
@@ -128,17 +111,16 @@ def test_portal_settings_like_that_are_refused_at_their_field(
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/problem+json", "text/json", "text/plain", ""])
-def test_what_is_posted_to_billing_is_not_read_as_json(alguna: Alguna, manager: User, kind: str) -> None:
-    """There is nothing in it to be read, however deep or large it is."""
-    client = signed_in(manager)
+def test_billing_does_not_parse_json_bodies(alguna: Alguna, manager: User, kind: str) -> None:
+    client = sign_in(manager)
     for body in ("[" * DEEP, "1" * 5000, "x" * 3_000_000, '{"customer": "other"}', "\x00", "{"):
         response = client.generic("POST", BILLING, body.encode(), content_type=kind)
         assert response["Location"] == alguna.url(1)
 
 
-def test_too_much_of_a_form_is_refused_and_opens_nothing(alguna: Alguna, manager: User, settings: Settings) -> None:
-    """Django's own limits: 400, before Alguna is asked."""
-    client = signed_in(manager)
+def test_oversized_forms_are_rejected(alguna: Alguna, manager: User, settings: Settings) -> None:
+    """By Django's limits, before a call to Alguna."""
+    client = sign_in(manager)
     many = "&".join(f"a{n}=1" for n in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1))
     for body in (many, "a=" + "x" * (settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)):
         assert client.generic("POST", BILLING, body, "application/x-www-form-urlencoded").status_code == 400

@@ -1,4 +1,4 @@
-"""Log forging: no text from outside ends a line of the log and begins another, or fills it."""
+"""Log forging: texts from outside add no lines to the log and don't fill it."""
 
 import json
 import logging
@@ -18,10 +18,10 @@ from pytest_django import Settings
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, signed_in
+from tests.support.clients import BILLING, sign_in
 from tests.support.emails import path
 
-# Ends of lines by one reader's opinion or another's, a terminal's commands, and what no encoding has.
+# Line breaks of all kinds, terminal control sequences, and a lone surrogate.
 FORGED = "x\r\nERROR forged\n\x0b\x0c\x1c\x85\u2028\u2029\x1b[2J\x1b]0;title\x07\x00\u202e\u200b\ud800"
 STORABLE = FORGED.replace("\ud800", "").replace("\x00", "")
 LONGEST = 2000
@@ -29,27 +29,27 @@ LONGEST = 2000
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
-    """What is logged meanwhile, ours and Django's; each line is looked at in the end."""
+    """Capture all log records, and check each of them after the test."""
     caplog.set_level(logging.DEBUG)
     yield caplog
     records = [record for record in caplog.get_records("call") if record.name != "django.db.backends"]
     assert records
     for record in records:
-        said = record.getMessage()
-        assert said.isprintable(), ascii(said)
-        assert len(said) < LONGEST
+        text = record.getMessage()
+        assert text.isprintable(), ascii(text)
+        assert len(text) < LONGEST
         for name, value in vars(record).items():
             if name in {"plan", "alias", "error", "status"}:
                 assert len(str(value)) < LONGEST
 
 
-def test_no_alias_plan_or_setting_forges_a_line(
+def test_customer_texts_forge_no_log_lines(
     log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, link: PortalLink
 ) -> None:
-    """On success and on any failure, from the page and from a mailed link."""
+    """On success and on each failure, from the billing view and from an emailed link."""
     broken = {STORABLE: {}, "plan_overview_settings": {STORABLE: True, "show_section": STORABLE}}
     Customer.objects.update(alias=STORABLE, name=STORABLE, plan=STORABLE, portal_settings=broken)
-    client = signed_in(manager)
+    client = sign_in(manager)
     for status in (200, 503, 404, 401, 422):
         if status != 200:
             alguna.fail(status, '{"detail": "no"}')
@@ -59,9 +59,10 @@ def test_no_alias_plan_or_setting_forges_a_line(
     Client().post(path(link), {"renew": "1"})
 
 
-def test_no_request_forges_a_line(log: pytest.LogCaptureFixture, alguna: Alguna, manager: User) -> None:
-    """Neither a parameter nor a header."""
-    client = signed_in(manager)
+def test_parameters_and_headers_forge_no_log_lines(
+    log: pytest.LogCaptureFixture, alguna: Alguna, manager: User
+) -> None:
+    client = sign_in(manager)
     client.get(BILLING, {"customer": STORABLE, "fresh": STORABLE})
     client.post(BILLING, {"customer": STORABLE})
     client.get(BILLING, {"fresh": "1"}, headers={"User-Agent": "x\nERROR forged", "Accept": "json\nERROR forged"})
@@ -69,40 +70,40 @@ def test_no_request_forges_a_line(log: pytest.LogCaptureFixture, alguna: Alguna,
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 503])
 @pytest.mark.parametrize("name", ["detail", "message"])
-def test_no_reason_of_algunas_forges_a_line(
+def test_error_details_from_alguna_forge_no_log_lines(
     log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, settings: Settings, status: int, name: str
 ) -> None:
-    """What it says went wrong is quoted on one short line; developers get a page with it, and not an error."""
+    """They are quoted on one short line."""
     for debug in (False, True):
         settings.DEBUG = debug
-        for said in (FORGED, FORGED * 10_000, "word " * 100_000):
-            alguna.fail(status, json.dumps({name: said}))
-            assert signed_in(manager).get(BILLING).status_code in (502, 503)
+        for detail in (FORGED, FORGED * 10_000, "word " * 100_000):
+            alguna.fail(status, json.dumps({name: detail}))
+            assert sign_in(manager).get(BILLING).status_code in (502, 503)
 
 
 @pytest.mark.parametrize("name", ["id", "customer_id", "url", "created_at", "expires_at"])
 @pytest.mark.parametrize("text", [FORGED, FORGED * 1000, "y" * 200_000])
-def test_no_field_of_a_session_forges_a_line(
+def test_session_fields_forge_no_log_lines(
     log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, settings: Settings, name: str, text: str
 ) -> None:
-    """Not even where it is somebody else's session, and the log says whose."""
+    """Not even if the session belongs to another customer and its id is logged."""
     Customer.objects.update(customer_id="cust_abc123")
     alguna.change = {name: text}
     for debug in (False, True):
         settings.DEBUG = debug
-        assert signed_in(manager).get(BILLING, {"fresh": "1"}).status_code in (302, 502)
+        assert sign_in(manager).get(BILLING, {"fresh": "1"}).status_code in (302, 502)
 
 
-def test_no_customer_forges_a_line_of_a_command(
+def test_customer_texts_forge_no_command_output(
     log: pytest.LogCaptureFixture, fresh_alguna: FakeAlguna, acme: Customer, umbrella: Customer
 ) -> None:
-    """Nor sends commands to the terminal of whoever runs it."""
+    """Nor do they send control sequences to the terminal."""
     Customer.objects.filter(pk=acme.pk).update(alias=STORABLE, name=STORABLE, plan=STORABLE, currency="EUR")
     Customer.objects.filter(pk=umbrella.pk).update(name=STORABLE, currency="EUR")
     out, err = StringIO(), StringIO()
     with pytest.raises(CommandError) as caught:
         call_command("alguna_provision", stdout=out, stderr=err)
-    said: list[Any] = [*out.getvalue().splitlines(), *err.getvalue().splitlines(), str(caught.value)]
-    for line in said:
+    output: list[Any] = [*out.getvalue().splitlines(), *err.getvalue().splitlines(), str(caught.value)]
+    for line in output:
         assert line.isprintable()
         assert not line.startswith("ERROR forged")

@@ -19,8 +19,8 @@ from alguna_portal.models import Customer, Membership
 from alguna_portal.sessions import forget, open_session
 from alguna_portal.testing import FakeAlguna, fake_alguna
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, signed_in
 from tests.hostile.lookalikes import ACME, ALIKE
+from tests.support.clients import BILLING, customer_form, sign_in
 
 told_apart = pytest.mark.skipif(
     connection.vendor == "mysql", reason="MariaDB takes some for the same: what comes of that is in test_databases.py"
@@ -29,45 +29,42 @@ told_apart = pytest.mark.skipif(
 
 @pytest.fixture
 def acme(db: None) -> Customer:
-    """The customer that others would like to pass for."""
+    """The customer that attackers imitate."""
     return Customer.objects.create(alias=ACME, name="Acmé", plan="starter", currency="EUR")
 
 
 @told_apart
 @pytest.mark.parametrize("kind", ALIKE)
-def test_a_customer_that_looks_alike_opens_its_own_portal_alone(
+def test_a_look_alike_customer_opens_only_its_own_portal(
     alguna: Alguna, manager: User, acme: Customer, settings: Settings, kind: str
 ) -> None:
-    """Whoever founds such a company gets nothing of the other one's, not even where the company shares a session."""
+    """Even if sessions are shared in the company."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     alike = Customer.objects.create(alias=ALIKE[kind], name="Acmé", plan="starter")
     eve = User.objects.create_user("eve")
     Membership.objects.create(user=eve, customer=alike)
-    assert signed_in(manager).get(BILLING)["Location"] == alguna.url(1)
-    assert signed_in(eve).get(BILLING)["Location"] == alguna.url(2)
+    assert sign_in(manager).get(BILLING)["Location"] == alguna.url(1)
+    assert sign_in(eve).get(BILLING)["Location"] == alguna.url(2)
     for choice in (acme.pk, ACME, get_choice(Customer(alias=ACME))):
-        assert signed_in(eve).get(BILLING, {"customer": choice}).status_code == 403
+        assert sign_in(eve).get(BILLING, {"customer": choice}).status_code == 403
     assert [body["customer_alias"] for body in alguna.bodies] == [ACME, ALIKE[kind]]
 
 
 @pytest.mark.parametrize("kind", ALIKE)
-def test_customers_without_rows_that_look_alike_are_chosen_apart(
+def test_unsaved_look_alike_customers_have_different_choices(
     alguna: Alguna, stranger: User, settings: Settings, kind: str
 ) -> None:
-    """Their choices are hashes, of different texts."""
-
     def both(request: Any) -> list[Customer]:
         return [Customer(alias=ACME), Customer(alias=ALIKE[kind])]
 
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = both
     for alias in (ALIKE[kind], ACME):
-        signed_in(stranger).get(BILLING, {"customer": get_choice(Customer(alias=alias))})
+        sign_in(stranger).get(BILLING, {"customer": get_choice(Customer(alias=alias))})
     assert [body["customer_alias"] for body in alguna.bodies] == [ALIKE[kind], ACME]
 
 
 @pytest.mark.parametrize("kind", ALIKE)
-def test_a_look_alike_does_not_forget_the_sessions_of_the_other(alguna: Alguna, acme: Customer, kind: str) -> None:
-    """Nor does it find them: the places in the cache are of different texts."""
+def test_look_alike_customers_have_separate_cache_entries(alguna: Alguna, acme: Customer, kind: str) -> None:
     first = open_session(acme, user=User(pk=1))
     other = Customer(alias=ALIKE[kind], plan="starter")
     assert open_session(other, user=User(pk=1)).url != first.url
@@ -77,10 +74,8 @@ def test_a_look_alike_does_not_forget_the_sessions_of_the_other(alguna: Alguna, 
 
 @told_apart
 @pytest.mark.parametrize("kind", [kind for kind, alias in ALIKE.items() if alias == alias.strip()])
-def test_a_look_alike_is_created_and_does_not_adopt_the_other(
-    fresh_alguna: FakeAlguna, acme: Customer, kind: str
-) -> None:
-    """Alguna is asked for the alias as it is written, normalized by nobody."""
+def test_a_look_alike_customer_is_created_in_alguna(fresh_alguna: FakeAlguna, acme: Customer, kind: str) -> None:
+    """The lookup by alias doesn't adopt the other customer."""
     assert provision(acme) is Provisioned.CREATED
     alike = Customer.objects.create(alias=ALIKE[kind], name="Acmé", currency="EUR")
     assert provision(alike) is Provisioned.CREATED
@@ -89,15 +84,10 @@ def test_a_look_alike_is_created_and_does_not_adopt_the_other(
 
 @told_apart
 @pytest.mark.parametrize("kind", ALIKE)
-def test_the_admin_keeps_what_was_typed(admin_client: Client, acme: Customer, kind: str) -> None:
-    """Of spaces at the ends alone a form makes nothing; the rest is stored character by character."""
-    fields = {
-        "name": "Alike", "alias": ALIKE[kind], "customer_id": "", "initial-customer_id": "", "email": "",
-        "currency": "", "plan": "", "portal_settings": "{}", "memberships-TOTAL_FORMS": 0,
-        "memberships-INITIAL_FORMS": 0,
-    }  # fmt: skip
+def test_the_admin_stores_aliases_unchanged(admin_client: Client, acme: Customer, kind: str) -> None:
+    """Except for spaces at the ends, which forms strip."""
     with fake_alguna():
-        response = admin_client.post(reverse("admin:alguna_portal_customer_add"), fields)
+        response = admin_client.post(reverse("admin:alguna_portal_customer_add"), customer_form(alias=ALIKE[kind]))
     stored = set(Customer.objects.values_list("alias", flat=True)) - {ACME}
     if ALIKE[kind].strip() == ACME:
         assert (response.status_code, stored) == (200, set())
@@ -105,8 +95,7 @@ def test_the_admin_keeps_what_was_typed(admin_client: Client, acme: Customer, ki
         assert (response.status_code, stored) == (302, {ALIKE[kind]})
 
 
-def test_the_look_alikes_are_alike_to_somebody_and_none_is_the_same() -> None:
-    """What they are tried for: some fold, compare or trim to the other, and no two are equal."""
+def test_the_look_alikes_are_different_and_some_normalize_to_the_alias() -> None:
     assert len({ACME, *ALIKE.values()}) == 1 + len(ALIKE)
     folded = {unicodedata.normalize("NFKC", alias).casefold().strip() for alias in ALIKE.values()}
     assert unicodedata.normalize("NFKC", ACME).casefold() in folded

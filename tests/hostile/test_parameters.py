@@ -1,4 +1,4 @@
-"""Parameters given twice, unknown, or in the wrong place: the one that is checked is the one that is opened."""
+"""Repeated, unknown and misplaced parameters: the customer that is checked is the one that is opened."""
 
 from typing import Any
 from urllib.parse import quote
@@ -9,74 +9,76 @@ from django.test import Client
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
-from tests.hostile.attacker import BILLING, FORMS, leads_to, signed_in
+from tests.support.clients import BILLING, FORMS, get_targets, sign_in
 from tests.support.emails import path
 
 FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-def other(umbrella: Customer) -> Customer:
-    """A customer that the user has nothing to do with."""
+def other_customer(umbrella: Customer) -> Customer:
+    """A customer of which the user isn't a member."""
     return umbrella
 
 
-def opened(alguna: Alguna) -> list[str]:
-    """List whose portals were opened."""
+def get_opened(alguna: Alguna) -> list[str]:
+    """Return the aliases of the customers whose portals were opened."""
     return [body["customer_alias"] for body in alguna.bodies]
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("glue", ["&", "&&", "&x=1&", "&customer=&"])
-def test_of_two_choices_the_one_that_counts_is_the_one_that_is_checked(
-    alguna: Alguna, manager: User, acme: Customer, other: Customer, form: str, glue: str
+def test_repeated_choices_open_only_the_users_customer(
+    alguna: Alguna, manager: User, acme: Customer, other_customer: Customer, form: str, glue: str
 ) -> None:
-    """Neither order, and no mixture of query and form, opens what is not the user's own."""
-    own, foreign = f"customer={acme.pk}", f"customer={other.pk}"
-    client = signed_in(manager)
-    asks = FORMS[form]
+    """In any order, and in any mixture of query and form."""
+    own, foreign = f"customer={acme.pk}", f"customer={other_customer.pk}"
+    client = sign_in(manager)
+    headers = FORMS[form]
     responses: list[Any] = []
     for query in (own + glue + foreign, foreign + glue + own, foreign, own):
-        responses.append(client.get(f"{BILLING}?{query}", headers=asks))
-        responses.append(client.post(BILLING, query, FORM, headers=asks))
-        responses += [client.post(f"{BILLING}?{also}", query, FORM, headers=asks) for also in (own, foreign)]
+        responses.append(client.get(f"{BILLING}?{query}", headers=headers))
+        responses.append(client.post(BILLING, query, FORM, headers=headers))
+        responses += [client.post(f"{BILLING}?{also}", query, FORM, headers=headers) for also in (own, foreign)]
     assert {response.status_code for response in responses} == {302 if form == "page" else 200, 403}
-    assert set(opened(alguna)) == {"acme-1"}
+    assert set(get_opened(alguna)) == {"acme-1"}
     for response in responses:
         if response.status_code != 403:
-            assert set(leads_to(response)) <= {alguna.url(n) for n in range(1, 30)}
+            assert set(get_targets(response)) <= {alguna.url(n) for n in range(1, 30)}
 
 
-def test_the_last_of_several_counts(alguna: Alguna, manager: User, acme: Customer, other: Customer) -> None:
-    """As Django has it: the others are not looked at."""
-    Membership.objects.create(user=manager, customer=other)
-    signed_in(manager).get(f"{BILLING}?customer={other.pk}&customer={acme.pk}")
-    signed_in(manager).post(f"{BILLING}?customer={acme.pk}", {"customer": [acme.pk, other.pk]})
-    assert opened(alguna) == ["acme-1", "umbrella-2"]
-    client = signed_in(manager)
-    again = f"{BILLING}?customer={acme.pk}"
-    assert client.get(f"{again}&fresh=1&fresh=0")["Location"] == client.get(again)["Location"]
-    before = client.get(again)["Location"]
-    assert client.get(f"{again}&fresh=0&fresh=1")["Location"] != before
+def test_the_last_value_of_a_parameter_counts(
+    alguna: Alguna, manager: User, acme: Customer, other_customer: Customer
+) -> None:
+    Membership.objects.create(user=manager, customer=other_customer)
+    sign_in(manager).get(f"{BILLING}?customer={other_customer.pk}&customer={acme.pk}")
+    sign_in(manager).post(f"{BILLING}?customer={acme.pk}", {"customer": [acme.pk, other_customer.pk]})
+    assert get_opened(alguna) == ["acme-1", "umbrella-2"]
+    client = sign_in(manager)
+    url = f"{BILLING}?customer={acme.pk}"
+    assert client.get(f"{url}&fresh=1&fresh=0")["Location"] == client.get(url)["Location"]
+    before = client.get(url)["Location"]
+    assert client.get(f"{url}&fresh=0&fresh=1")["Location"] != before
 
 
 UNKNOWN = [
     "customer[]", "customer[0]", "customer.pk", "customer_id", "customer__pk", "customer__in", "Customer", "CUSTOMER",
     "customer ", " customer", "customer%00", "customer%20", "c%75stomers", "cu\u0455tomer", "alias",
-    "customer_alias", "id",
+    "customer_alias", "id", "org",
     "pk", "user", "user_id", "email", "choice", "access", "_alguna_portal_accesses", "organization", "account",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", UNKNOWN)
-def test_an_unknown_parameter_chooses_nobody(alguna: Alguna, manager: User, other: Customer, name: str) -> None:
-    """What looks like a choice and is none leaves the user with their own."""
-    client = signed_in(manager)
-    for value in (other.pk, other.alias, other.name):
+def test_unknown_parameters_do_not_choose_a_customer(
+    alguna: Alguna, manager: User, other_customer: Customer, name: str
+) -> None:
+    client = sign_in(manager)
+    for value in (other_customer.pk, other_customer.alias, other_customer.name):
         client.get(f"{BILLING}?{name}={value}")
         client.post(BILLING, f"{name}={value}", FORM)
         client.get(f"{BILLING}?{quote(name, safe='%')}={value}")
-    assert opened(alguna) == ["acme-1"]
+    assert get_opened(alguna) == ["acme-1"]
 
 
 POWERS = {
@@ -86,55 +88,47 @@ POWERS = {
 }  # fmt: skip
 
 
-def test_no_parameter_gives_powers(alguna: Alguna, viewer: User, link: PortalLink, other: Customer) -> None:
-    """What Alguna is asked for is the same with and without them: a viewer still only looks."""
-    signed_in(viewer).get(BILLING)
-    signed_in(viewer).get(BILLING, POWERS | {"fresh": "1"})
-    signed_in(viewer).post(BILLING, POWERS | {"fresh": "1"})
+def test_parameters_do_not_change_permissions(
+    alguna: Alguna, viewer: User, link: PortalLink, other_customer: Customer
+) -> None:
+    """The request to Alguna is the same with and without them."""
+    sign_in(viewer).get(BILLING)
+    sign_in(viewer).get(BILLING, POWERS | {"fresh": "1"})
+    sign_in(viewer).post(BILLING, POWERS | {"fresh": "1"})
     plain, by_query, by_form = alguna.bodies
     assert plain["plan_overview_settings"]["allow_subscription_cancel"] is False
     assert plain == by_query == by_form
     Client().post(path(link))
     Client().post(
-        f"{path(link)}?role=manager&customer={other.pk}&fresh=1", POWERS | {"customer": other.pk, "fresh": "1"}
+        f"{path(link)}?role=manager&customer={other_customer.pk}&fresh=1",
+        POWERS | {"customer": other_customer.pk, "fresh": "1"},
     )
     assert alguna.bodies[3:] == [alguna.bodies[3]] * len(alguna.bodies[3:])
     assert alguna.bodies[3]["customer_alias"] == "acme-1"
 
 
-def test_unknown_parameters_are_not_repeated(alguna: Alguna, manager: User, other: Customer) -> None:
-    """Where to try again, and the choices, name what is ours alone; only sign-in comes back to all of it."""
-    Membership.objects.create(user=manager, customer=other)
-    for form, asks in FORMS.items():
-        response = signed_in(manager).get(f"{BILLING}?x=<y>&customer=&utm=z", headers=asks)
+def test_unknown_parameters_are_not_in_responses(alguna: Alguna, manager: User, other_customer: Customer) -> None:
+    Membership.objects.create(user=manager, customer=other_customer)
+    for form, headers in FORMS.items():
+        response = sign_in(manager).get(f"{BILLING}?x=<y>&customer=&utm=z", headers=headers)
         alguna.fail(503)
-        failed = signed_in(manager).get(f"{BILLING}?customer={other.pk}&x=<y>&utm=z&fresh=1", headers=asks)
+        failed = sign_in(manager).get(f"{BILLING}?customer={other_customer.pk}&x=<y>&utm=z&fresh=1", headers=headers)
         for each in (response, failed):
             assert "utm" not in each.content.decode() + str(each.headers), form
 
 
-@pytest.mark.parametrize(
-    "accept",
-    [
-        "application/json; a*=nope''b%41",
-        "application/json; a*=\x00''b%41",
-        "application/json; a*=hex''b%41",
-        "application/json; q*=utf-8''x",
-        "application/json; q=nan, text/html; q=inf",
-        "application/json; q=" + "9" * 5000,
-        "application/json;" * 3000,
-        "application/json;a=" + "x" * 20_000,
-        "application/json," * 3000,
-        "," * 20_000 + "json",
-        'application/json; a="\\',
-        "json/*;*/json",
-        "\xe9/json",
-    ],
-)
-def test_no_accept_header_is_an_error(alguna: Alguna, manager: User, accept: str) -> None:
-    """What cannot be read is answered with a page, or as far as it can be read."""
-    response = signed_in(manager).get(BILLING, headers={"Accept": accept})
-    assert leads_to(response) == [alguna.url(1)]
+ACCEPT_HEADERS = [
+    "application/json; a*=nope''b%41", "application/json; a*=\x00''b%41", "application/json; a*=hex''b%41",
+    "application/json; q*=utf-8''x", "application/json; q=nan, text/html; q=inf", "application/json; q=" + "9" * 5000,
+    "application/json;" * 3000, "application/json;a=" + "x" * 20_000, "application/json," * 3000,
+    "," * 20_000 + "json", 'application/json; a="\\', "json/*;*/json", "\xe9/json",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("accept", ACCEPT_HEADERS)
+def test_invalid_accept_headers_cause_no_errors(alguna: Alguna, manager: User, accept: str) -> None:
+    response = sign_in(manager).get(BILLING, headers={"Accept": accept})
+    assert get_targets(response) == [alguna.url(1)]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +147,9 @@ def test_no_accept_header_is_an_error(alguna: Alguna, manager: User, accept: str
         (FORM, b"%ff=%00&customer=%ed%a0%80"),
     ],
 )
-def test_no_body_is_an_error(alguna: Alguna, manager: User, link: PortalLink, kind: str, body: bytes) -> None:
-    """It is refused, or there is nothing in it; behind a mailed link, too, whose address nobody then logs."""
-    for client, address in ((signed_in(manager), BILLING), (Client(), path(link))):
+def test_invalid_bodies_cause_no_errors(
+    alguna: Alguna, manager: User, link: PortalLink, kind: str, body: bytes
+) -> None:
+    """Neither in the billing view nor on the page of an emailed link."""
+    for client, address in ((sign_in(manager), BILLING), (Client(), path(link))):
         assert client.generic("POST", address, body, kind).status_code in (200, 302, 400, 403)

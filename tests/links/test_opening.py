@@ -1,4 +1,4 @@
-"""Mailed links: what opens behind them, for how long and how often."""
+"""Opening the portal with emailed links: the page, expiry, uses and the audit trail."""
 
 import re
 from collections.abc import Callable
@@ -20,8 +20,8 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAYS = 24 * 60 * 60
 
 
-def test_the_page_names_the_company_and_uses_nothing(alguna: Alguna, link: PortalLink) -> None:
-    """However often it is fetched, rendered or asked for by HEAD: scanners do all of that."""
+def test_the_page_names_the_company_and_counts_no_use(alguna: Alguna, link: PortalLink) -> None:
+    """Mail scanners fetch it several times, also with HEAD."""
     for _ in range(3):
         response = Client().get(path(link))
         Client().head(path(link))
@@ -35,8 +35,8 @@ def test_the_page_names_the_company_and_uses_nothing(alguna: Alguna, link: Porta
     assert (link.uses, alguna.requests, list(response.cookies)) == (0, [], ["csrftoken"])
 
 
-def test_a_press_opens_the_portal_with_the_plans_settings(alguna: Alguna, umbrella: Customer) -> None:
-    """As the plan is now, as manager, and recorded as what it was."""
+def test_a_link_opens_the_portal_with_the_plans_settings(alguna: Alguna, umbrella: Customer) -> None:
+    """With the current plan, in the link's role, and with an entry in the audit trail."""
     link = send_link(umbrella, to=BILLING)
     response = press(link)
     assert response.status_code == 200
@@ -54,24 +54,23 @@ def test_a_press_opens_the_portal_with_the_plans_settings(alguna: Alguna, umbrel
 
 
 @pytest.mark.parametrize(("setting", "role"), [("viewer", None), ("manager", "viewer")])
-def test_a_viewers_link_opens_without_powers(
+def test_a_viewers_link_opens_without_permissions(
     settings: Settings, alguna: Alguna, customer: Customer, setting: str, role: str | None
 ) -> None:
-    """The sender's choice wins over the setting."""
+    """The sender's role overrides the setting."""
     settings.ALGUNA_PORTAL_LINK_ROLE = setting
     press(send_link(customer, role=role))
     assert alguna.bodies[0]["billing_details_settings"]["allow_payment_method_edit"] is False
 
 
-def test_a_press_signs_nobody_in(alguna: Alguna, link: PortalLink) -> None:
-    """The link is for the portal and for nothing else."""
+def test_opening_a_link_signs_nobody_in(alguna: Alguna, link: PortalLink) -> None:
     client = Client()
     client.post(path(link))
     assert "sessionid" not in client.cookies
 
 
-def test_a_press_from_elsewhere_is_refused(alguna: Alguna, link: PortalLink) -> None:
-    """As any form without its token; and nothing is used up."""
+def test_opening_a_link_requires_a_csrf_token(alguna: Alguna, link: PortalLink) -> None:
+    """Without it, no use is counted."""
     client = Client(enforce_csrf_checks=True)
     assert client.post(path(link)).status_code == 403
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(path(link)).content.decode())
@@ -80,8 +79,7 @@ def test_a_press_from_elsewhere_is_refused(alguna: Alguna, link: PortalLink) -> 
     assert len(alguna.requests) == 1
 
 
-def test_a_link_works_until_it_expires_and_not_a_second_longer(alguna: Alguna, customer: Customer) -> None:
-    """By the row, whatever the setting says by then."""
+def test_a_link_works_until_it_expires(alguna: Alguna, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
         link = send_link(customer)
         now.shift(7 * DAYS - 1)
@@ -92,14 +90,12 @@ def test_a_link_works_until_it_expires_and_not_a_second_longer(alguna: Alguna, c
     assert len(alguna.requests) == 1
 
 
-def test_a_links_times_are_of_one_moment(link: PortalLink) -> None:
-    """It lives exactly as long as the setting says, and can be replaced for ninety days, from when it was made."""
+def test_a_links_times_are_based_on_its_creation(link: PortalLink) -> None:
     assert link.expires_at - link.created_at == timedelta(days=7)
     assert link.renewable_until - link.created_at == timedelta(days=90)
 
 
-def test_a_setting_decides_how_long_and_how_often(settings: Settings, alguna: Alguna, customer: Customer) -> None:
-    """Of links that are sent from then on."""
+def test_settings_limit_age_and_uses(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_LINK_MAX_AGE = timedelta(hours=1)
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 2
     with time_machine.travel(NOW, tick=False) as now:
@@ -113,8 +109,8 @@ def test_a_setting_decides_how_long_and_how_often(settings: Settings, alguna: Al
         assert link.state == "expired"
 
 
-def test_the_last_use_is_had_once(settings: Settings, alguna: Alguna, customer: Customer) -> None:
-    """Of two who found the link while it had one use left, one gets it."""
+def test_the_last_use_can_be_used_once(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    """Two requests found the link while it had one use left."""
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
     link = send_link(customer)
     found = [PortalLink.objects.get(pk=link.pk) for _ in range(2)]
@@ -124,25 +120,40 @@ def test_the_last_use_is_had_once(settings: Settings, alguna: Alguna, customer: 
     assert len(alguna.requests) == 1
 
 
-@pytest.mark.parametrize(("change", "status"), [({"revoked_at": NOW}, 404), ({"max_uses": 0}, 410), (None, 404)])
-def test_a_link_that_ends_between_page_and_press_is_what_it_is_then(
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"revoked_at": NOW}, 404),
+        ({"max_uses": 0}, 410),
+        ({"expires_at": NOW - timedelta(days=900)}, 410),
+        ({}, 410),
+        (None, 404),
+    ],
+)
+def test_a_link_that_becomes_unusable_before_it_is_opened(
     alguna: Alguna, link: PortalLink, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any] | None, status: int
 ) -> None:
-    """The row is asked once more at the moment it counts: revoked, used up or gone."""
+    """Revoked, used up, expired, usable again or deleted; the page depends on the state that is read afterwards."""
     address = path(link)
     rows = PortalLink.objects.filter(pk=link.pk)
 
-    def meanwhile(found: PortalLink) -> Any:
-        rows.update(**change) if change else rows.delete()
+    def open_changed(found: PortalLink) -> Any:
+        if change is None:
+            rows.delete()
+        elif not change:
+            raise LinkUnusable
+        else:
+            rows.update(**change)
         return open_link(found)
 
-    monkeypatch.setattr("alguna_portal.views.links.open_link", meanwhile)
+    monkeypatch.setattr("alguna_portal.views.links.open_link", open_changed)
     assert Client().post(address).status_code == status
+    assert [access.outcome for access in PortalAccess.objects.all()] == ["denied"] * (change is not None)
     assert alguna.requests == []
 
 
-def test_each_press_is_on_record_with_its_link(settings: Settings, alguna: Alguna, customer: Customer) -> None:
-    """What opened, what was used up, and what was revoked; a page that is only looked at is not."""
+def test_each_opening_is_recorded_with_its_link(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    """Viewing the page isn't recorded."""
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
     link = send_link(customer)
     Client().get(path(link))
@@ -168,33 +179,26 @@ def test_each_press_is_on_record_with_its_link(settings: Settings, alguna: Algun
     assert last.link is None
 
 
-def test_a_limited_link_says_so(settings: Settings, customer: Customer) -> None:
-    """Where its recipient reads it."""
-    for limit, said in ((1, "It can be used once."), (3, "It can be used 3 times.")):
+def test_emails_and_pages_state_the_number_of_uses(settings: Settings, customer: Customer) -> None:
+    for limit, sentence in ((1, "It can be used once."), (3, "It can be used 3 times.")):
         settings.ALGUNA_PORTAL_LINK_MAX_USES = limit
         link = send_link(customer)
-        assert said in str(sent()[-1].body)
-        assert said in html_of(sent()[-1])
-        assert said in text(Client().get(path(link)))
+        assert sentence in str(sent()[-1].body)
+        assert sentence in html_of(sent()[-1])
+        assert sentence in text(Client().get(path(link)))
 
 
-def test_without_time_zones_none_is_named(settings: Settings, alguna: Alguna, link: PortalLink) -> None:
-    """Some hosts have one clock and no zones."""
+def test_the_expiry_has_no_time_zone_without_use_tz(settings: Settings, alguna: Alguna, link: PortalLink) -> None:
     settings.USE_TZ = False
     link.expires_at = datetime(2026, 11, 28, 12)  # noqa: DTZ001
     assert format_expiry(link) == "Nov. 28, 2026, noon"
 
 
 @pytest.mark.parametrize(("status", "shown"), [(503, 503), (401, 502)])
-def test_a_use_that_led_nowhere_is_given_back(
-    settings: Settings,
-    alguna: Alguna,
-    customer: Customer,
-    status: int,
-    shown: int,
-    caplog: pytest.LogCaptureFixture,
+def test_a_failed_opening_is_not_counted(
+    settings: Settings, alguna: Alguna, customer: Customer, status: int, shown: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The page says what is wrong, and where it may be tried again, leads back to the link."""
+    """The page explains the failure and, if another attempt may help, links back to the page."""
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
     link = send_link(customer)
     alguna.fail(status)
@@ -204,25 +208,23 @@ def test_a_use_that_led_nowhere_is_given_back(
         assert f'href="{path(link)}"' in text(response)
         assert response["Retry-After"] == "30"
     link.refresh_from_db()
-    assert link.uses == 0
+    assert (link.uses, link.last_used_at) == (0, None)
     assert f"Link {link.pk}: no portal session." in caplog.text
     assert press(link).status_code == 200
 
 
-def test_a_link_of_a_customer_that_is_gone_is_unknown(alguna: Alguna, link: PortalLink, customer: Customer) -> None:
-    """It goes with the customer."""
+def test_links_of_deleted_customers_are_unknown(alguna: Alguna, link: PortalLink, customer: Customer) -> None:
     address = path(link)
     customer.delete()
     assert Client().post(address).status_code == 404
 
 
-def test_a_recipient_is_shown_masked(link: PortalLink) -> None:
-    """Those who know the address recognize it."""
+def test_recipients_are_masked(link: PortalLink) -> None:
     assert link.masked_recipient == "b…@acme.example"
 
 
-def test_what_a_link_is_worth_changes_with_time(customer: Customer) -> None:
-    """Revoked before expired, expired before used up."""
+def test_the_state_of_a_link(customer: Customer) -> None:
+    """Revoked comes before expired, and expired before used up."""
     states: list[Callable[[PortalLink], object]] = [
         lambda link: setattr(link, "sent_at", None),
         lambda link: setattr(link, "max_uses", 0),
@@ -237,10 +239,9 @@ def test_what_a_link_is_worth_changes_with_time(customer: Customer) -> None:
     assert seen == ["active", "not_sent", "used_up", "expired", "revoked"]
 
 
-def test_a_link_is_found_with_its_customer_and_a_made_up_one_costs_no_query(
+def test_finding_a_link_costs_one_query_and_an_invalid_token_none(
     link: PortalLink, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """Whoever tries out addresses does not reach the database."""
     token = path(link).rstrip("/").rpartition("/")[2]
     with django_assert_num_queries(1):
         found = get_link_by_token(token)
@@ -250,42 +251,13 @@ def test_a_link_is_found_with_its_customer_and_a_made_up_one_costs_no_query(
         assert get_link_by_token(token[:-1]) is None
 
 
-def test_code_that_opens_a_link_gets_the_failure(alguna: Alguna, link: PortalLink) -> None:
-    """As from `open_session`."""
+def test_open_link_raises_the_exceptions_of_open_session(alguna: Alguna, link: PortalLink) -> None:
     alguna.fail(503)
     with pytest.raises(AlgunaUnavailable):
         open_link(link)
 
 
-def test_a_press_that_came_to_nothing_is_no_use(alguna: Alguna, link: PortalLink) -> None:
-    """Neither counted nor dated."""
-    alguna.fail(503)
-    assert press(link).status_code == 503
-    link.refresh_from_db()
-    assert (link.uses, link.last_used_at) == (0, None)
-
-
-@pytest.mark.parametrize("state", ["revoked", "over", "as it was"])
-def test_a_link_that_ends_between_the_page_and_the_press(
-    alguna: Alguna, link: PortalLink, monkeypatch: pytest.MonkeyPatch, state: str
-) -> None:
-    """It is answered once, whatever is read of it the next time."""
-
-    def ends(found: PortalLink) -> None:
-        if state == "revoked":
-            found.revoke()
-        if state == "over":
-            PortalLink.objects.update(expires_at=NOW - timedelta(days=900))
-        raise LinkUnusable
-
-    monkeypatch.setattr("alguna_portal.views.links.open_link", ends)
-    response = press(link)
-    assert response.status_code == (404 if state == "revoked" else 410)
-    assert PortalAccess.objects.get().outcome == "denied"
-    assert alguna.requests == []
-
-
-def test_a_link_is_looked_up_where_it_is_written(settings: Settings, link: PortalLink) -> None:
-    """A replica may not know yet that it was revoked."""
+def test_links_are_read_from_the_primary_database(settings: Settings, link: PortalLink) -> None:
+    """On a replica, a revoked link may still look valid."""
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
     assert get_link_by_token(path(link).rstrip("/").rpartition("/")[2]) == link

@@ -1,4 +1,4 @@
-"""A new link for an old one: to the same recipient, and not for ever."""
+"""Renewal of links: a new one to the same recipient, within limits."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,28 +22,25 @@ DAYS = 24 * 60 * 60
 
 @pytest.fixture
 def expired(customer: Customer) -> PortalLink:
-    """A link that expired yesterday."""
     with time_machine.travel(datetime.now(UTC) - timedelta(days=8)):
         link = send_link(customer, role="viewer", note="Your card has expired.")
     mail.outbox.clear()
     return link
 
 
-def ask(link: PortalLink) -> Any:
-    """Ask for a new link."""
+def request_renewal(link: PortalLink) -> Any:
+    """Request a new link."""
     return Client().post(path(link), {"renew": "1"})
 
 
-def test_an_expired_link_offers_a_new_one_to_the_same_recipient(
-    alguna: Alguna, expired: PortalLink, customer: Customer
-) -> None:
-    """In the same role, and without a note that may no longer be true."""
+def test_an_expired_link_can_be_renewed(alguna: Alguna, expired: PortalLink, customer: Customer) -> None:
+    """In the same role, to the same recipient, and without the note, which may be outdated."""
     customer.email = "somebody.else@acme.example"
     customer.save()
     response = Client().get(path(expired))
     assert (response.status_code, response["Referrer-Policy"]) == (410, "strict-origin")
     assert "Send me a new link" in text(response)
-    response = ask(expired)
+    response = request_renewal(expired)
     assert response.status_code == 200
     assert "Check your inbox" in text(response)
     (message,) = sent()
@@ -55,25 +52,23 @@ def test_an_expired_link_offers_a_new_one_to_the_same_recipient(
     assert press(expired).status_code == 410
 
 
-def test_a_used_up_link_offers_a_new_one_too(settings: Settings, alguna: Alguna, customer: Customer) -> None:
-    """For that is what most who press twice want."""
+def test_a_used_up_link_can_be_renewed(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
     link = send_link(customer)
     press(link)
     assert "Send me a new link" in text(press(link))
-    ask(link)
+    request_renewal(link)
     assert len(sent()) == 2
 
 
-def test_the_answer_does_not_say_whether_one_was_sent(expired: PortalLink) -> None:
-    """A second request comes too soon, and reads the same."""
-    answers = {ask(expired).content for _ in range(3)}
-    assert len(answers) == 1
+def test_the_response_does_not_reveal_whether_a_link_was_sent(expired: PortalLink) -> None:
+    contents = {request_renewal(expired).content for _ in range(3)}
+    assert len(contents) == 1
     assert len(sent()) == 1
 
 
-def test_requests_for_new_links_are_limited(expired: PortalLink, customer: Customer) -> None:
-    """One in ten minutes for a link, five a day for an address; what staff send is not counted."""
+def test_renewals_are_limited(expired: PortalLink, customer: Customer) -> None:
+    """One in ten minutes per link, five a day per recipient; links that staff send aren't counted."""
     with time_machine.travel(datetime.now(UTC) - timedelta(days=8)):
         others = [send_link(customer) for _ in range(6)]
     mail.outbox.clear()
@@ -89,8 +84,8 @@ def test_requests_for_new_links_are_limited(expired: PortalLink, customer: Custo
     assert len(sent()) == 6
 
 
-def test_a_new_link_cannot_be_had_for_ever(customer: Customer) -> None:
-    """Ninety days after the first mail, support is asked again; a chain of new links does not go on for longer."""
+def test_links_can_be_renewed_for_ninety_days(customer: Customer) -> None:
+    """Counted from the first email, also for renewals of renewals."""
     with time_machine.travel(NOW, tick=False) as now:
         link = send_link(customer)
         for _ in range(11):
@@ -101,8 +96,8 @@ def test_a_new_link_cannot_be_had_for_ever(customer: Customer) -> None:
         assert not renew(link)
 
 
-def test_what_was_revoked_is_not_brought_back_by_an_older_mail(expired: PortalLink, customer: Customer) -> None:
-    """Whoever revokes the link that works means the person, who may have older mails; for this customer alone."""
+def test_an_older_link_cannot_be_renewed_after_a_revocation(expired: PortalLink, customer: Customer) -> None:
+    """Only a revocation for the same recipient and customer counts."""
     later = send_link(customer)
     other = send_link(customer, to="tax@accountants.example")
     other.revoke()
@@ -112,24 +107,21 @@ def test_what_was_revoked_is_not_brought_back_by_an_older_mail(expired: PortalLi
     assert mail.outbox == []
 
 
-def test_what_was_revoked_for_one_customer_is_not_for_another(customer: Customer, umbrella: Customer) -> None:
-    """An accountant of two loses the one that was taken back."""
+def test_a_revocation_does_not_affect_other_customers(customer: Customer, umbrella: Customer) -> None:
     with time_machine.travel(datetime.now(UTC) - timedelta(days=8)):
         link = send_link(customer, to="tax@accountants.example")
     send_link(umbrella, to="tax@accountants.example").revoke()
     assert renew(link)
 
 
-def test_who_is_sent_a_link_again_may_replace_that_one(customer: Customer, expired: PortalLink) -> None:
-    """Support has decided anew."""
+def test_a_link_sent_after_a_revocation_can_be_renewed(customer: Customer, expired: PortalLink) -> None:
     expired.revoke()
-    again = send_link(customer)
+    new_link = send_link(customer)
     with time_machine.travel(datetime.now(UTC) + timedelta(days=8)):
-        assert renew(again)
+        assert renew(new_link)
 
 
-def test_revoking_takes_back_what_was_asked_for_in_its_place(expired: PortalLink) -> None:
-    """Whichever of them is revoked; the first one names the line."""
+def test_revoking_a_link_revokes_all_its_renewals(expired: PortalLink) -> None:
     assert renew(expired)
     second = PortalLink.objects.latest("pk")
     assert (second.renews, second.sent_by) == (expired, None)
@@ -142,8 +134,7 @@ def test_revoking_takes_back_what_was_asked_for_in_its_place(expired: PortalLink
     assert {each.state for each in PortalLink.objects.all()} == {"revoked"}
 
 
-def test_a_link_that_is_too_old_does_not_promise_a_new_one(customer: Customer) -> None:
-    """It says whom to ask."""
+def test_a_link_that_is_too_old_offers_no_renewal(customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
         link = send_link(customer)
         now.shift(91 * DAYS)
@@ -152,10 +143,10 @@ def test_a_link_that_is_too_old_does_not_promise_a_new_one(customer: Customer) -
     assert "<form" not in shown
 
 
-def test_a_new_link_that_cannot_even_be_made_reads_the_same(
+def test_the_response_does_not_reveal_a_configuration_error(
     settings: Settings, expired: PortalLink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A missing setting is nothing that who asks should learn of; a developer does."""
+    """Under DEBUG, it's raised."""
     address = path(expired)
     settings.ALGUNA_PORTAL_SITE_URL = ""
     assert "Check your inbox" in text(Client().post(address, {"renew": "1"}))
@@ -166,16 +157,15 @@ def test_a_new_link_that_cannot_even_be_made_reads_the_same(
         Client().post(address, {"renew": "1"})
 
 
-def test_a_link_that_works_is_not_replaced(link: PortalLink) -> None:
-    """It is there to be used; whoever posts so is shown its button."""
-    response = ask(link)
+def test_an_active_link_is_not_renewed(link: PortalLink) -> None:
+    response = request_renewal(link)
     assert "Open billing" in text(response)
     assert len(sent()) == 1
     assert not renew(link)
 
 
-def test_a_revoked_link_is_not_replaced(expired: PortalLink) -> None:
-    """Not even by who found it a moment before."""
+def test_a_revoked_link_is_not_renewed(expired: PortalLink) -> None:
+    """Not even if it was read before the revocation."""
     PortalLink.objects.filter(pk=expired.pk).update(revoked_at=NOW)
     assert not renew(expired)
     assert mail.outbox == []
@@ -183,10 +173,9 @@ def test_a_revoked_link_is_not_replaced(expired: PortalLink) -> None:
     assert expired.renewed_at is None
 
 
-def test_a_new_link_that_cannot_be_mailed_reads_the_same(
+def test_the_response_does_not_reveal_a_failed_email(
     settings: Settings, expired: PortalLink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The log knows."""
     mailers.mail_by(settings, "tests.support.mailers.Down")
-    assert "Check your inbox" in text(ask(expired))
+    assert "Check your inbox" in text(request_renewal(expired))
     assert "could not be mailed (ConnectionRefusedError)" in caplog.text

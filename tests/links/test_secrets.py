@@ -1,4 +1,4 @@
-"""Mailed links: what must not open, and what must not leak."""
+"""Secrecy of emailed links: invalid tokens, rotated keys and logs."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -18,47 +18,41 @@ from tests.support.emails import path, press
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
-def tampered(token: str) -> list[str]:
-    """Tokens that are almost right."""
+def create_tampered_tokens(token: str) -> list[str]:
+    """Return tokens that are almost valid."""
     key, _, signature = token.partition(".")
     other = ("0" if key[0] != "0" else "1") + key[1:]
     return [f"{other}.{signature}", f"{key}.{signature[:-1]}", key, f"{key}.", f".{signature}", token.upper(), "x"]
 
 
-def test_unknown_tampered_and_revoked_links_look_alike(alguna: Alguna, link: PortalLink, customer: Customer) -> None:
-    """To who fetches them, presses, or asks for a new one."""
+def test_unknown_tampered_and_revoked_links_have_the_same_response(
+    alguna: Alguna, link: PortalLink, customer: Customer
+) -> None:
+    """For GET, for opening and for renewal."""
     base, token = path(link).removesuffix("/").rsplit("/", 1)
     gone = send_link(customer)
     deleted = path(gone)
     gone.delete()
     link.revoke()
     mail.outbox.clear()
-    answers = set()
-    for address in [path(link), deleted, *(f"{base}/{each}/" for each in tampered(token))]:
-        for response in (
-            Client().get(address),
-            Client().post(address),
-            Client().post(address, {"renew": "1"}),
-        ):
-            answers.add((response.status_code, response.content, response["Referrer-Policy"]))
-    ((status, content, _),) = answers
+    responses = set()
+    for address in [path(link), deleted, *(f"{base}/{each}/" for each in create_tampered_tokens(token))]:
+        for response in (Client().get(address), Client().post(address), Client().post(address, {"renew": "1"})):
+            responses.add((response.status_code, response.content, response["Referrer-Policy"]))
+    ((status, content, _),) = responses
     assert status == 404
     assert b"does not work" in content
     assert b"<form" not in content
     assert (alguna.requests, mail.outbox) == ([], [])
 
 
-def test_a_token_of_another_kind_is_no_link(link: PortalLink) -> None:
-    """What the same secret has signed for another purpose opens nothing."""
+def test_tokens_signed_with_another_salt_are_invalid(link: PortalLink) -> None:
     from django.core.signing import Signer
 
     assert get_link_by_token(Signer(salt="elsewhere", sep=".").sign(link.key.hex)) is None
 
 
-def test_a_rotated_secret_key_still_opens_and_a_removed_one_does_not(
-    settings: Settings, alguna: Alguna, link: PortalLink
-) -> None:
-    """As the whole of Django has it."""
+def test_links_signed_with_a_fallback_key_work(settings: Settings, alguna: Alguna, link: PortalLink) -> None:
     address, old = path(link), settings.SECRET_KEY
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", [old]
     assert Client().get(address).status_code == 200
@@ -66,15 +60,14 @@ def test_a_rotated_secret_key_still_opens_and_a_removed_one_does_not(
     assert Client().get(address).status_code == 404
 
 
-def test_a_developer_sees_what_went_wrong(settings: Settings, link: PortalLink) -> None:
-    """Under DEBUG the exception is as it is everywhere."""
+def test_exceptions_are_raised_under_debug(settings: Settings, link: PortalLink) -> None:
     settings.DEBUG = True
     with mock.patch("alguna_portal.views.links.render_page", side_effect=RuntimeError), pytest.raises(RuntimeError):
         Client().get(path(link))
 
 
-def test_revoking_is_for_good(alguna: Alguna, link: PortalLink) -> None:
-    """And keeps the time it was first done."""
+def test_a_revocation_is_permanent(alguna: Alguna, link: PortalLink) -> None:
+    """A second one doesn't change the time."""
     with time_machine.travel(NOW, tick=False) as now:
         link.revoke()
         now.shift(60)
@@ -83,10 +76,10 @@ def test_revoking_is_for_good(alguna: Alguna, link: PortalLink) -> None:
     assert press(link).status_code == 404
 
 
-def test_no_log_holds_the_link_or_an_address(
+def test_logs_contain_no_links_or_addresses(
     alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Neither ours nor Django's, whose errors name the path, and mail it to ADMINS."""
+    """Neither the app's nor Django's, which log paths and email them to ADMINS."""
     caplog.set_level(logging.DEBUG)
     link = send_link(customer)
     alguna.fail(503)
@@ -108,10 +101,10 @@ def test_no_log_holds_the_link_or_an_address(
     assert "A mailed link could not be answered (RuntimeError)." in caplog.text
     link.revoke()
     press(link)
-    # SQL is logged under DEBUG alone, with whatever is in it.
-    said = "\n".join(record.getMessage() for record in caplog.records if record.name != "django.db.backends")
-    assert f"Link {link.pk}: mailed for customer {customer.pk}." in said
+    # Django logs SQL only under DEBUG, with its parameters.
+    log = "\n".join(record.getMessage() for record in caplog.records if record.name != "django.db.backends")
+    assert f"Link {link.pk}: mailed for customer {customer.pk}." in log
     for secret in (link.key.hex, path(link), "@acme", "hs/token"):
-        assert secret not in said
+        assert secret not in log
     assert link.key.hex not in repr(link) + str(link)
     assert "@" not in repr(link) + str(link)

@@ -16,9 +16,7 @@ import os, time
 from datetime import datetime, timezone
 from django.contrib.auth.models import Group
 from django.db import connection
-from alguna_portal import intake
-from alguna_portal.webhooks import on
-from alguna_portal.webhooks.messages import Message
+from alguna_portal.webhooks import Event, inbox, on
 
 @on("invoice.paid")
 def count(event):
@@ -26,11 +24,11 @@ def count(event):
     Group.objects.create(name=os.environ["NUMBER"])
     time.sleep(0.3)
 
-message = Message(id="msg_1", type="invoice.paid", timestamp=datetime.now(timezone.utc), data={})
+event = Event(id="msg_1", type="invoice.paid", timestamp=datetime.now(timezone.utc), data={})
 connection.ensure_connection()
 time.sleep(max(0, float(os.environ["START"]) - time.time()))
 for _ in range(20):
-    if intake.take_in(message):
+    if inbox.receive_message(event):
         break
     time.sleep(0.1)
 print(Group.objects.count())
@@ -40,9 +38,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from django.contrib.auth.models import Group
 from django.db import connections
-from alguna_portal import intake
-from alguna_portal.webhooks import on
-from alguna_portal.webhooks.messages import Message
+from alguna_portal.webhooks import Event, inbox, on
 
 @on("invoice.paid")
 def count(event):
@@ -52,7 +48,7 @@ def count(event):
 def tell(number):
     now = datetime.now(timezone.utc)
     try:
-        return intake.take_in(Message(id=f"msg_{number}", type="invoice.paid", timestamp=now, data={}))
+        return inbox.receive_message(Event(id=f"msg_{number}", type="invoice.paid", timestamp=now, data={}))
     finally:
         connections.close_all()
 

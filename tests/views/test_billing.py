@@ -1,4 +1,4 @@
-"""Billing: a click ends in the right portal, or on a page that helps; and nothing leaks on the way."""
+"""Billing view: redirects to the portal, pages for errors, and what responses and logs reveal."""
 
 import html
 import json
@@ -18,39 +18,24 @@ from alguna_portal.access import Access
 from alguna_portal.models import Customer, Membership
 from alguna_portal.views import billing
 from tests.conftest import Alguna
-
-BILLING = "/billing/"
-
-
-def signed_in(user: User) -> Client:
-    """Sign a user in."""
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def assert_private(response: Any) -> None:
-    """Check that no cache keeps an answer and no Referer tells of it."""
-    assert response["Cache-Control"] == "no-store"
-    assert response["Referrer-Policy"] == "no-referrer"
+from tests.support.clients import BILLING, assert_private, sign_in
 
 
 def resolve_org(request: Any) -> Customer:
-    """Resolve as a host without rows of ours."""
+    """Return an unsaved customer."""
     return Customer(alias="org-7", name="Orgs & Sons", plan="starter")
 
 
-def test_a_click_ends_in_the_portal_of_the_users_company(alguna: Alguna, manager: User) -> None:
-    """GET redirects to a new session for the company's alias, and keeps quiet about it."""
-    response = signed_in(manager).get(BILLING)
+def test_billing_redirects_to_the_portal(alguna: Alguna, manager: User) -> None:
+    response = sign_in(manager).get(BILLING)
     assert (response.status_code, response["Location"]) == (302, alguna.url(1))
     assert_private(response)
     assert [body["customer_alias"] for body in alguna.bodies] == ["acme-1"]
 
 
-def test_after_a_form_to_sign_in_a_page_goes_on(alguna: Alguna, manager: User) -> None:
-    """Under `form-action 'self'` a browser stops a redirect to elsewhere, even the second after the form."""
-    client = signed_in(manager)
+def test_after_a_sign_in_form_a_page_redirects(alguna: Alguna, manager: User) -> None:
+    """`form-action 'self'` blocks redirects to another site, even the second one after a form."""
+    client = sign_in(manager)
     for path in (BILLING, BILLING + "?fresh=1&customer="):
         login = "http://testserver" + Client().get(path)["Location"]
         response = client.get(path, headers={"Referer": login})
@@ -70,23 +55,21 @@ def test_after_a_form_to_sign_in_a_page_goes_on(alguna: Alguna, manager: User) -
         assert client.get(BILLING, headers={"Referer": referer}).status_code == 302
 
 
-def test_a_post_opens_the_portal_too(alguna: Alguna, manager: User) -> None:
-    """For scripts, which must show that they come from the site."""
-    assert signed_in(manager).post(BILLING)["Location"] == alguna.url(1)
+def test_post_opens_the_portal(alguna: Alguna, manager: User) -> None:
+    assert sign_in(manager).post(BILLING)["Location"] == alguna.url(1)
     client = Client(enforce_csrf_checks=True)
     client.force_login(manager)
     assert client.post(BILLING).status_code == 403
 
 
-def test_an_enterprise_plan_and_a_viewers_role_reach_alguna(
+def test_plan_and_role_determine_the_portal_settings(
     alguna: Alguna, manager: User, viewer: User, umbrella: Customer
 ) -> None:
-    """What the portal allows follows from plan and role."""
-    signed_in(manager).get(BILLING)
-    signed_in(viewer).get(BILLING)
+    sign_in(manager).get(BILLING)
+    sign_in(viewer).get(BILLING)
     boss = User.objects.create_user("boss")
     Membership.objects.create(user=boss, customer=umbrella)
-    signed_in(boss).get(BILLING)
+    sign_in(boss).get(BILLING)
     starter, looking, enterprise = alguna.bodies
     assert set(starter) == {"customer_alias"}
     assert looking["billing_details_settings"]["allow_autopay_edit"] is False
@@ -94,8 +77,7 @@ def test_an_enterprise_plan_and_a_viewers_role_reach_alguna(
     assert "billing_details_settings" not in enterprise
 
 
-def test_a_visitor_signs_in_first_and_comes_back(alguna: Alguna) -> None:
-    """Nothing is asked of Alguna for nobody."""
+def test_anonymous_users_are_redirected_to_sign_in(alguna: Alguna) -> None:
     response = Client().get(BILLING + "?customer=3")
     assert (response.status_code, response["Location"]) == (302, "/login/?next=/billing/%3Fcustomer%3D3")
     assert_private(response)
@@ -103,71 +85,38 @@ def test_a_visitor_signs_in_first_and_comes_back(alguna: Alguna) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_cached_click_costs_two_queries_beyond_sign_in_and_no_call(
+def test_a_cached_session_costs_two_queries_and_no_call(
     alguna: Alguna, manager: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """Session and user are Django's two; the membership and the record of the access are ours."""
-    client = signed_in(manager)
+    """Plus two of Django's, for session and user."""
+    client = sign_in(manager)
     client.get(BILLING)
     with django_assert_num_queries(4):
         assert client.get(BILLING)["Location"] == alguna.url(1)
     assert len(alguna.requests) == 1
 
 
-def test_fresh_skips_the_cache_once(alguna: Alguna, manager: User) -> None:
-    """By query or form, and only as `1`."""
-    client = signed_in(manager)
+def test_fresh_skips_the_cache(alguna: Alguna, manager: User) -> None:
+    """In the query or the form, and only as `1`."""
+    client = sign_in(manager)
     client.get(BILLING)
     assert client.get(BILLING + "?fresh=1")["Location"] == alguna.url(2)
     assert client.post(BILLING, {"fresh": "1"})["Location"] == alguna.url(3)
     assert client.get(BILLING + "?fresh=0")["Location"] == alguna.url(3)
 
 
-def test_the_browser_scope_ends_with_the_login_session(alguna: Alguna, manager: User, settings: Settings) -> None:
-    """The same user in another browser gets a session of their own."""
+def test_the_browser_scope_is_per_login_session(alguna: Alguna, manager: User, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
-    here, there = signed_in(manager), signed_in(manager)
+    here, there = sign_in(manager), sign_in(manager)
     assert here.get(BILLING)["Location"] == here.get(BILLING)["Location"] == alguna.url(1)
     assert there.get(BILLING)["Location"] == alguna.url(2)
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Sec-Purpose": "prefetch"},
-        {"Sec-Purpose": "prefetch;prerender"},
-        {"Purpose": "prefetch"},
-        {"X-Moz": "prefetch"},
-        {"X-Purpose": "preview"},
-    ],
-)
-def test_a_prefetch_makes_no_session(alguna: Alguna, manager: User, headers: dict[str, str]) -> None:
-    """A browser that asks ahead is refused, so that the click itself is a request."""
-    response = signed_in(manager).get(BILLING, headers=headers)
-    assert response.status_code == 403
-    assert_private(response)
-    assert alguna.requests == []
-
-
-def test_asking_for_the_head_makes_no_session(alguna: Alguna, manager: User, stranger: User) -> None:
-    """Link checkers may look, and learn whether a person would get in."""
-    response = signed_in(manager).head(BILLING)
-    assert (response.status_code, response.content) == (200, b"")
-    assert signed_in(stranger).head(BILLING).status_code == 403
-    assert alguna.requests == []
-
-
-def test_other_methods_are_refused(manager: User) -> None:
-    """There is nothing to put or delete."""
-    response = signed_in(manager).put(BILLING)
-    assert response.status_code == 405
-    assert_private(response)
-
-
-def test_a_user_without_a_company_gets_a_page_that_helps(alguna: Alguna, stranger: User, settings: Settings) -> None:
-    """403, what to do about it, and whom to ask."""
+def test_a_user_without_a_customer_gets_a_page_with_the_support_contact(
+    alguna: Alguna, stranger: User, settings: Settings
+) -> None:
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "help@example.com"
-    response = signed_in(stranger).get(BILLING)
+    response = sign_in(stranger).get(BILLING)
     assert response.status_code == 403
     assert_private(response)
     text = response.content.decode()
@@ -176,10 +125,9 @@ def test_a_user_without_a_company_gets_a_page_that_helps(alguna: Alguna, strange
     assert alguna.requests == []
 
 
-def test_a_user_of_two_companies_chooses(alguna: Alguna, manager: User, acme: Customer, umbrella: Customer) -> None:
-    """The chooser names each company and the role there, and each choice leads to that company's portal."""
+def test_a_user_with_two_customers_chooses(alguna: Alguna, manager: User, acme: Customer, umbrella: Customer) -> None:
     Membership.objects.create(user=manager, customer=umbrella, role="viewer")
-    client = signed_in(manager)
+    client = sign_in(manager)
     response = client.get(BILLING)
     assert response.status_code == 200
     assert_private(response)
@@ -194,14 +142,14 @@ def test_a_user_of_two_companies_chooses(alguna: Alguna, manager: User, acme: Cu
 
 
 @pytest.mark.parametrize("memberships", [0, 1, 2])
-def test_the_choice_is_checked_against_the_users_own_companies(
+def test_choices_of_other_customers_are_denied(
     alguna: Alguna, stranger: User, acme: Customer, umbrella: Customer, memberships: int
 ) -> None:
-    """Another company's id opens nothing, and says no more than an id that does not exist."""
+    """With the same page as unknown ids."""
     other = Customer.objects.create(alias="secret-3", name="Secret")
     for customer in (acme, umbrella)[:memberships]:
         Membership.objects.create(user=stranger, customer=customer)
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     pages = set()
     for choice in (str(other.pk), "999999", "x", "-1", "1e9", "٣"):
         response = client.get(BILLING, {"customer": choice})
@@ -211,28 +159,25 @@ def test_the_choice_is_checked_against_the_users_own_companies(
     assert alguna.requests == []
 
 
-def test_a_host_without_rows_of_ours_opens_its_own_customers(
-    alguna: Alguna, stranger: User, settings: Settings
-) -> None:
-    """A resolver's unsaved customer is enough, also when something goes wrong."""
+def test_unsaved_customers_can_be_opened(alguna: Alguna, stranger: User, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_org
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     assert client.get(BILLING)["Location"] == alguna.url(1)
     alguna.fail(503)
     page = client.get(BILLING + "?fresh=1").content.decode()
-    (again,) = re.findall(r'href="(/billing/[^"]*)"', page)
-    assert client.get(html.unescape(again))["Location"] == alguna.url(3)
+    (retry_url,) = re.findall(r'href="(/billing/[^"]*)"', page)
+    assert client.get(html.unescape(retry_url))["Location"] == alguna.url(3)
 
 
 def resolve_orgs(request: Any) -> list[Access]:
-    """Resolve two organizations without rows of ours."""
+    """Return two unsaved customers."""
     return [Access(customer=Customer(alias=alias, name=alias), role="viewer") for alias in ("org-7", "org-8")]
 
 
-def test_of_two_customers_without_rows_the_chosen_one_opens(alguna: Alguna, stranger: User, settings: Settings) -> None:
-    """The chooser's links lead each to its own, and no alias is in them."""
+def test_one_of_two_unsaved_customers_can_be_chosen(alguna: Alguna, stranger: User, settings: Settings) -> None:
+    """The links don't contain the aliases."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_orgs
-    client = signed_in(stranger)
+    client = sign_in(stranger)
     links = re.findall(r'href="(/billing/[^"]+)"', client.get(BILLING).content.decode())
     for link in links:
         client.get(link)
@@ -240,51 +185,44 @@ def test_of_two_customers_without_rows_the_chosen_one_opens(alguna: Alguna, stra
     assert not any("org-" in link for link in links)
 
 
-def test_fresh_survives_the_choice(alguna: Alguna, manager: User, umbrella: Customer) -> None:
-    """Who met a spent link and belongs to two companies gets a new session after choosing."""
+def test_fresh_is_kept_in_the_choices(alguna: Alguna, manager: User, umbrella: Customer) -> None:
     Membership.objects.create(user=manager, customer=umbrella)
-    client = signed_in(manager)
+    client = sign_in(manager)
     link = html.unescape(re.findall(r'href="(/billing/[^"]+)"', client.get(BILLING + "?fresh=1").content.decode())[0])
     assert client.get(link)["Location"] == alguna.url(1)
     assert client.get(link)["Location"] == alguna.url(2)
 
 
-def test_a_host_without_login_sessions_is_served(alguna: Alguna, manager: User) -> None:
-    """Users may come from a header or a token; then there is no browser to tell apart."""
+def test_billing_works_without_login_sessions(alguna: Alguna, manager: User) -> None:
     request = RequestFactory().get(BILLING)
     request.user = manager
     assert billing(request)["Location"] == alguna.url(1)
 
 
-def test_no_transaction_is_open_while_alguna_is_asked(alguna: Alguna, manager: User, settings: Settings) -> None:
-    """ATOMIC_REQUESTS would hold one, and its locks, for as long as Alguna takes."""
+def test_billing_runs_outside_atomic_requests(alguna: Alguna, manager: User, settings: Settings) -> None:
     assert "default" in billing._non_atomic_requests  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_developers_see_the_reason_on_the_page_and_nobody_else(
+def test_the_page_shows_the_reason_only_under_debug(
     alguna: Alguna, manager: User, settings: Settings, *, debug: bool
 ) -> None:
-    """Under DEBUG the page says what the log says."""
     settings.DEBUG = debug
     for status in (503, 401):
         alguna.fail(status, '{"detail": "so there"}')
-        page = signed_in(manager).get(BILLING).content.decode()
+        page = sign_in(manager).get(BILLING).content.decode()
         assert ("so there" in page) is debug
 
 
-def test_a_wrong_support_contact_costs_the_contact_and_not_the_page(
-    alguna: Alguna, manager: User, settings: Settings
-) -> None:
-    """Somebody needs help just then."""
+def test_an_invalid_support_contact_is_omitted(alguna: Alguna, manager: User, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "the help desk"
     alguna.fail(503)
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert response.status_code == 503
     assert "Need help?" not in response.content.decode()
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "/help/"
     alguna.fail(503)
-    assert '<a href="/help/">/help/</a>' in signed_in(manager).get(BILLING).content.decode()
+    assert '<a href="/help/">/help/</a>' in sign_in(manager).get(BILLING).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -300,14 +238,14 @@ def test_a_wrong_support_contact_costs_the_contact_and_not_the_page(
         ((requests.ReadTimeout(), {}), "30"),
     ],
 )
-def test_an_outage_is_a_page_that_says_when_to_come_back(
+def test_an_outage_returns_503_with_retry_after(
     alguna: Alguna, manager: User, settings: Settings, failure: Any, wait: str
 ) -> None:
-    """503 with Retry-After, a button to try again, and the support contact."""
+    """The page has a link to try again and the support contact."""
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "https://example.com/help"
     status, headers = failure
     alguna.fail(status, "<html>", **headers)
-    client = signed_in(manager)
+    client = sign_in(manager)
     response = client.get(BILLING)
     assert (response.status_code, response["Retry-After"]) == (503, wait)
     assert_private(response)
@@ -319,21 +257,18 @@ def test_an_outage_is_a_page_that_says_when_to_come_back(
     assert client.get(BILLING).status_code == 302
 
 
-def test_a_long_outage_says_in_how_many_minutes_to_come_back(alguna: Alguna, manager: User) -> None:
-    """What Alguna announces is what people read."""
+def test_the_page_shows_the_minutes_to_wait(alguna: Alguna, manager: User) -> None:
     alguna.fail(503, Retry_After="601")
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert response["Retry-After"] == "601"
     assert "Please try again in 11 minutes." in response.content.decode()
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 422])
-def test_any_other_fault_of_alguna_is_a_bad_gateway(
-    alguna: Alguna, manager: User, status: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    """502: trying again is not offered, and the log says what to mend."""
+def test_other_errors_return_502(alguna: Alguna, manager: User, status: int, caplog: pytest.LogCaptureFixture) -> None:
+    """The page offers no other attempt, and the error is logged."""
     alguna.fail(status, '{"detail": "no"}')
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert response.status_code == 502
     assert_private(response)
     assert "Retry-After" not in response
@@ -343,28 +278,26 @@ def test_any_other_fault_of_alguna_is_a_bad_gateway(
     assert f"Alguna answered {status}" in record.getMessage()
 
 
-def test_a_portal_elsewhere_is_not_visited(alguna: Alguna, manager: User) -> None:
-    """The API is not trusted to send our users anywhere."""
+def test_portal_urls_on_other_hosts_are_rejected(alguna: Alguna, manager: User) -> None:
     alguna.host = "evil.example"
-    response = signed_in(manager).get(BILLING)
+    response = sign_in(manager).get(BILLING)
     assert response.status_code == 502
     assert "Location" not in response
 
 
-def test_a_missing_key_is_loud(alguna: Alguna, manager: User, settings: Settings) -> None:
-    """No friendly page hides a configuration error from those who can mend it."""
+def test_a_missing_api_key_raises_improperly_configured(alguna: Alguna, manager: User, settings: Settings) -> None:
     del settings.ALGUNA_PORTAL_API_KEY
     with pytest.raises(ImproperlyConfigured):
-        signed_in(manager).get(BILLING)
+        sign_in(manager).get(BILLING)
 
 
-def test_nothing_logged_is_a_credential_or_an_address(
+def test_logs_contain_no_credentials_or_addresses(
     alguna: Alguna, acme: Customer, manager: User, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Not on success, not on any failure, at no level; not even where the alias is an address."""
+    """Not even if the alias is an address."""
     caplog.set_level(logging.DEBUG)
     Customer.objects.filter(pk=acme.pk).update(alias="bob@acme.example", email="bob@acme.example")
-    client = signed_in(manager)
+    client = sign_in(manager)
     client.get(BILLING)
     for status in (401, 404, 422, 429, 503):
         leaky = "bob@acme.example, key_1.secret-of-the-tests, https://portal.alguna.io/hs/token1"
@@ -372,34 +305,32 @@ def test_nothing_logged_is_a_credential_or_an_address(
         client.get(BILLING + "?fresh=1")
     alguna.host = "evil.example"
     client.get(BILLING + "?fresh=1")
-    said = "".join(record.getMessage() + str(record.exc_info or "") for record in caplog.records)
-    assert "Alguna answered 401" in said
-    assert not any(leak in said for leak in ("bob@", "secret-of-the-tests", "token1", "hs/"))
+    log = "".join(record.getMessage() + str(record.exc_info or "") for record in caplog.records)
+    assert "Alguna answered 401" in log
+    assert not any(leak in log for leak in ("bob@", "secret-of-the-tests", "token1", "hs/"))
 
 
-def test_html_in_a_name_is_text(manager: User, acme: Customer, umbrella: Customer) -> None:
-    """A company may be called anything."""
+def test_html_in_names_is_escaped(manager: User, acme: Customer, umbrella: Customer) -> None:
     Customer.objects.filter(pk=acme.pk).update(name="<script>alert(1)</script>")
     Membership.objects.create(user=manager, customer=umbrella)
-    assert "<script" not in signed_in(manager).get(BILLING).content.decode()
+    assert "<script" not in sign_in(manager).get(BILLING).content.decode()
 
 
-def every_page(alguna: Alguna, manager: User, stranger: User, umbrella: Customer) -> list[HttpResponse]:
-    """Fetch each of our pages once."""
-    pages = [signed_in(stranger).get(BILLING)]
+def get_all_pages(alguna: Alguna, manager: User, stranger: User, umbrella: Customer) -> list[HttpResponse]:
+    """Return each page of the billing view."""
+    pages = [sign_in(stranger).get(BILLING)]
     for status in (503, 404):
         alguna.fail(status, '{"detail": "no"}')
-        pages.append(signed_in(manager).get(BILLING))
+        pages.append(sign_in(manager).get(BILLING))
     Membership.objects.create(user=manager, customer=umbrella)
-    pages.append(signed_in(manager).get(BILLING))
+    pages.append(sign_in(manager).get(BILLING))
     return pages  # type: ignore[return-value]
 
 
-def test_pages_are_whole_documents_without_inline_script_or_style(
+def test_pages_have_no_inline_scripts_or_styles(
     alguna: Alguna, manager: User, stranger: User, umbrella: Customer
 ) -> None:
-    """They work under a strict content security policy, and each has a language, a title and one heading."""
-    for page in every_page(alguna, manager, stranger, umbrella):
+    for page in get_all_pages(alguna, manager, stranger, umbrella):
         text = page.content.decode()
         assert "<script" not in text
         assert "style=" not in text
@@ -409,10 +340,9 @@ def test_pages_are_whole_documents_without_inline_script_or_style(
         assert "<title>Billing</title>" not in text
 
 
-def test_a_host_puts_all_pages_into_its_own_by_overriding_one_template(
+def test_all_pages_extend_the_base_template(
     alguna: Alguna, manager: User, stranger: User, umbrella: Customer, settings: Settings
 ) -> None:
-    """Every page extends `alguna_portal/base.html` and fills its two blocks."""
     base = "HOST {% block title %}{% endblock %} | {% block content %}{% endblock %}"
     (templates,) = settings.TEMPLATES
     options = {
@@ -423,19 +353,18 @@ def test_a_host_puts_all_pages_into_its_own_by_overriding_one_template(
         ],
     }
     settings.TEMPLATES = [{**templates, "APP_DIRS": False, "OPTIONS": options}]
-    for page in every_page(alguna, manager, stranger, umbrella):
+    for page in get_all_pages(alguna, manager, stranger, umbrella):
         assert page.content.decode().startswith("HOST ")
 
 
 @pytest.mark.parametrize("referer", ["http://[?next=/billing/", "http://testserver/?next=" + "&a=1" * 2000])
-def test_a_referer_that_cannot_be_read_stops_nobody(alguna: Alguna, manager: User, referer: str) -> None:
-    """It comes from whoever asks, and is looked at after the session was made."""
-    response = signed_in(manager).get(BILLING, headers={"Referer": referer})
+def test_invalid_referers_are_ignored(alguna: Alguna, manager: User, referer: str) -> None:
+    response = sign_in(manager).get(BILLING, headers={"Referer": referer})
     assert (response.status_code, response["Location"]) == (302, alguna.url(1))
 
 
-def test_a_redirect_to_the_portal_does_not_show_where(alguna: Alguna, manager: User) -> None:
-    """Its `repr` stands in error reports, and in what middleware logs."""
-    response = signed_in(manager).get(BILLING)
+def test_the_repr_of_a_redirect_does_not_contain_the_url(alguna: Alguna, manager: User) -> None:
+    """It's in error reports and in the logs of middleware."""
+    response = sign_in(manager).get(BILLING)
     assert response["Location"] == alguna.url(1)
     assert alguna.url(1) not in repr(response)

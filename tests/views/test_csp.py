@@ -1,4 +1,4 @@
-"""Our pages under the policies of docs/howto/csp.md, which are taken from that page and run."""
+"""Pages under the Content-Security-Policies of docs/howto/csp.md, which are read from that page."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -36,7 +36,7 @@ Page = Any  # the test client's response, which has more than any class says
 
 
 class Inline(HTMLParser):
-    """Collects what a page has that `default-src 'self'` forbids."""
+    """Collects elements that `default-src 'self'` forbids."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Inline(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Look at one element."""
+        """Check one element."""
         given = {name: value or "" for name, value in attrs}
         bad = [name for name in given if name == "style" or name.startswith("on")]
         bad += [name for name, value in given.items() if re.match(r"\s*(javascript|data):", value, re.IGNORECASE)]
@@ -56,7 +56,7 @@ class Inline(HTMLParser):
 
 @pytest.fixture
 def policy(settings: Settings) -> Callable[[str], Mapping[str, Any]]:
-    """Put a documented policy in force; return its directives."""
+    """Return a function that activates a documented policy and returns its directives."""
 
     def use(title: str) -> Mapping[str, Any]:
         names: dict[str, Any] = {}
@@ -73,8 +73,8 @@ def policy(settings: Settings) -> Callable[[str], Mapping[str, Any]]:
     return use
 
 
-def ours(alguna: Alguna, link: PortalLink, umbrella: Customer) -> dict[str, Page]:
-    """Visit every page of a host's users; return them by their templates' names."""
+def get_billing_pages(alguna: Alguna, link: PortalLink, umbrella: Customer) -> dict[str, Page]:
+    """Return every page for a host's users, by template name."""
     people = {name: User.objects.create_user(name) for name in ("one", "two", "none")}
     for name, customer in (("one", link.customer), ("two", link.customer), ("two", umbrella)):
         Membership.objects.create(user=people[name], customer=customer, role="manager")
@@ -91,18 +91,18 @@ def ours(alguna: Alguna, link: PortalLink, umbrella: Customer) -> dict[str, Page
     pages["link_unknown"] = anybody.get(f"{address[:-9]}/")
     PortalLink.objects.update(expires_at=timezone.now())
     pages |= {"link_over": anybody.get(address), "link_renewed": anybody.post(address, {"renew": "1"})}
-    return shown(pages, "alguna_portal/{}.html")
+    return check_templates(pages, "alguna_portal/{}.html")
 
 
-def shown(pages: dict[str, Page], template: str) -> dict[str, Page]:
-    """Return the pages, having seen that they are those that they are called."""
+def check_templates(pages: dict[str, Page], template: str) -> dict[str, Page]:
+    """Check that the pages have the templates with their names; return the pages."""
     for name, response in pages.items():
         assert template.format(name) in [each.name for each in response.templates], name
     return pages
 
 
-def in_admin(customer: Customer, link: PortalLink) -> dict[str, Page]:
-    """Visit the admin pages that we have put something on."""
+def get_admin_pages(customer: Customer, link: PortalLink) -> dict[str, Page]:
+    """Return the admin pages that the app changes."""
     client = Client()
     client.force_login(User.objects.create_superuser("root"))
     base = "/admin/alguna_portal"
@@ -121,8 +121,8 @@ def in_admin(customer: Customer, link: PortalLink) -> dict[str, Page]:
     return pages
 
 
-def in_sandbox(customer: Customer) -> dict[str, Page]:
-    """Visit every page of the hosted portal; return them by their templates' names."""
+def get_sandbox_pages(customer: Customer) -> dict[str, Page]:
+    """Return every page of the sandbox portal, by template name."""
     add_customer(alias=customer.alias, name="Acme")
     body = {"customer_alias": customer.alias, "plan_overview_settings": {"allow_self_serve_change": True}}
     headers = {"Authorization": "Bearer sandbox.secret", "Alguna-Version": "2026-04-01"}
@@ -138,24 +138,23 @@ def in_sandbox(customer: Customer) -> dict[str, Page]:
     choice = re.search(r'href="(\?plan=[^"]*)"', pages["plan"].content.decode())
     assert choice
     pages["plan_confirm"] = client.get(by_ending["plan"] + choice[1])
-    return shown(pages, "alguna_sandbox/{}.html")
+    return check_templates(pages, "alguna_sandbox/{}.html")
 
 
 @pytest.fixture
 def pages(alguna: Alguna, link: PortalLink, umbrella: Customer, settings: Settings) -> Callable[[], dict[str, Page]]:
-    """Visit every page of ours, of the admin and of the sandbox."""
+    """Return a function that fetches every page of the app, the admin and the sandbox."""
 
     def visit() -> dict[str, Page]:
-        found = {f"ours: {name}": page for name, page in ours(alguna, link, umbrella).items()}
+        found = {f"ours: {name}": page for name, page in get_billing_pages(alguna, link, umbrella).items()}
         settings.DEBUG = True  # for the sandbox, which is nowhere else
-        found |= {f"admin: {name}": page for name, page in in_admin(link.customer, link).items()}
-        return found | {f"sandbox: {name}": page for name, page in in_sandbox(umbrella).items()}
+        found |= {f"admin: {name}": page for name, page in get_admin_pages(link.customer, link).items()}
+        return found | {f"sandbox: {name}": page for name, page in get_sandbox_pages(umbrella).items()}
 
     return visit
 
 
-def test_every_page_is_visited(pages: Callable[[], dict[str, Page]]) -> None:
-    """Each template of a page, ours or the sandbox's, is among those that the tests below look at."""
+def test_every_template_is_tested(pages: Callable[[], dict[str, Page]]) -> None:
     visited = {name.partition(": ")[2] for name in pages()}
     parts = {"base", "forms", "lines", "reason", "support", "change_form_object_tools"}
     admin = {"create_in_alguna": "create", "send_portal_link": "send"}
@@ -170,10 +169,9 @@ def test_every_page_is_visited(pages: Callable[[], dict[str, Page]]) -> None:
         pytest.param("Django 6", marks=pytest.mark.skipif(django.VERSION < (6,), reason="Django 6 brought SECURE_CSP")),
     ],
 )
-def test_every_page_is_sent_under_the_documented_policy(
+def test_every_page_has_the_documented_policy(
     title: str, policy: Callable[[str], Mapping[str, Any]], pages: Callable[[], dict[str, Page]]
 ) -> None:
-    """The header is there, says what the page of the documentation says, and makes no exception."""
     directives = policy(title)
     expected = {name: {str(value) for value in values} for name, values in directives.items()}
     assert expected["default-src"] == {"'self'"}
@@ -181,13 +179,12 @@ def test_every_page_is_sent_under_the_documented_policy(
         if title == "django-csp" and name == "sandbox: problem":
             continue  # a 404 under DEBUG, which django-csp leaves alone
         sent = page.headers["Content-Security-Policy"]
-        said = {directive.split()[0]: set(directive.split()[1:]) for directive in sent.split(";")}
-        assert said == expected, name
+        actual = {directive.split()[0]: set(directive.split()[1:]) for directive in sent.split(";")}
+        assert actual == expected, name
         assert "unsafe-" not in sent, name
 
 
-def test_no_page_needs_an_exception(pages: Callable[[], dict[str, Page]]) -> None:
-    """As they are sent, none has anything inline, or anything from elsewhere."""
+def test_pages_have_no_inline_or_external_content(pages: Callable[[], dict[str, Page]]) -> None:
     for name, page in pages().items():
         content = page.content.decode()
         assert Inline(content).found == [], name
@@ -195,8 +192,8 @@ def test_no_page_needs_an_exception(pages: Callable[[], dict[str, Page]]) -> Non
 
 
 @pytest.mark.parametrize("file", [*TEMPLATES, *STYLES], ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_no_file_has_anything_inline(file: Path) -> None:
-    """Nor in a branch that no test takes; and no style sheet fetches anything."""
+def test_templates_have_no_inline_content(file: Path) -> None:
+    """Not even in untested branches; style sheets load nothing."""
     text = file.read_text()
     found = re.search(r"@import|url\(", text) if file.suffix == ".css" else INLINE.search(text)
     assert found is None, found
@@ -215,7 +212,6 @@ def test_no_file_has_anything_inline(file: Path) -> None:
         '<link rel="stylesheet" href="https://cdn.example/x.css">',
     ],
 )
-def test_what_is_inline_is_found(page: str) -> None:
-    """Else the tests above would say nothing."""
+def test_inline_content_is_detected(page: str) -> None:
     assert Inline(page).found
     assert INLINE.search(page) or "cdn.example" in page

@@ -1,4 +1,4 @@
-"""Billing in four forms: a redirect for browsers, JSON for scripts, headers for htmx, and no script needed for any."""
+"""Response formats of the billing view: redirects and pages, JSON and htmx."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +11,8 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from tests.conftest import Alguna
-from tests.views.test_billing import BILLING, assert_private, every_page, signed_in
+from tests.support.clients import BILLING, assert_private, sign_in
+from tests.views.test_billing import get_all_pages
 
 JSON = {"Accept": "application/json"}
 HTMX = {"HX-Request": "true"}
@@ -22,8 +23,8 @@ CHROMIUM = (
 )
 
 
-def problem(response: Any, status: int, kind: str) -> dict[str, Any]:
-    """Check what every problem document has, and return the document."""
+def check_problem(response: Any, status: int, kind: str) -> dict[str, Any]:
+    """Check a problem document and return it."""
     assert response.status_code == status
     assert response["Content-Type"] == "application/problem+json"
     assert_private(response)
@@ -37,9 +38,8 @@ def problem(response: Any, status: int, kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_script_gets_the_url_and_when_it_ends(alguna: Alguna, manager: User, method: str) -> None:
-    """200, with `url` and `expires_at`, which is a time with its zone; and no redirect that it would have to stop."""
-    response = getattr(signed_in(manager), method)(BILLING, headers=JSON)
+def test_json_contains_url_and_expires_at(alguna: Alguna, manager: User, method: str) -> None:
+    response = getattr(sign_in(manager), method)(BILLING, headers=JSON)
     assert response.status_code == 200
     assert response["Content-Type"] == "application/json"
     assert_private(response)
@@ -71,50 +71,52 @@ def test_a_script_gets_the_url_and_when_it_ends(alguna: Alguna, manager: User, m
         ("application/json; a*=nope''b%41", "page"),
     ],
 )
-def test_the_accept_header_says_which_form_it_is(alguna: Alguna, manager: User, accept: str, form: str) -> None:
-    """Browsers, curl and what nobody can read get the page; `fetch` with JSON, and axios as it is, get JSON."""
-    response = signed_in(manager).get(BILLING, headers={"Accept": accept})
+def test_the_accept_header_selects_the_format(alguna: Alguna, manager: User, accept: str, form: str) -> None:
+    response = sign_in(manager).get(BILLING, headers={"Accept": accept})
     assert (response.status_code, response["Vary"]) == ({"page": 302, "json": 200}[form], "Accept, HX-Request, Cookie")
 
 
-def test_nobody_signed_in_is_told_where_to_and_not_sent_there(alguna: Alguna) -> None:
-    """401 with the way to sign in and back, where a script would have followed a redirect to a page of HTML."""
+def test_json_for_anonymous_users_contains_the_sign_in_url(alguna: Alguna) -> None:
+    """A script would follow a redirect to an HTML page."""
     response = Client().get(BILLING + "?customer=3", headers=JSON)
-    document = problem(response, 401, "login-required")
+    document = check_problem(response, 401, "login-required")
     assert document["login_url"] == "/login/?next=/billing/%3Fcustomer%3D3"
     assert response["WWW-Authenticate"].startswith("Cookie ")
     assert alguna.requests == []
 
 
-def test_a_login_required_middleware_takes_neither_answer_from_us(
-    alguna: Alguna, link: PortalLink, settings: Settings, mailoutbox: list[Any]
+def test_the_views_are_exempt_from_login_required_middleware(
+    alguna: Alguna, manager: User, link: PortalLink, settings: Settings, mailoutbox: list[Any]
 ) -> None:
-    """Django's own would redirect scripts to a page, and people with a mailed link to an account that they lack."""
+    """It would redirect scripts to a page, and recipients of links to sign-in."""
+    forms: list[dict[str, str]] = [{}, JSON, HTMX]
+    before = [Client().get(BILLING, headers=form) for form in forms]
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
-    problem(Client().get(BILLING, headers=JSON), 401, "login-required")
-    assert Client().get(BILLING)["Location"] == "/login/?next=/billing/"
+    for form, expected in zip(forms, before, strict=True):
+        response = Client().get(BILLING, headers=form)
+        assert response.status_code == expected.status_code == (401 if form else 302)
+        assert (response.headers, response.content) == (expected.headers, expected.content)
+        assert sign_in(manager).get(BILLING, headers=form).status_code == (200 if form else 302)
+    check_problem(Client().get(BILLING, headers=JSON), 401, "login-required")
     (mail,) = mailoutbox
     (url,) = [line for line in mail.body.splitlines() if line.startswith("https://app.example.com")]
     path = url.removeprefix("https://app.example.com")
     assert Client().get(path).status_code == 200
-    assert alguna.url(1) in Client().post(path)["Refresh"]
+    assert alguna.url(2) in Client().post(path)["Refresh"]
 
 
-def test_a_script_of_somebody_without_a_company_is_refused(alguna: Alguna, stranger: User) -> None:
-    """403, for a choice that is not theirs too."""
-    client = signed_in(stranger)
-    problem(client.get(BILLING, headers=JSON), 403, "no-access")
-    problem(client.get(BILLING + "?customer=1", headers=JSON), 403, "no-access")
+def test_json_for_users_without_a_customer(alguna: Alguna, stranger: User) -> None:
+    client = sign_in(stranger)
+    check_problem(client.get(BILLING, headers=JSON), 403, "no-access")
+    check_problem(client.get(BILLING + "?customer=1", headers=JSON), 403, "no-access")
     assert alguna.requests == []
 
 
-def test_a_script_of_somebody_with_two_companies_gets_the_choices(
-    alguna: Alguna, manager: User, acme: Customer, umbrella: Customer
-) -> None:
-    """409, with a name, the role and an address for each, which opens it; `fresh` survives."""
+def test_json_contains_the_choices(alguna: Alguna, manager: User, acme: Customer, umbrella: Customer) -> None:
+    """With name, role and URL of each; `fresh` is kept."""
     Membership.objects.create(user=manager, customer=umbrella, role="viewer")
-    client = signed_in(manager)
-    choices = problem(client.get(BILLING, headers=JSON), 409, "choose")["choices"]
+    client = sign_in(manager)
+    choices = check_problem(client.get(BILLING, headers=JSON), 409, "choose")["choices"]
     assert choices == [
         {"customer": str(acme.pk), "name": "Acme", "role": "manager", "url": f"/billing/?customer={acme.pk}"},
         {
@@ -130,64 +132,69 @@ def test_a_script_of_somebody_with_two_companies_gets_the_choices(
     assert client.get(fresh, headers=JSON).json()["url"] == alguna.url(3)
 
 
-def test_a_script_is_told_when_an_outage_may_be_over(alguna: Alguna, manager: User, acme: Customer) -> None:
-    """503, with the seconds to wait as header and member, and the address to try again."""
+def test_json_contains_retry_after(alguna: Alguna, manager: User, acme: Customer) -> None:
+    """Also the URL to try again."""
     alguna.fail(503, Retry_After="7")
-    client = signed_in(manager)
+    client = sign_in(manager)
     response = client.get(BILLING + "?fresh=1", headers=JSON)
-    document = problem(response, 503, "unavailable")
+    document = check_problem(response, 503, "unavailable")
     assert (document["retry_after"], response["Retry-After"]) == (7, "7")
     assert document["url"] == f"/billing/?customer={acme.pk}&fresh=1"
     assert client.get(document["url"], headers=JSON).status_code == 200
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_a_script_is_told_that_trying_again_is_no_use(
+def test_json_contains_the_reason_only_under_debug(
     alguna: Alguna, manager: User, settings: Settings, *, debug: bool
 ) -> None:
-    """502; and the reason is for developers alone, as on the page."""
     settings.DEBUG = debug
     alguna.fail(401, '{"detail": "so there"}')
-    document = problem(signed_in(manager).get(BILLING, headers=JSON), 502, "failed")
+    document = check_problem(sign_in(manager).get(BILLING, headers=JSON), 502, "failed")
     assert ("so there" in document.get("reason", "")) is debug
 
 
 @pytest.mark.parametrize(
-    "headers", [{"Sec-Purpose": "prefetch"}, {"X-Sec-Purpose": "prefetch"}, {"HX-Preloaded": "true"}]
+    "headers",
+    [
+        *({"Sec-Purpose": "prefetch"}, {"Sec-Purpose": "prefetch;prerender"}, {"Purpose": "prefetch"}),
+        *({"X-Moz": "prefetch"}, {"X-Purpose": "preview"}, {"X-Sec-Purpose": "prefetch"}, {"HX-Preloaded": "true"}),
+    ],
 )
-def test_asking_ahead_of_a_click_opens_nothing_in_any_form(
-    alguna: Alguna, manager: User, headers: dict[str, str]
-) -> None:
-    """By browsers, by Turbo, by htmx's preload extension."""
-    client = signed_in(manager)
+def test_prefetches_are_refused_in_each_format(alguna: Alguna, manager: User, headers: dict[str, str]) -> None:
+    """Of browsers, of older browsers, of Turbo and of htmx's preload extension."""
+    client = sign_in(manager)
     for form in ({}, JSON, HTMX):
-        assert client.get(BILLING, headers=headers | form).status_code == 403
-    problem(client.get(BILLING, headers=headers | JSON), 403, "prefetch")
+        response = client.get(BILLING, headers=headers | form)
+        assert response.status_code == 403
+        assert_private(response)
+    check_problem(client.get(BILLING, headers=headers | JSON), 403, "prefetch")
     assert alguna.requests == []
 
 
-def test_other_methods_are_refused_in_every_form(manager: User) -> None:
-    """405, with those that are allowed."""
-    client = signed_in(manager)
-    problem(client.put(BILLING, headers=JSON), 405, "method-not-allowed")
+def test_other_methods_are_not_allowed_in_each_format(manager: User) -> None:
+    client = sign_in(manager)
+    check_problem(client.put(BILLING, headers=JSON), 405, "method-not-allowed")
     for form in ({}, JSON, HTMX):
-        response = client.delete(BILLING, headers=form)
-        assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, POST")
+        for response in (client.put(BILLING, headers=form), client.delete(BILLING, headers=form)):
+            assert (response.status_code, response["Allow"]) == (405, "GET, HEAD, POST")
+            assert_private(response)
 
 
-def test_asking_for_the_head_opens_nothing_in_any_form(alguna: Alguna, manager: User) -> None:
-    """Whatever the form."""
+def test_head_creates_no_session_in_each_format(alguna: Alguna, manager: User, stranger: User) -> None:
+    """Link checkers see whether the user has access."""
     for form in ({}, JSON, HTMX):
-        response = signed_in(manager).head(BILLING, headers=form)
+        response = sign_in(manager).head(BILLING, headers=form)
         assert (response.status_code, response.content) == (200, b"")
         assert "HX-Redirect" not in response
+        assert sign_in(stranger).head(BILLING, headers=form).status_code == 403
     assert alguna.requests == []
 
 
-def test_a_problem_speaks_as_its_page_does(alguna: Alguna, manager: User, stranger: User, umbrella: Customer) -> None:
-    """Title and detail are the texts of the page, so nothing is said, or translated, twice."""
-    for page in every_page(alguna, manager, stranger, umbrella):
-        client = signed_in(page.wsgi_request.user)  # type: ignore[attr-defined]
+def test_problems_have_the_texts_of_the_pages(
+    alguna: Alguna, manager: User, stranger: User, umbrella: Customer
+) -> None:
+    for page in get_all_pages(alguna, manager, stranger, umbrella):
+        client = sign_in(page.wsgi_request.user)  # type: ignore[attr-defined]
         if page.status_code in (502, 503):
             alguna.fail(page.status_code if page.status_code == 503 else 404, '{"detail": "no"}')
             path = BILLING + f"?fresh=1&customer={manager.alguna_memberships.all()[0].customer_id}"
@@ -199,55 +206,51 @@ def test_a_problem_speaks_as_its_page_does(alguna: Alguna, manager: User, strang
         assert document["detail"] in text
 
 
-def test_a_problem_speaks_the_readers_language(stranger: User, settings: Settings) -> None:
-    """As the page does; its type stays as it is."""
+def test_problems_are_translated(stranger: User, settings: Settings) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
-    response = signed_in(stranger).get(BILLING, headers=JSON | {"Accept-Language": "de"})
+    response = sign_in(stranger).get(BILLING, headers=JSON | {"Accept-Language": "de"})
     with translation.override("de"):
-        assert problem(response, 403, "no-access")["title"] == translation.gettext("You can't open billing")
+        assert check_problem(response, 403, "no-access")["title"] == translation.gettext("You can't open billing")
     assert response["Content-Language"] == "de"
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_htmx_goes_to_the_portal_with_the_whole_page(alguna: Alguna, manager: User, method: str) -> None:
-    """A header, since an XMLHttpRequest would follow a redirect by itself, into another origin, and fail."""
-    response = getattr(signed_in(manager), method)(BILLING, headers=HTMX)
+def test_htmx_redirects_to_the_portal(alguna: Alguna, manager: User, method: str) -> None:
+    """With a header, because an XMLHttpRequest would follow a redirect to another origin and fail."""
+    response = getattr(sign_in(manager), method)(BILLING, headers=HTMX)
     assert (response.status_code, response["HX-Redirect"]) == (200, alguna.url(1))
     assert_private(response)
     assert "Location" not in response
     assert response.content == b""
 
 
-def test_htmx_asks_in_its_own_form_whatever_it_accepts(alguna: Alguna, manager: User) -> None:
-    """Some extensions have it accept JSON; only `true` says that it asks."""
-    client = signed_in(manager)
+def test_the_htmx_header_overrides_accept(alguna: Alguna, manager: User) -> None:
+    """Only the value `true` counts."""
+    client = sign_in(manager)
     assert client.get(BILLING, headers=HTMX | JSON)["HX-Redirect"] == alguna.url(1)
     assert client.get(BILLING, headers={"HX-Request": "false"})["Location"] == alguna.url(1)
 
 
-def test_htmx_leads_the_whole_page_to_sign_in(alguna: Alguna) -> None:
-    """A sign-in page must not stand where the button was."""
+def test_htmx_redirects_to_sign_in(alguna: Alguna) -> None:
     response = Client().get(BILLING, headers=HTMX)
     assert (response.status_code, response["HX-Redirect"]) == (401, "/login/?next=/billing/")
     assert_private(response)
 
 
-def test_htmx_leads_the_whole_page_to_the_chooser(alguna: Alguna, manager: User, umbrella: Customer) -> None:
-    """And `fresh` with it."""
+def test_htmx_redirects_to_the_choices(alguna: Alguna, manager: User, umbrella: Customer) -> None:
+    """`fresh` is kept."""
     Membership.objects.create(user=manager, customer=umbrella)
-    client = signed_in(manager)
+    client = sign_in(manager)
     assert client.get(BILLING, headers=HTMX)["HX-Redirect"] == BILLING
     assert client.post(BILLING, {"fresh": "1"}, headers=HTMX)["HX-Redirect"] == BILLING + "?fresh=1"
 
 
-def test_htmx_leads_the_whole_page_to_the_one_that_helps(
-    alguna: Alguna, manager: User, acme: Customer, stranger: User
-) -> None:
-    """With the right status; htmx swaps no errors, and without the header nothing would be seen to happen."""
-    response = signed_in(stranger).get(BILLING, headers=HTMX)
+def test_htmx_redirects_to_error_pages(alguna: Alguna, manager: User, acme: Customer, stranger: User) -> None:
+    """htmx doesn't swap in error responses."""
+    response = sign_in(stranger).get(BILLING, headers=HTMX)
     assert (response.status_code, response["HX-Redirect"]) == (403, BILLING)
     for failure, status in ((503, 503), (404, 502)):
         alguna.fail(failure, "{}")
-        response = signed_in(manager).get(BILLING, headers=HTMX)
+        response = sign_in(manager).get(BILLING, headers=HTMX)
         assert (response.status_code, response["HX-Redirect"]) == (status, f"/billing/?customer={acme.pk}")
         assert_private(response)

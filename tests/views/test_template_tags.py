@@ -1,4 +1,4 @@
-"""The tags: a way to Billing for those who may go there, and nothing for anybody else."""
+"""Template tags: rendered for users who may open a portal, and empty for others."""
 
 from typing import Any
 
@@ -12,14 +12,13 @@ from alguna_portal.models import Customer, Membership
 
 
 def render(source: str, user: Any, **context: Any) -> str:
-    """Render a page of the user."""
+    """Render a template for a user."""
     request = RequestFactory().get("/")
     request.user = user
     return Template("{% load alguna_portal %}" + source).render(Context({"request": request, **context}))
 
 
-def test_a_member_sees_a_link_to_billing(manager: User) -> None:
-    """Alone, it has a label, a class to style and no prefetching of robots."""
+def test_members_see_a_link(manager: User) -> None:
     assert render("{% billing_button %}", manager) == (
         '<a class="alguna-portal-button" href="/billing/" rel="nofollow">Billing</a>'
     )
@@ -28,15 +27,15 @@ def test_a_member_sees_a_link_to_billing(manager: User) -> None:
 
 @pytest.mark.parametrize("source", ["{% billing_button %}", "{% billing_url %}",
                                     "{% billing_button %}<b>x</b>{% endbilling_button %}"])  # fmt: skip
-def test_nobody_else_sees_anything(source: str, stranger: User) -> None:
-    """Not a stranger, not a visitor, and no error on a page that has no request."""
+def test_other_users_see_nothing(source: str, stranger: User) -> None:
+    """Neither anonymous users nor pages without a request."""
     assert render(source, stranger) == ""
     assert render(source, AnonymousUser()) == ""
     assert Template("{% load alguna_portal %}" + source).render(Context()) == ""
 
 
-def test_label_class_and_attributes_are_the_templates(manager: User) -> None:
-    """An underscore stands for a hyphen, true for a bare attribute, false and none for no attribute."""
+def test_label_and_attributes(manager: User) -> None:
+    """Underscores become hyphens, true a bare attribute; false and none omit the attribute."""
     source = '{% billing_button label class=css data-turbo="false" x_y="1" hidden=yes title=no rel=None %}'
     assert render(source, manager, label="<Plan & bills>", css='btn "b"', yes=True, no=False) == (
         '<a class="btn &quot;b&quot;" data-turbo="false" href="/billing/" x-y="1" hidden>&lt;Plan &amp; bills&gt;</a>'
@@ -45,8 +44,7 @@ def test_label_class_and_attributes_are_the_templates(manager: User) -> None:
     assert ">Plan</a>" in render('{% billing_button "Plan" %}', manager)
 
 
-def test_own_content_replaces_the_label(manager: User) -> None:
-    """The block form holds any markup, and stands beside the short form on the same page."""
+def test_block_content_replaces_the_label(manager: User) -> None:
     block = '{% billing_button class="b" %}<i>{{ name }}</i>{% endbilling_button %}'
     source = "{% billing_button %} " + block + "{% if 1 %}!{% endif %}"
     assert render(source, manager, name="<x>") == (
@@ -55,13 +53,11 @@ def test_own_content_replaces_the_label(manager: User) -> None:
     )
 
 
-def test_the_address_cannot_be_replaced(manager: User) -> None:
-    """It is the one thing the tag is for."""
+def test_href_cannot_be_replaced(manager: User) -> None:
     assert 'href="/billing/"' in render('{% billing_button href="https://evil.example" %}', manager)
 
 
-def test_a_button_can_be_for_one_of_several_companies(manager: User, acme: Customer, umbrella: Customer) -> None:
-    """A company's own page leads past the chooser, and only members see it do so."""
+def test_a_button_for_one_of_several_customers(manager: User, acme: Customer, umbrella: Customer) -> None:
     assert render("{% billing_button customer=c %}", manager, c=umbrella) == ""
     Membership.objects.create(user=manager, customer=umbrella)
     assert f'href="/billing/?customer={umbrella.pk}"' in render("{% billing_button customer=c %}", manager, c=umbrella)
@@ -73,23 +69,17 @@ def test_a_button_can_be_for_one_of_several_companies(manager: User, acme: Custo
 
 @pytest.mark.parametrize("source", ["{% billing_button customer=c %}", "{% billing_url c %}"])
 @pytest.mark.parametrize("named", [{}, {"c": None}, {"c": "acme-1"}, {"c": Customer(alias="not-mine")}])
-def test_what_is_named_and_is_no_customer_of_the_users_shows_nothing(
-    manager: User, source: str, named: dict[str, object]
-) -> None:
-    """A variable that is not there does not become a button for another company."""
+def test_an_invalid_customer_renders_nothing(manager: User, source: str, named: dict[str, object]) -> None:
+    """For example, a missing variable."""
     assert render(source, manager, **named) == ""
 
 
-def test_an_empty_tag_elsewhere_on_the_page_is_djangos_to_report(manager: User) -> None:
-    """Looking ahead for the end of the block does not stumble over it."""
+def test_empty_tags_are_reported_by_django(manager: User) -> None:
     with pytest.raises(TemplateSyntaxError, match="Empty block tag"):
         render("{% billing_button %}{% %}", manager)
 
 
-def test_a_page_with_many_buttons_costs_one_query(
-    manager: User, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
-    """However often they are used; and for a visitor, none."""
+def test_many_buttons_cost_one_query(manager: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     source = "{% billing_button %}{% billing_url %}{% billing_button %}x{% endbilling_button %}" * 3
     with django_assert_num_queries(1):
         render(source, manager)
@@ -99,13 +89,11 @@ def test_a_page_with_many_buttons_costs_one_query(
 
 @pytest.mark.parametrize("source", ['{% billing_button "a" "b" %}', '{% billing_button class="a" "b" %}'])
 def test_a_second_label_is_a_syntax_error(source: str, manager: User) -> None:
-    """The error shows what is not understood."""
     with pytest.raises(TemplateSyntaxError, match='takes a label, then name=value; “"b"” is neither'):
         render(source, manager)
 
 
-def test_blocks_in_its_content_are_extended_as_elsewhere(manager: User) -> None:
-    """Django finds them by looking into it."""
+def test_blocks_in_the_content_can_be_overridden(manager: User) -> None:
     base = "{% load alguna_portal %}{% billing_button %}{% block label %}Base{% endblock %}{% endbilling_button %}"
     engine = Engine(
         loaders=[("django.template.loaders.locmem.Loader", {"base.html": base})],
