@@ -1,0 +1,96 @@
+"""The checks of `ALGUNA_PORTAL_URL_HOSTS`."""
+
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from pytest_django import Settings
+from urllib3.connection import HTTPSConnection
+from urllib3.exceptions import NameResolutionError
+
+from alguna_portal.doctor import context
+from tests.doctor.conftest import FakeAccount, run_doctor
+
+OWN = "billing.example.com"
+
+
+def test_defaults_are_ok(healthy: Settings, account: FakeAccount) -> None:
+    """The hosts are not probed, and no session is created."""
+    report = run_doctor()
+    assert report.get_level("hosts.list") == "ok"
+    assert "hosts.own" not in report
+    assert not [each for each in account.requests if "portal" in each]
+
+
+@pytest.mark.parametrize("host", [".io", ".com", ".co.uk", ".com.au"])
+def test_hosts_that_anyone_can_register_are_an_error(healthy: Settings, host: str) -> None:
+    """They are not probed."""
+    healthy.ALGUNA_PORTAL_URL_HOSTS = ["alguna.io", host]
+    report = run_doctor()
+    assert report.get_level("hosts.wide") == "error"
+    assert "hosts.own" not in report
+
+
+@pytest.mark.parametrize(("debug", "is_reported"), [(False, True), (True, False)])
+def test_loopback_host_is_allowed_with_debug_only(healthy: Settings, debug: bool, is_reported: bool) -> None:
+    healthy.DEBUG = debug
+    healthy.ALGUNA_PORTAL_URL_HOSTS = ["alguna.io", "localhost"]
+    assert ("hosts.local" in run_doctor("--offline")) is is_reported
+
+
+def test_sandbox_portal_has_to_be_listed(healthy: Settings) -> None:
+    healthy.DEBUG, healthy.ALGUNA_PORTAL_API_URL = True, "http://localhost:8000/sandbox"
+    finding = run_doctor("--offline")["hosts.local"]
+    assert (finding["level"], finding["remedy"]) == ("warning", "Add “localhost”.")
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_own_domain_is_probed_without_the_key(healthy: Settings, account: FakeAccount, status: int) -> None:
+    healthy.ALGUNA_PORTAL_URL_HOSTS = ["alguna.io", OWN]
+    account.http.add("GET", f"https://{OWN}/", status=status)
+    assert run_doctor()["hosts.own"]["found"] == f"{OWN} answers over HTTPS."
+    (request,) = [call.request for call in account.http.calls if urlsplit(str(call.request.url)).hostname == OWN]
+    assert "Authorization" not in request.headers
+
+
+def create_unknown_host_error() -> requests.ConnectionError:
+    """Return the exception that `requests` raises if a name can't be resolved."""
+    failure = requests.ConnectionError("secret")
+    failure.__context__ = NameResolutionError(OWN, HTTPSConnection(OWN), socket.gaierror())
+    return failure
+
+
+@pytest.mark.parametrize(
+    ("failure", "level", "reason"),
+    [
+        (requests.exceptions.SSLError("secret"), "error", "its certificate is not valid for it"),
+        (create_unknown_host_error(), "error", "its name cannot be resolved"),
+        (requests.ConnectionError("secret"), "warning", "it cannot be reached (ConnectionError)"),
+    ],
+)
+def test_unreachable_own_domain(
+    healthy: Settings, account: FakeAccount, failure: Exception, level: str, reason: str
+) -> None:
+    """If only this machine can't reach it, that is a warning."""
+    healthy.ALGUNA_PORTAL_URL_HOSTS = [OWN]
+    account.http.add("GET", f"https://{OWN}/", body=failure)
+    finding = run_doctor()["hosts.own"]
+    assert finding["level"] == level
+    assert finding["found"] == f"{OWN} was asked over HTTPS, and {reason}."
+
+
+def test_all_subdomains_of_own_domain_are_a_note(healthy: Settings) -> None:
+    healthy.ALGUNA_PORTAL_URL_HOSTS = [".example.com"]
+    assert run_doctor().get_level("hosts.own") == "note"
+
+
+def test_number_of_probes_is_limited(healthy: Settings) -> None:
+    healthy.ALGUNA_PORTAL_URL_HOSTS = [f"b{number}.example.com" for number in range(7)]
+    assert run_doctor("--offline").find_all("hosts.own")[-1]["found"] == "2 further domains not looked at."
+
+
+def test_own_domain_is_skipped_if_no_time_is_left(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy.ALGUNA_PORTAL_URL_HOSTS = [OWN]
+    monkeypatch.setattr(context, "TOTAL_SECONDS", 0.0)
+    assert run_doctor()["hosts.own"]["found"] == f"{OWN} was not asked: there was no time left."
