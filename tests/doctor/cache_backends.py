@@ -8,10 +8,15 @@ from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from pytest_django import Settings
 
 
-def use_cache(settings: Settings, backend: str, **options: Any) -> None:
-    """Set the default cache to a backend of Django or of this module."""
+def create_cache_settings(backend: str, **options: Any) -> dict[str, Any]:
+    """Return settings with a backend of Django or of this module as the default cache."""
     path = backend if "." in backend else f"{__name__}.{backend}"
-    settings.CACHES = {"default": {"BACKEND": path, "LOCATION": "redis://localhost", **options}}
+    return {"CACHES": {"default": {"BACKEND": path, "LOCATION": "redis://localhost", **options}}}
+
+
+def use_cache(settings: Settings, backend: str, **options: Any) -> None:
+    """Change the default cache."""
+    settings.CACHES = create_cache_settings(backend, **options)["CACHES"]
 
 
 class CustomCache(LocMemCache):
@@ -29,7 +34,6 @@ class UnlockedCache(LocMemCache):
     """Its `add` always succeeds."""
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
-        """Do nothing."""
         return True
 
 
@@ -37,7 +41,6 @@ class UndeletableCache(LocMemCache):
     """Deletes nothing."""
 
     def delete(self, *args: Any, **kwargs: Any) -> bool:
-        """Do nothing."""
         return True
 
 
@@ -45,25 +48,23 @@ class BrokenCache(LocMemCache):
     """Raises an exception with a password in the text."""
 
     def set(self, *args: Any, **kwargs: Any) -> None:
-        """Fail."""
         raise ConnectionError("redis://:password@cache")
 
 
 class SlowCache(LocMemCache):
-    """Needs 0.5 seconds to store a value."""
+    """Needs some time to store a value."""
+
+    seconds = 0.5
 
     def set(self, *args: Any, **kwargs: Any) -> None:
-        """Store the value after a pause."""
-        sleep(0.5)
+        sleep(self.seconds)
         super().set(*args, **kwargs)
 
 
-class HangingCache(LocMemCache):
+class HangingCache(SlowCache):
     """Needs longer than the time limit."""
 
-    def set(self, *args: Any, **kwargs: Any) -> None:
-        """Wait."""
-        sleep(5)
+    seconds = 5
 
 
 class FakeRedisServer:
@@ -83,7 +84,6 @@ class FakeRedisServer:
         self.commands.append(command)
 
     def set(self, key: str, value: bytes, *, ex: int, nx: bool = False) -> bool | None:
-        """Store a value, with `nx` only if there is none."""
         self._record("SET")
         if nx and key in self.values:
             return None
@@ -91,22 +91,18 @@ class FakeRedisServer:
         return True
 
     def get(self, key: str) -> bytes | None:
-        """Return a value."""
         self._record("GET")
         return self.values.get(key)
 
     def mget(self, keys: Any) -> list[bytes | None]:
-        """Return several values."""
         self._record("MGET")
         return [self.values.get(key) for key in keys]
 
     def delete(self, *keys: str) -> int:
-        """Delete values."""
         self._record("DEL")
         return len([self.values.pop(key) for key in keys if key in self.values])
 
     def info(self, _section: str) -> dict[str, Any]:
-        """Return the memory settings."""
         sleep(self.info_seconds)
         return self.memory
 
@@ -119,7 +115,6 @@ class FakeRedisClient(RedisCacheClient):
         self.server = FakeRedisServer()
 
     def get_client(self, key: Any = None, *, write: bool = False) -> Any:
-        """Return the server."""
         return self.server
 
 

@@ -1,4 +1,4 @@
-"""A deployment without problems, a fake account at Alguna, and helpers that run the command."""
+"""A deployment without problems, a fake Alguna API, and helpers that run the command."""
 
 import json
 import re
@@ -30,8 +30,8 @@ WEBHOOK = "https://app.example.com/billing/webhook/"
 SECRET = "whsec_bm90LWEtc2VjcmV0LWF0LWFsbC1idXQtbG9uZw=="
 
 
-class FakeAccount:
-    """An account at Alguna: the sandbox's engine at the URL of the production API."""
+class FakeApi:
+    """A fake of Alguna's production API: the sandbox's engine with one account."""
 
     def __init__(self, http: responses.RequestsMock, api_key: str) -> None:
         self.http = http
@@ -119,9 +119,9 @@ def http() -> Iterator[responses.RequestsMock]:
 
 
 @pytest.fixture
-def account(http: responses.RequestsMock, settings: Settings) -> FakeAccount:
-    """The account of the API key in the settings."""
-    return FakeAccount(http, settings.ALGUNA_PORTAL_API_KEY)
+def api(http: responses.RequestsMock, settings: Settings) -> FakeApi:
+    """A fake API that accepts the API key in the settings."""
+    return FakeApi(http, settings.ALGUNA_PORTAL_API_KEY)
 
 
 @pytest.fixture
@@ -153,11 +153,11 @@ def production(db: None, settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def healthy(production: Settings, account: FakeAccount, smtp_server: SmtpServer) -> Settings:
+def healthy(production: Settings, api: FakeApi, smtp_server: SmtpServer) -> Settings:
     """Settings of a deployment without problems, with its network and a customer that Alguna has."""
     use_smtp_server(production, smtp_server)
-    account.http.add("GET", WEBHOOK, status=405)
-    account.http.add("POST", WEBHOOK, status=400)
-    acme = Customer.objects.create(alias="acme-1", customer_id=account.add_customer("acme-1"), plan="starter")
+    api.http.add("GET", WEBHOOK, status=405)
+    api.http.add("POST", WEBHOOK, status=400)
+    acme = Customer.objects.create(alias="acme-1", customer_id=api.add_customer("acme-1"), plan="starter")
     Membership.objects.create(user=User.objects.create_user("mia"), customer=acme)
     return production

@@ -1,5 +1,7 @@
 """The lookup of customers in Alguna."""
 
+from time import monotonic
+
 import pytest
 from django.core.management import call_command
 from pytest_django import Settings
@@ -7,20 +9,20 @@ from pytest_django import Settings
 from alguna_portal.doctor import context, customers
 from alguna_portal.models import Customer
 from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
-from tests.doctor.conftest import FakeAccount, run_command, run_doctor
+from tests.doctor.conftest import FakeApi, run_command, run_doctor
 
 
-def add_customers(account: FakeAccount, number: int) -> None:
+def add_customers(api: FakeApi, number: int) -> None:
     """Add customers to the database and to Alguna."""
     Customer.objects.bulk_create(
-        Customer(alias=f"many-{each}", customer_id=account.add_customer(f"many-{each}")) for each in range(number)
+        Customer(alias=f"many-{each}", customer_id=api.add_customer(f"many-{each}")) for each in range(number)
     )
 
 
-def test_empty_database_is_ok(healthy: Settings, account: FakeAccount) -> None:
+def test_empty_database_is_ok(healthy: Settings, api: FakeApi) -> None:
     Customer.objects.all().delete()
     assert run_doctor()["customers.known"]["found"] == "There are no customers here yet."
-    assert len(account.requests) == 1
+    assert len(api.requests) == 1
 
 
 def test_unknown_customer_without_id_is_a_warning(healthy: Settings) -> None:
@@ -73,49 +75,47 @@ def test_unknown_customer_is_a_note_with_provision_on_open(healthy: Settings) ->
     assert run_doctor()["customers.gone"]["found"].startswith(f"1 customer (pk {gone.pk})")
 
 
-def test_customer_without_alias_in_alguna_is_a_warning(healthy: Settings, account: FakeAccount) -> None:
-    customer = Customer.objects.create(alias="no-alias", customer_id=account.add_customer("another"))
+def test_customer_without_alias_in_alguna_is_a_warning(healthy: Settings, api: FakeApi) -> None:
+    customer = Customer.objects.create(alias="no-alias", customer_id=api.add_customer("another"))
     report = run_doctor()
     assert report["customers.aliases"]["found"].startswith(f"1 customer (pk {customer.pk}) in Alguna by id")
     assert "customers.unknown" not in report
 
 
-def test_alias_of_another_customer_is_an_error(healthy: Settings, account: FakeAccount) -> None:
-    account.add_customer("taken")
-    customer = Customer.objects.create(alias="taken", customer_id=account.add_customer("another"))
+def test_alias_of_another_customer_is_an_error(healthy: Settings, api: FakeApi) -> None:
+    api.add_customer("taken")
+    customer = Customer.objects.create(alias="taken", customer_id=api.add_customer("another"))
     report = run_doctor()
     assert report.get_level("customers.strangers") == "error"
     assert report["customers.strangers"]["found"].startswith(f"1 customer (pk {customer.pk}) whose alias")
 
 
-def test_customer_without_stored_id_is_found_by_alias(healthy: Settings, account: FakeAccount) -> None:
-    account.add_customer("adopted")
+def test_customer_without_stored_id_is_found_by_alias(healthy: Settings, api: FakeApi) -> None:
+    api.add_customer("adopted")
     Customer.objects.create(alias="adopted")
     report = run_doctor()
     assert list(report.problems) == ["memberships.customers", "customers.ids"]
     assert report["customers.known"]["found"] == "2 customers as Alguna has them; looked up: all."
 
 
-def test_newest_customers_are_looked_up(
-    healthy: Settings, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_newest_customers_are_looked_up(healthy: Settings, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(customers, "SAMPLE_SIZE", 2)
-    add_customers(account, 300)
+    add_customers(api, 300)
     assert run_doctor()["customers.known"]["found"] == (
         "2 customers as Alguna has them; looked up: the newest 2 of 301; --all looks at all."
     )
-    assert account.requests[1:] == ["GET /customers/lookup?alias=many-299", "GET /customers/lookup?alias=many-298"]
+    assert api.requests[1:] == ["GET /customers/lookup?alias=many-299", "GET /customers/lookup?alias=many-298"]
 
 
-def test_all_customers_are_looked_up(healthy: Settings, account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_customers_are_looked_up(healthy: Settings, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are looked up by alias, then by id."""
     monkeypatch.setattr(customers, "SAMPLE_SIZE", 2)
-    add_customers(account, 2)
+    add_customers(api, 2)
     gone = Customer.objects.create(alias="gone", customer_id="cust_gone")
     report = run_doctor("--all")
     assert report["customers.known"]["found"] == "3 customers as Alguna has them; looked up: all."
     assert report["customers.gone"]["found"].startswith(f"1 customer (pk {gone.pk})")
-    assert account.requests[1:] == [
+    assert api.requests[1:] == [
         "GET /customers/lookup?alias=gone",
         "GET /customers/cust_gone",
         "GET /customers/lookup?alias=many-1",
@@ -124,12 +124,11 @@ def test_all_customers_are_looked_up(healthy: Settings, account: FakeAccount, mo
     ]
 
 
-def test_only_all_has_no_time_limit(healthy: Settings, account: FakeAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_customers(account, 3)
-    monotonic = context.monotonic
-    monkeypatch.setattr(context, "monotonic", lambda: monotonic() + (100 if len(account.requests) > 1 else 0))
+def test_only_all_has_no_time_limit(healthy: Settings, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_customers(api, 3)
+    monkeypatch.setattr(context, "monotonic", lambda: monotonic() + (100 if len(api.requests) > 1 else 0))
     assert run_doctor()["customers.known"]["found"] == "1 of 4 customers looked up; then there was no time left."
-    account.requests.clear()
+    api.requests.clear()
     assert run_doctor("--all")["customers.known"]["found"] == "4 customers as Alguna has them; looked up: all."
 
 
@@ -143,32 +142,28 @@ def test_aliases_are_not_shown(healthy: Settings) -> None:
     ("status", "calls", "reason"),
     [(503, 3, "Alguna failed (AlgunaUnavailable)"), (401, 1, "the key may not read them"), (400, 1, "AlgunaRefused")],
 )
-def test_lookup_stops_after_failures(
-    healthy: Settings, account: FakeAccount, status: int, calls: int, reason: str
-) -> None:
+def test_lookup_stops_after_failures(healthy: Settings, api: FakeApi, status: int, calls: int, reason: str) -> None:
     """It stops after three failures in a row, or after one that every call would cause."""
-    add_customers(account, 5)
+    add_customers(api, 5)
 
     def respond(request: Request) -> Answer | None:
         if request.path == "/customers":
             return json_answer({"data": []})
         return json_answer({"detail": "No."}, status=status)
 
-    account.respond = respond
+    api.respond = respond
     report = run_doctor()
     assert report.get_level("customers.known") == "skipped"
     assert report["customers.known"]["found"].startswith("0 of 6 customers looked up; then ")
     assert reason in report["customers.known"]["found"]
-    assert len(account.requests) == 1 + calls
+    assert len(api.requests) == 1 + calls
 
 
-def test_lookup_continues_after_one_failure(
-    healthy: Settings, account: FakeAccount, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lookup_continues_after_one_failure(healthy: Settings, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
     """It waits as long as Alguna requests, but at most two seconds."""
     pauses: list[float] = []
     monkeypatch.setattr(customers, "sleep", pauses.append)
-    add_customers(account, 5)
+    add_customers(api, 5)
     statuses = [503, 429, 0, 503, 503, 0]
 
     def respond(request: Request) -> Answer | None:
@@ -177,7 +172,7 @@ def test_lookup_continues_after_one_failure(
             return json_answer({"detail": "No."}, status=status, headers=headers)
         return None
 
-    account.respond = respond
+    api.respond = respond
     Customer.objects.filter(alias__in=["many-0", "many-1"]).delete()
     Customer.objects.create(alias="x")
     Customer.objects.create(alias="y")
@@ -194,32 +189,23 @@ def test_lookup_continues_after_one_failure(
 @pytest.mark.parametrize(
     ("arguments", "sample_size", "found"),
     [
-        (["--all"], 2, "3 customers as Alguna has them; looked up: all but 1 customer (pk {}), since Alguna failed."),
-        ([], 4, "3 customers as Alguna has them; looked up: all but 1 customer (pk {}), since Alguna failed."),
-        (
-            [],
-            2,
-            "1 customer as Alguna has them; looked up: the newest 2 of 4 but 1 customer (pk {}), since Alguna failed; "
-            "--all looks at all.",
-        ),
+        (["--all"], 2, "3 customers as Alguna has them; looked up: all but {}."),
+        ([], 4, "3 customers as Alguna has them; looked up: all but {}."),
+        ([], 2, "1 customer as Alguna has them; looked up: the newest 2 of 4 but {}; --all looks at all."),
     ],
 )
 def test_failed_lookups_are_counted(
-    healthy: Settings,
-    account: FakeAccount,
-    monkeypatch: pytest.MonkeyPatch,
-    arguments: list[str],
-    sample_size: int,
-    found: str,
+    healthy: Settings, api: FakeApi, monkeypatch: pytest.MonkeyPatch, arguments: list[str], sample_size: int, found: str
 ) -> None:
-    add_customers(account, 3)
+    add_customers(api, 3)
     monkeypatch.setattr(customers, "SAMPLE_SIZE", sample_size)
 
     def respond(request: Request) -> Answer | None:
         return json_answer({"detail": "No."}, status=503) if request.query.get("alias") == "many-2" else None
 
-    account.respond = respond
+    api.respond = respond
     report = run_doctor(*arguments)
-    assert report["customers.known"]["found"] == found.format(Customer.objects.get(alias="many-2").pk)
+    failed = f"1 customer (pk {Customer.objects.get(alias='many-2').pk}), since Alguna failed"
+    assert report["customers.known"]["found"] == found.format(failed)
     assert report.get_level("customers.known") == "skipped"
     assert report.status == 0

@@ -10,17 +10,17 @@ from urllib3.connection import HTTPSConnection
 from urllib3.exceptions import NameResolutionError
 
 from alguna_portal.doctor import context
-from tests.doctor.conftest import FakeAccount, run_doctor
+from tests.doctor.conftest import FakeApi, run_doctor
 
 OWN = "billing.example.com"
 
 
-def test_defaults_are_ok(healthy: Settings, account: FakeAccount) -> None:
+def test_defaults_are_ok(healthy: Settings, api: FakeApi) -> None:
     """The hosts are not probed, and no session is created."""
     report = run_doctor()
     assert report.get_level("hosts.list") == "ok"
     assert "hosts.own" not in report
-    assert not [each for each in account.requests if "portal" in each]
+    assert not [each for each in api.requests if "portal" in each]
 
 
 @pytest.mark.parametrize("host", [".io", ".com", ".co.uk", ".com.au"])
@@ -46,11 +46,11 @@ def test_sandbox_portal_has_to_be_listed(healthy: Settings) -> None:
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_own_domain_is_probed_without_the_key(healthy: Settings, account: FakeAccount, status: int) -> None:
+def test_own_domain_is_probed_without_the_key(healthy: Settings, api: FakeApi, status: int) -> None:
     healthy.ALGUNA_PORTAL_URL_HOSTS = ["alguna.io", OWN]
-    account.http.add("GET", f"https://{OWN}/", status=status)
+    api.http.add("GET", f"https://{OWN}/", status=status)
     assert run_doctor()["hosts.own"]["found"] == f"{OWN} answers over HTTPS."
-    (request,) = [call.request for call in account.http.calls if urlsplit(str(call.request.url)).hostname == OWN]
+    (request,) = [call.request for call in api.http.calls if urlsplit(str(call.request.url)).hostname == OWN]
     assert "Authorization" not in request.headers
 
 
@@ -69,12 +69,10 @@ def create_unknown_host_error() -> requests.ConnectionError:
         (requests.ConnectionError("secret"), "warning", "it cannot be reached (ConnectionError)"),
     ],
 )
-def test_unreachable_own_domain(
-    healthy: Settings, account: FakeAccount, failure: Exception, level: str, reason: str
-) -> None:
+def test_unreachable_own_domain(healthy: Settings, api: FakeApi, failure: Exception, level: str, reason: str) -> None:
     """If only this machine can't reach it, that is a warning."""
     healthy.ALGUNA_PORTAL_URL_HOSTS = [OWN]
-    account.http.add("GET", f"https://{OWN}/", body=failure)
+    api.http.add("GET", f"https://{OWN}/", body=failure)
     finding = run_doctor()["hosts.own"]
     assert finding["level"] == level
     assert finding["found"] == f"{OWN} was asked over HTTPS, and {reason}."

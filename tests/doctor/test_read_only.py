@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalAccess, PortalLink
-from tests.doctor.conftest import WEBHOOK, FakeAccount, run_command
+from tests.doctor.conftest import WEBHOOK, FakeApi, run_command
 from tests.doctor.smtp_server import SmtpServer
 
 
@@ -26,15 +26,19 @@ def get_rows() -> dict[str, list[Any]]:
 
 
 @pytest.mark.parametrize("is_available", [True, False], ids=["available", "unavailable"])
-def test_nothing_is_written(
-    healthy: Settings, account: FakeAccount, smtp_server: SmtpServer, is_available: bool
-) -> None:
-    Customer.objects.create(alias="gone", customer_id="cust_gone", plan="gold", portal_settings={"x": 1})
+def test_nothing_is_written(healthy: Settings, api: FakeApi, smtp_server: SmtpServer, is_available: bool) -> None:
+    """Links, cache entries and customers with problems exist before and are unchanged afterwards."""
+    gone = Customer.objects.create(alias="gone", customer_id="cust_gone", plan="gold", portal_settings={"x": 1})
+    later = timezone.now() + timedelta(days=1)
+    PortalLink.objects.create(
+        customer=gone, recipient="b@acme.example", role="viewer", expires_at=later, renewable_until=later
+    )
+    caches["default"].set("other", 1)
     if not is_available:
-        account.fail(503)
+        api.fail(503)
         smtp_server.greeting = b"554 no\r\n"
-        account.http.replace("GET", WEBHOOK, status=500)
-    rows, state = get_rows(), dict(account.state)
+        api.http.replace("GET", WEBHOOK, status=500)
+    rows, state = get_rows(), dict(api.state)
     statements: list[str] = []
 
     def record(execute: Any, sql: str, *arguments: Any) -> Any:
@@ -45,8 +49,8 @@ def test_nothing_is_written(
         run_command()
         run_command("--json", "--all")
     assert get_rows() == rows
-    assert dict(account.state) == state
-    assert {each.partition(" ")[0] for each in account.requests} == {"GET"}
+    assert dict(api.state) == state
+    assert {each.partition(" ")[0] for each in api.requests} == {"GET"}
     assert not {"MAIL", "RCPT", "DATA"} & set(smtp_server.commands)
     assert not mail.outbox
     assert not PortalAccess.objects.exists()
@@ -60,21 +64,3 @@ def test_cache_is_empty_afterwards(healthy: Settings) -> None:
     healthy.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "doctor"}}
     run_command()
     assert not vars(caches["default"])["_cache"]
-
-
-def test_other_cache_entries_are_kept(healthy: Settings) -> None:
-    caches["default"].set("other", 1)
-    run_command()
-    assert caches["default"].get("other") == 1
-
-
-def test_links_are_not_changed(healthy: Settings) -> None:
-    """The check of the signature doesn't save a link."""
-    later = timezone.now() + timedelta(days=1)
-    customer = Customer.objects.get()
-    PortalLink.objects.create(
-        customer=customer, recipient="b@acme.example", role="viewer", expires_at=later, renewable_until=later
-    )
-    before = list(PortalLink.objects.values())
-    run_command()
-    assert list(PortalLink.objects.values()) == before

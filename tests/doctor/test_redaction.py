@@ -19,7 +19,7 @@ from alguna_portal.doctor.report import HIDDEN, create_redactor, error
 from alguna_portal.doctor.runner import CHECKS, Check
 from alguna_portal.exceptions import UnexpectedResponse
 from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
-from tests.doctor.conftest import FakeAccount, run_command
+from tests.doctor.conftest import FakeApi, run_command
 from tests.support.mailers import mail_by
 
 EXPOSED: list[str] = []  # the secrets in the texts of all exceptions and responses
@@ -74,12 +74,12 @@ def assert_no_secrets(hidden: list[str]) -> list[tuple[int, str]]:
 @given(key=secrets, webhook=secrets, secret_key=secrets, password=secrets)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_failures_show_no_secrets(
-    healthy: Settings, account: FakeAccount, key: str, webhook: str, secret_key: str, password: str
+    healthy: Settings, api: FakeApi, key: str, webhook: str, secret_key: str, password: str
 ) -> None:
     healthy.ALGUNA_PORTAL_CUSTOMER_RESOLVER = f"{__name__}.missing"
     healthy.CACHES = {"default": {"BACKEND": f"{__name__}.FailingCache"}}
     mail_by(healthy, f"{__name__}.FailingEmailBackend")
-    account.respond = lambda _request: json_answer({"detail": " ".join(EXPOSED)}, status=400)
+    api.respond = lambda _request: json_answer({"detail": " ".join(EXPOSED)}, status=400)
     with use_secrets(key=key, webhook=webhook, secret_key=secret_key, password=password) as hidden:
         for status, _output in assert_no_secrets(hidden):
             assert status == 1
@@ -87,7 +87,7 @@ def test_failures_show_no_secrets(
 
 @pytest.mark.parametrize("status", [200, 302, 400, 401, 403, 404, 409, 422, 429, 500])
 @pytest.mark.parametrize("is_first", [True, False])
-def test_api_responses_show_no_secrets(healthy: Settings, account: FakeAccount, status: int, is_first: bool) -> None:
+def test_api_responses_show_no_secrets(healthy: Settings, api: FakeApi, status: int, is_first: bool) -> None:
     """Either the first response contains them, or later ones do."""
 
     def respond(request: Request) -> Answer | None:
@@ -95,7 +95,7 @@ def test_api_responses_show_no_secrets(healthy: Settings, account: FakeAccount, 
             return json_answer({"data": []})
         return json_answer({"detail": " ".join(EXPOSED), "customer_id": " ".join(EXPOSED)}, status=status)
 
-    account.respond = respond
+    api.respond = respond
     with use_secrets() as hidden:
         assert_no_secrets(hidden)
 

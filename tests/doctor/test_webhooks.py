@@ -8,27 +8,27 @@ import requests
 from django.test import Client
 from pytest_django import Settings
 
-from tests.doctor.conftest import WEBHOOK, FakeAccount, run_doctor
+from tests.doctor.conftest import WEBHOOK, FakeApi, run_doctor
 
 
-def replace_endpoint(account: FakeAccount, get: Any, post: Any = 400, **headers: str) -> None:
+def replace_endpoint(api: FakeApi, get: Any, post: Any = 400, **headers: str) -> None:
     """Let the endpoint respond with a status, or fail with an exception."""
     for method, result in (("GET", get), ("POST", post)):
-        account.http.remove(method, WEBHOOK)
+        api.http.remove(method, WEBHOOK)
         if isinstance(result, Exception):
-            account.http.add(method, WEBHOOK, body=result)
+            api.http.add(method, WEBHOOK, body=result)
         else:
-            account.http.add(method, WEBHOOK, status=result, headers=headers)
+            api.http.add(method, WEBHOOK, status=result, headers=headers)
 
 
-def get_endpoint_requests(account: FakeAccount) -> list[requests.PreparedRequest]:
+def get_endpoint_requests(api: FakeApi) -> list[requests.PreparedRequest]:
     """Return the requests that the endpoint received."""
-    return [call.request for call in account.http.calls if call.request.url == WEBHOOK]
+    return [call.request for call in api.http.calls if call.request.url == WEBHOOK]
 
 
-def test_endpoint_gets_unsigned_requests_without_key(healthy: Settings, account: FakeAccount) -> None:
+def test_endpoint_gets_unsigned_requests_without_key(healthy: Settings, api: FakeApi) -> None:
     assert run_doctor()["webhooks.address"]["found"] == f"{WEBHOOK} is there, and refuses what is not signed."
-    get, post = get_endpoint_requests(account)
+    get, post = get_endpoint_requests(api)
     assert (get.method, post.method, post.body) == ("GET", "POST", b"{}")
     for request in (get, post):
         assert "Authorization" not in request.headers
@@ -48,16 +48,14 @@ def test_webhook_view_returns_the_expected_statuses(healthy: Settings, client: C
         ({}, "is not noticed."),
     ],
 )
-def test_missing_secrets_are_a_note(
-    healthy: Settings, account: FakeAccount, plan_ids: dict[str, str], ending: str
-) -> None:
+def test_missing_secrets_are_a_note(healthy: Settings, api: FakeApi, plan_ids: dict[str, str], ending: str) -> None:
     healthy.ALGUNA_PORTAL_WEBHOOK_SECRETS = []
     healthy.ALGUNA_PORTAL_PLAN_IDS = plan_ids
     report = run_doctor()
     assert report.get_level("webhooks.secrets") == "note"
     assert report["webhooks.secrets"]["found"].endswith(ending)
     assert "webhooks.address" not in report
-    assert not get_endpoint_requests(account)
+    assert not get_endpoint_requests(api)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +74,10 @@ def test_missing_secrets_are_a_note(
     ],
 )
 def test_response_of_another_view_is_an_error(
-    healthy: Settings, account: FakeAccount, get: int, post: int, location: str | None, found: str
+    healthy: Settings, api: FakeApi, get: int, post: int, location: str | None, found: str
 ) -> None:
     """Redirects are not followed, and their query is not shown."""
-    replace_endpoint(account, get, post, **({"Location": location} if location else {}))
+    replace_endpoint(api, get, post, **({"Location": location} if location else {}))
     finding = run_doctor()["webhooks.address"]
     assert finding["level"] == "error"
     assert found in finding["found"]
@@ -94,20 +92,18 @@ def test_response_of_another_view_is_an_error(
         (requests.ConnectionError("secret"), "it cannot be reached (ConnectionError)"),
     ],
 )
-def test_unreachable_endpoint_is_a_warning(
-    healthy: Settings, account: FakeAccount, failure: Exception, reason: str
-) -> None:
+def test_unreachable_endpoint_is_a_warning(healthy: Settings, api: FakeApi, failure: Exception, reason: str) -> None:
     """Alguna may be able to reach it."""
-    replace_endpoint(account, failure)
+    replace_endpoint(api, failure)
     finding = run_doctor()["webhooks.address"]
     assert finding["level"] == "warning"
     assert reason in finding["found"]
 
 
-def test_endpoint_is_skipped_without_site_url(healthy: Settings, account: FakeAccount) -> None:
+def test_endpoint_is_skipped_without_site_url(healthy: Settings, api: FakeApi) -> None:
     healthy.ALGUNA_PORTAL_SITE_URL = ""
     assert run_doctor().get_level("webhooks.address") == "skipped"
-    assert not get_endpoint_requests(account)
+    assert not get_endpoint_requests(api)
 
 
 def test_endpoint_on_loopback_address_is_not_probed(healthy: Settings) -> None:
