@@ -5,18 +5,12 @@ from typing import Any
 
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
-from pytest_django import Settings
 
 
-def create_cache_settings(backend: str, **options: Any) -> dict[str, Any]:
-    """Return settings with a backend of Django or of this module as the default cache."""
+def create_caches(backend: str, **options: Any) -> dict[str, Any]:
+    """Return a value for CACHES, with a backend of Django or of this module."""
     path = backend if "." in backend else f"{__name__}.{backend}"
-    return {"CACHES": {"default": {"BACKEND": path, "LOCATION": "redis://localhost", **options}}}
-
-
-def use_cache(settings: Settings, backend: str, **options: Any) -> None:
-    """Change the default cache."""
-    settings.CACHES = create_cache_settings(backend, **options)["CACHES"]
+    return {"default": {"BACKEND": path, "LOCATION": "redis://localhost", **options}}
 
 
 class CustomCache(LocMemCache):

@@ -106,7 +106,6 @@ def test_legacy_api_version_is_skipped(healthy: Settings, api: FakeApi, status: 
     ],
 )
 def test_clock_skew(healthy: Settings, api: FakeApi, seconds: int, level: str, found: str) -> None:
-    """One minute is a warning, four minutes are an error."""
     api.get_date = lambda: format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
     finding = run_doctor()["clock.skew"]
     assert finding["level"] == level

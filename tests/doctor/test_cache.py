@@ -8,12 +8,12 @@ import pytest
 from pytest_django import Settings
 
 from alguna_portal.doctor import cache, context
-from tests.doctor.cache_backends import CustomCache, FakeRedisServer, use_cache
+from tests.doctor.cache_backends import CustomCache, FakeRedisServer, create_caches
 from tests.doctor.conftest import run_doctor
 
 
 def test_file_cache_is_not_shared(healthy: Settings, tmp_path: Path) -> None:
-    use_cache(healthy, "django.core.cache.backends.filebased.FileBasedCache", LOCATION=str(tmp_path))
+    healthy.CACHES = create_caches("django.core.cache.backends.filebased.FileBasedCache", LOCATION=str(tmp_path))
     report = run_doctor("--offline")
     assert report.get_level("cache.shared") == "warning"
     assert report.get_level("cache.works") == "ok"
@@ -22,7 +22,7 @@ def test_file_cache_is_not_shared(healthy: Settings, tmp_path: Path) -> None:
 
 def test_unknown_backend_is_a_note(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be shared. The backend of django-redis is known to be."""
-    use_cache(healthy, "CustomCache")
+    healthy.CACHES = create_caches("CustomCache")
     monkeypatch.setattr(cache, "NOT_SHARED", ())
     assert run_doctor("--offline").get_level("cache.shared") == "note"
     monkeypatch.setattr(CustomCache, "__module__", "django_redis.cache")
@@ -30,7 +30,7 @@ def test_unknown_backend_is_a_note(healthy: Settings, monkeypatch: pytest.Monkey
 
 
 def test_hanging_cache_has_a_time_limit(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_cache(healthy, "HangingCache")
+    healthy.CACHES = create_caches("HangingCache")
     monkeypatch.setattr(context, "TOTAL_SECONDS", 1.0)
     found = run_doctor("--offline")["cache.works"]["found"]
     assert re.fullmatch(r"The cache “default” did not answer within (1|0\.\d\d?) s\.", found)
@@ -38,7 +38,7 @@ def test_hanging_cache_has_a_time_limit(healthy: Settings, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("backend", ["CustomCache", "django.core.cache.backends.db.DatabaseCache"])
 def test_cache_is_skipped_if_no_time_is_left(healthy: Settings, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
-    use_cache(healthy, backend, LOCATION="portal_cache")
+    healthy.CACHES = create_caches(backend, LOCATION="portal_cache")
     monkeypatch.setattr(context, "TOTAL_SECONDS", 0.0)
     report = run_doctor("--offline")
     assert report["cache.examined"]["found"] == "There was no time left for the rest of this."
@@ -59,7 +59,7 @@ def test_cache_is_skipped_if_no_time_is_left(healthy: Settings, monkeypatch: pyt
 def test_redis(
     healthy: Settings, monkeypatch: pytest.MonkeyPatch, attributes: dict[str, object], name: str, level: str
 ) -> None:
-    use_cache(healthy, "FakeRedisCache")
+    healthy.CACHES = create_caches("FakeRedisCache")
     for attribute, value in attributes.items():
         monkeypatch.setattr(FakeRedisServer, attribute, value)
     report = run_doctor("--offline")
@@ -69,7 +69,7 @@ def test_redis(
 
 def test_redis_round_trips_are_counted(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The time of the trial is divided by the number of commands after the first one."""
-    use_cache(healthy, "FakeRedisCache")
+    healthy.CACHES = create_caches("FakeRedisCache")
     commands: list[str] = []
     monkeypatch.setattr(FakeRedisServer, "commands", commands)
     run_doctor("--offline")
@@ -79,7 +79,7 @@ def test_redis_round_trips_are_counted(healthy: Settings, monkeypatch: pytest.Mo
 
 
 def test_hanging_redis_info_has_a_time_limit(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_cache(healthy, "FakeRedisCache")
+    healthy.CACHES = create_caches("FakeRedisCache")
     monkeypatch.setattr(FakeRedisServer, "info_seconds", 5)
     monkeypatch.setattr(context, "TOTAL_SECONDS", 1.0)
     start = monotonic()
@@ -88,7 +88,9 @@ def test_hanging_redis_info_has_a_time_limit(healthy: Settings, monkeypatch: pyt
 
 
 def test_stopped_redis_is_reported_once(healthy: Settings) -> None:
-    use_cache(healthy, "django.core.cache.backends.redis.RedisCache", LOCATION="redis://:password-of-redis@127.0.0.1:1")
+    healthy.CACHES = create_caches(
+        "django.core.cache.backends.redis.RedisCache", LOCATION="redis://:password-of-redis@127.0.0.1:1"
+    )
     report = run_doctor("--offline")
     assert report.get_level("cache.works") == "error"
     assert "cache.eviction" not in report

@@ -11,13 +11,11 @@ from tests.doctor.conftest import JsonReport, run_doctor
 
 
 def store(*keys: str, timeout: int | None = 300) -> None:
-    """Store an entry under each key."""
     for key in keys:
         caches["default"].set(key, 1, timeout=timeout)
 
 
 def run_with_options(settings: Settings, **options: Any) -> JsonReport:
-    """Run the doctor with options of the database cache."""
     settings.CACHES = {"default": {**settings.CACHES["default"], "OPTIONS": options}}
     return run_doctor("--offline")
 

@@ -13,7 +13,6 @@ from tests.doctor.conftest import FakeApi, run_command, run_doctor
 
 
 def add_customers(api: FakeApi, number: int) -> None:
-    """Add customers to the database and to Alguna."""
     Customer.objects.bulk_create(
         Customer(alias=f"many-{each}", customer_id=api.add_customer(f"many-{each}")) for each in range(number)
     )
@@ -75,19 +74,19 @@ def test_unknown_customer_is_a_note_with_provision_on_open(healthy: Settings) ->
     assert run_doctor()["customers.gone"]["found"].startswith(f"1 customer (pk {gone.pk})")
 
 
-def test_customer_without_alias_in_alguna_is_a_warning(healthy: Settings, api: FakeApi) -> None:
-    customer = Customer.objects.create(alias="no-alias", customer_id=api.add_customer("another"))
+@pytest.mark.parametrize(
+    ("is_taken", "name", "level", "found"),
+    [(False, "customers.aliases", "warning", "in Alguna by id"), (True, "customers.strangers", "error", "whose alias")],
+)
+def test_id_without_alias(healthy: Settings, api: FakeApi, is_taken: bool, name: str, level: str, found: str) -> None:
+    """If another customer in Alguna has the alias, that is an error."""
+    if is_taken:
+        api.add_customer("acme-2")
+    customer = Customer.objects.create(alias="acme-2", customer_id=api.add_customer("another"))
     report = run_doctor()
-    assert report["customers.aliases"]["found"].startswith(f"1 customer (pk {customer.pk}) in Alguna by id")
+    assert report.get_level(name) == level
+    assert report[name]["found"].startswith(f"1 customer (pk {customer.pk}) {found}")
     assert "customers.unknown" not in report
-
-
-def test_alias_of_another_customer_is_an_error(healthy: Settings, api: FakeApi) -> None:
-    api.add_customer("taken")
-    customer = Customer.objects.create(alias="taken", customer_id=api.add_customer("another"))
-    report = run_doctor()
-    assert report.get_level("customers.strangers") == "error"
-    assert report["customers.strangers"]["found"].startswith(f"1 customer (pk {customer.pk}) whose alias")
 
 
 def test_customer_without_stored_id_is_found_by_alias(healthy: Settings, api: FakeApi) -> None:
@@ -108,7 +107,6 @@ def test_newest_customers_are_looked_up(healthy: Settings, api: FakeApi, monkeyp
 
 
 def test_all_customers_are_looked_up(healthy: Settings, api: FakeApi, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are looked up by alias, then by id."""
     monkeypatch.setattr(customers, "SAMPLE_SIZE", 2)
     add_customers(api, 2)
     gone = Customer.objects.create(alias="gone", customer_id="cust_gone")

@@ -11,7 +11,6 @@ from tests.doctor.conftest import run_doctor
 
 
 def test_unapplied_migration_is_an_error(healthy: Settings) -> None:
-    """Rows are not read, and other checks run."""
     MigrationRecorder(connection).record_unapplied("alguna_portal", "0001_initial")
     report = run_doctor("--offline")
     assert report["database.migrations"]["found"] == "1 migration not applied: alguna_portal.0001_initial."

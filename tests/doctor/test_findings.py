@@ -7,7 +7,7 @@ from django.conf import settings
 from pytest_django import Settings
 
 from tests.conftest import API
-from tests.doctor.cache_backends import create_cache_settings
+from tests.doctor.cache_backends import create_caches
 from tests.doctor.conftest import SECRET, run_doctor
 
 DJANGO = "django.core.cache.backends"
@@ -18,23 +18,19 @@ PRODUCTION_FOUND = "production API: customers and their bills are real"
 
 
 def api(url: str, *, debug: bool = False) -> dict[str, Any]:
-    """Return settings with an API URL."""
     return {"ALGUNA_PORTAL_API_URL": url, "DEBUG": debug}
 
 
 def tasks(backend: str | None, *, debug: bool = False) -> dict[str, Any]:
-    """Return settings that use background tasks."""
     backends = {"TASKS": {"default": {"BACKEND": backend}}} if backend else {}
     return {"ALGUNA_PORTAL_USE_TASKS": True, "DEBUG": debug, **backends}
 
 
 def site(url: str, hosts: list[str], *, debug: bool = False) -> dict[str, Any]:
-    """Return settings with the site's URL and host names."""
     return {"ALGUNA_PORTAL_SITE_URL": url, "ALLOWED_HOSTS": hosts, "DEBUG": debug}
 
 
 def secret_key(key: str, *, fallbacks: tuple[str, ...] = (), debug: bool = False) -> dict[str, Any]:
-    """Return settings with secret keys."""
     return {"SECRET_KEY": key, "SECRET_KEY_FALLBACKS": list(fallbacks), "DEBUG": debug}
 
 
@@ -62,18 +58,18 @@ CASES: list[tuple[str, str, str, dict[str, Any]]] = [
     # A missing key is an error of the account, not a trace of the sandbox.
     ("sandbox.off", "ok", "", {"ALGUNA_PORTAL_API_KEY": ""}),
     ("hosts.list", "error", "", {"ALGUNA_PORTAL_URL_HOSTS": []}),
-    ("cache.shared", "warning", "", create_cache_settings(f"{DJANGO}.locmem.LocMemCache")),
-    ("cache.shared", "note", "", create_cache_settings(f"{DJANGO}.locmem.LocMemCache") | {"DEBUG": True}),
-    ("cache.shared", "warning", "", create_cache_settings(f"{DJANGO}.dummy.DummyCache")),
-    ("cache.shared", "ok", "", create_cache_settings("FakeRedisCache")),
-    ("cache.works", "error", "does not give back what was put into it", create_cache_settings("ForgetfulCache")),
-    ("cache.works", "error", "locks nothing", create_cache_settings("UnlockedCache")),
-    ("cache.works", "error", "does not forget what was deleted", create_cache_settings("UndeletableCache")),
-    ("cache.works", "error", "fails (ConnectionError)", create_cache_settings("BrokenCache")),
-    ("cache.works", "warning", "ms a round trip", create_cache_settings("SlowCache")),
-    ("cache.works", "skipped", "keeps nothing", create_cache_settings(f"{DJANGO}.dummy.DummyCache")),
+    ("cache.shared", "warning", "", {"CACHES": create_caches(f"{DJANGO}.locmem.LocMemCache")}),
+    ("cache.shared", "note", "", {"CACHES": create_caches(f"{DJANGO}.locmem.LocMemCache"), "DEBUG": True}),
+    ("cache.shared", "warning", "", {"CACHES": create_caches(f"{DJANGO}.dummy.DummyCache")}),
+    ("cache.shared", "ok", "", {"CACHES": create_caches("FakeRedisCache")}),
+    ("cache.works", "error", "does not give back what was put into it", {"CACHES": create_caches("ForgetfulCache")}),
+    ("cache.works", "error", "locks nothing", {"CACHES": create_caches("UnlockedCache")}),
+    ("cache.works", "error", "does not forget what was deleted", {"CACHES": create_caches("UndeletableCache")}),
+    ("cache.works", "error", "fails (ConnectionError)", {"CACHES": create_caches("BrokenCache")}),
+    ("cache.works", "warning", "ms a round trip", {"CACHES": create_caches("SlowCache")}),
+    ("cache.works", "skipped", "keeps nothing", {"CACHES": create_caches(f"{DJANGO}.dummy.DummyCache")}),
     *[
-        ("encryption.on", level, "", create_cache_settings(f"{DJANGO}.dummy.DummyCache", LOCATION=location))
+        ("encryption.on", level, "", {"CACHES": create_caches(f"{DJANGO}.dummy.DummyCache", LOCATION=location)})
         for location, level in [
             ("redis://cache.example.com:6379", "note"),
             (["redis://127.0.0.1", "rediss://user:password@10.0.0.7/1"], "note"),

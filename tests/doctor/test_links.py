@@ -6,7 +6,8 @@ from django.urls import path, set_script_prefix
 from pytest_django import Settings
 
 from alguna_portal.doctor import links
-from tests.doctor.conftest import run_doctor
+from tests.doctor.conftest import WEBHOOK, FakeApi, run_doctor
+from tests.doctor.smtp_server import SmtpServer
 
 
 def catch_all(request: HttpRequest, token: str) -> HttpResponse:
@@ -17,11 +18,16 @@ def catch_all(request: HttpRequest, token: str) -> HttpResponse:
 urlpatterns = [path("<path:token>", catch_all, name="elsewhere")]
 
 
-def test_missing_site_url_is_a_note(healthy: Settings) -> None:
+def test_missing_site_url_is_a_note(healthy: Settings, api: FakeApi, smtp_server: SmtpServer) -> None:
+    """Checks that need it are skipped."""
     healthy.ALGUNA_PORTAL_SITE_URL = ""
-    report = run_doctor("--offline")
+    report = run_doctor()
     assert report.get_level("links.site") == "note"
     assert "links.signing" not in report
+    for name in ("mail.backend", "mail.sender", "mail.server", "webhooks.address"):
+        assert report.get_level(name) == "skipped"
+    assert smtp_server.commands == []
+    assert not [call for call in api.http.calls if call.request.url == WEBHOOK]
 
 
 def test_missing_urls_are_an_error(healthy: Settings) -> None:

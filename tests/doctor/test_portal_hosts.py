@@ -1,6 +1,7 @@
 """The checks of `ALGUNA_PORTAL_URL_HOSTS`."""
 
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,7 +26,6 @@ def test_defaults_are_ok(healthy: Settings, api: FakeApi) -> None:
 
 @pytest.mark.parametrize("host", [".io", ".com", ".co.uk", ".com.au"])
 def test_hosts_that_anyone_can_register_are_an_error(healthy: Settings, host: str) -> None:
-    """They are not probed."""
     healthy.ALGUNA_PORTAL_URL_HOSTS = ["alguna.io", host]
     report = run_doctor()
     assert report.get_level("hosts.wide") == "error"
@@ -45,15 +45,6 @@ def test_sandbox_portal_has_to_be_listed(healthy: Settings) -> None:
     assert (finding["level"], finding["remedy"]) == ("warning", "Add “localhost”.")
 
 
-@pytest.mark.parametrize("status", [200, 404])
-def test_own_domain_is_probed_without_the_key(healthy: Settings, api: FakeApi, status: int) -> None:
-    healthy.ALGUNA_PORTAL_URL_HOSTS = ["alguna.io", OWN]
-    api.http.add("GET", f"https://{OWN}/", status=status)
-    assert run_doctor()["hosts.own"]["found"] == f"{OWN} answers over HTTPS."
-    (request,) = [call.request for call in api.http.calls if urlsplit(str(call.request.url)).hostname == OWN]
-    assert "Authorization" not in request.headers
-
-
 def create_unknown_host_error() -> requests.ConnectionError:
     """Return the exception that `requests` raises if a name can't be resolved."""
     failure = requests.ConnectionError("secret")
@@ -62,20 +53,24 @@ def create_unknown_host_error() -> requests.ConnectionError:
 
 
 @pytest.mark.parametrize(
-    ("failure", "level", "reason"),
+    ("result", "level", "found"),
     [
-        (requests.exceptions.SSLError("secret"), "error", "its certificate is not valid for it"),
-        (create_unknown_host_error(), "error", "its name cannot be resolved"),
-        (requests.ConnectionError("secret"), "warning", "it cannot be reached (ConnectionError)"),
+        ({"status": 200}, "ok", "answers over HTTPS."),
+        ({"status": 404}, "ok", "answers over HTTPS."),
+        ({"body": requests.exceptions.SSLError("secret")}, "error", "and its certificate is not valid for it."),
+        ({"body": create_unknown_host_error()}, "error", "and its name cannot be resolved."),
+        # Only this machine may be unable to reach it.
+        ({"body": requests.ConnectionError("secret")}, "warning", "and it cannot be reached (ConnectionError)."),
     ],
 )
-def test_unreachable_own_domain(healthy: Settings, api: FakeApi, failure: Exception, level: str, reason: str) -> None:
-    """If only this machine can't reach it, that is a warning."""
-    healthy.ALGUNA_PORTAL_URL_HOSTS = [OWN]
-    api.http.add("GET", f"https://{OWN}/", body=failure)
+def test_own_domain(healthy: Settings, api: FakeApi, result: dict[str, Any], level: str, found: str) -> None:
+    healthy.ALGUNA_PORTAL_URL_HOSTS = ["alguna.io", OWN]
+    api.http.add("GET", f"https://{OWN}/", **result)
     finding = run_doctor()["hosts.own"]
     assert finding["level"] == level
-    assert finding["found"] == f"{OWN} was asked over HTTPS, and {reason}."
+    assert finding["found"] == (f"{OWN} {found}" if level == "ok" else f"{OWN} was asked over HTTPS, {found}")
+    (request,) = [call.request for call in api.http.calls if urlsplit(str(call.request.url)).hostname == OWN]
+    assert "Authorization" not in request.headers
 
 
 def test_all_subdomains_of_own_domain_are_a_note(healthy: Settings) -> None:

@@ -17,7 +17,6 @@ from tests.doctor.smtp_server import SmtpServer
 
 
 def get_rows() -> dict[str, list[Any]]:
-    """Return all rows of all tables, including the cache."""
     rows = {model._meta.label: list(model._default_manager.order_by("pk").values()) for model in apps.get_models()}
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM portal_cache")
