@@ -1,12 +1,6 @@
-"""A deployment examined: what `manage.py alguna_doctor` looks at, and what it says.
+"""Checks of `manage.py alguna_doctor`, which examines a deployment.
 
-    rounds       the examinations in their order, and what happens where one fails
-    visit        what they share: whether anybody may be asked, and how much time is left
-    findings     what each of them says
-    redaction    secrets taken out of whatever is said
-    report, text what it comes to, for machines and for people
-
-Each of the others is an examination with one function, `look`, or what one asks with: `asking` and `directory` Alguna,
-`probing` anybody else, `tables` the database. Nothing is written anywhere: Alguna is only read from, what is put into
-the cache is taken out again, and no mail is sent.
+`runner` has the list of checks and runs them. `context` holds what they share, `report` their findings and the output,
+`probes` the HTTP requests. Every other module contains checks, which are generators of findings. Checks change nothing:
+they only read from Alguna, delete the entries that they add to the cache, and send no emails.
 """

@@ -1,117 +1,77 @@
-"""One visit of the doctor: what it may ask, how long it has, and what one examination leaves for the next."""
+"""State shared by the doctor's checks: options, remaining time, database and API client."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from time import monotonic
 
 from django.apps import apps
-from django.conf import settings
 from django.db import DatabaseError, connections, router
 from django.db.migrations.loader import MigrationLoader
 
+from alguna_portal.exceptions import AlgunaError
 from alguna_portal.models import Customer
 
-from .probes import PAGE, Account
+from .probes import ReadOnlyClient
 
-# --- from alguna_portal.doctor.tables
-
-OURS = ("alguna_portal", "alguna_portal.sandbox")
-
-
-def unapplied(using: str) -> list[str]:
-    """Name our migrations that were not applied, in order; reads, and writes nothing."""
-    loader = MigrationLoader(connections[using])
-    labels = {config.label for config in apps.get_app_configs() if config.name in OURS}
-    missing: dict[tuple[str, str], None] = {}
-    for leaf in loader.graph.leaf_nodes():
-        if leaf[0] in labels:
-            missing |= dict.fromkeys(key for key in loader.graph.forwards_plan(leaf) if key[0] in labels)
-    return [f"{label}.{name}" for label, name in missing if (label, name) not in loader.applied_migrations]
-
-
-# --- from alguna_portal.doctor.directory
-
-
-class Whereabouts(StrEnum):
-    """What Alguna knows of a customer here."""
-
-    THERE = "there"
-    NOWHERE = "nowhere"  # neither its alias nor its id, or it has none stored
-    NAMELESS = "nameless"  # its id, but not its alias
-    STRANGER = "stranger"  # its alias, as another customer's
-
-
-@dataclass(kw_only=True)
-class Directory:
-    """Finds customers by alias. `seconds` says how long a request may take, and raises when there is no time left."""
-
-    account: Account
-    seconds: Callable[[], float]
-    _ids: dict[str, str] = field(default_factory=dict)
-
-    def read(self, wanted: int) -> None:
-        """Read all pages, if they are fewer than the customers that are looked for."""
-        pages = self.account.pages
-        if pages is None or pages >= wanted:
-            return
-        for number in range(pages):
-            self._ids |= self.account.client.customers(offset=number * PAGE, within=self.seconds()).ids
-
-    def whereabouts(self, customer: Customer) -> Whereabouts:
-        """Find a customer; raise an `AlgunaError` where Alguna does not say."""
-        client, alias, customer_id = self.account.client, str(customer.alias), customer.customer_id
-        # Pages move while they are read: who is not on them is asked for.
-        found = self._ids.get(alias) or client.find_customer(alias, within=self.seconds())
-        if found is None:
-            known = customer_id is not None and client.knows(customer_id, within=self.seconds())
-            return Whereabouts.NAMELESS if known else Whereabouts.NOWHERE
-        return Whereabouts.THERE if customer_id in (None, found) else Whereabouts.STRANGER
-
-
-SECONDS = 50.0  # for everything
-PROBE_SECONDS = 5.0  # for one probe of anybody but Alguna
+TOTAL_SECONDS = 50.0  # for all checks together
+PROBE_SECONDS = 5.0  # for one request to a host other than Alguna
+ACCOUNT_SECONDS = 10.0  # for the request that tries the API key
+APPS = ("alguna_portal", "alguna_portal.sandbox")
 
 
 class OutOfTime(Exception):
-    """The visit has taken as long as it may; what is left is not looked at."""
+    """The time for all checks has passed; the remaining checks are skipped."""
 
 
 @dataclass(kw_only=True)
-class Visit:
-    """What the examinations share. `offline` asks nobody; `everyone` is about all customers, however long it takes."""
+class DoctorContext:
+    """What the checks share: the command's options, and values that several checks need."""
 
-    offline: bool = False
-    everyone: bool = False
-    until: float = field(default_factory=lambda: monotonic() + SECONDS)
-
-    @property
-    def debug(self) -> bool:
-        """Whether this is development."""
-        return bool(settings.DEBUG)
+    offline: bool = False  # send no requests, except to the database and the cache
+    all_customers: bool = False  # look up all customers, without a limit on the total time
+    deadline: float = field(default_factory=lambda: monotonic() + TOTAL_SECONDS)  # of `time.monotonic()`
 
     @cached_property
     def using(self) -> str:
-        """The database that is written to: a replica may lag."""
+        """The alias of the database for writes, since a replica may lag behind it."""
         return router.db_for_write(Customer)
 
     @cached_property
+    def unapplied_migrations(self) -> list[str]:
+        """The names of this app's unapplied migrations, in order; raise `DatabaseError` if they can't be read."""
+        loader = MigrationLoader(connections[self.using])
+        labels = {config.label for config in apps.get_app_configs() if config.name in APPS}
+        plans = [loader.graph.forwards_plan(leaf) for leaf in loader.graph.leaf_nodes() if leaf[0] in labels]
+        # Plans overlap, since migrations depend on others.
+        migrations = dict.fromkeys(key for plan in plans for key in plan if key[0] in labels)
+        return [".".join(key) for key in migrations if key not in loader.applied_migrations]
+
+    @cached_property
     def has_tables(self) -> bool:
-        """Whether our tables are there, as this version needs them."""
+        """Whether the database has all tables of this version."""
         try:
-            return not unapplied(self.using)
+            return not self.unapplied_migrations
         except DatabaseError:
             return False
 
     @cached_property
-    def account(self) -> Account:
-        """What Alguna said to one harmless call, made on first use; raise `ImproperlyConfigured` without a key."""
-        return Account.asked(within=self.seconds(10.0))
+    def client(self) -> ReadOnlyClient:
+        """The client for all API calls; raise `ImproperlyConfigured` if there is no valid API key."""
+        return ReadOnlyClient.create()
 
-    def seconds(self, at_most: float = PROBE_SECONDS) -> float:
-        """Say how long something may take; raise `OutOfTime` where nothing is left."""
-        left = self.until - monotonic()
+    @cached_property
+    def api_error(self) -> AlgunaError | None:
+        """The exception raised by the first API call, or None if it succeeded."""
+        timeout = self.get_timeout(ACCOUNT_SECONDS)
+        try:
+            self.client.list_one_customer(within=timeout)
+        except AlgunaError as exc:
+            return exc
+        return None
+
+    def get_timeout(self, limit: float = PROBE_SECONDS) -> float:
+        """Return the seconds that an operation may take, at most `limit`; raise `OutOfTime` if none are left."""
+        left = self.deadline - monotonic()
         if left <= 0:
             raise OutOfTime
-        return min(left, at_most)
+        return min(left, limit)

@@ -1,14 +1,13 @@
-"""Alguna asked by the doctor: it only reads, asks once, trips no breaker, and looks at the clock in passing."""
+"""Requests of the doctor: HTTP probes of any host, and a read-only client for the Alguna API."""
 
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
-from math import ceil
-from socket import AI_CANONNAME, SOCK_STREAM, gaierror, getaddrinfo
+from socket import gaierror
 from time import time
 from typing import Any, Self
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 from requests.exceptions import SSLError
@@ -20,61 +19,48 @@ from alguna_portal.api.responses import JSON, ApiResponse
 from alguna_portal.api.retries import USER_AGENT
 from alguna_portal.api.transport import RawResponse
 from alguna_portal.bulk.rate_limiter import RateLimiter
-from alguna_portal.exceptions import AlgunaError, CustomerUnknown
-
-# --- from alguna_portal.doctor.probing
+from alguna_portal.exceptions import CustomerUnknown
 
 NO_CERTIFICATE = "its certificate is not valid for it"
 NO_SUCH_NAME = "its name cannot be resolved"
-NO_ANSWER = "it did not answer in time"
+RATE = 50  # requests per second; Alguna allows 100 for the whole account
 
 
 class Unreachable(Exception):
-    """There was no answer; the text says why, in half a sentence."""
+    """A host did not respond; the text is the reason, as a clause without a full stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
-    """What came back; `leads_to` is where a redirect leads, without its query, which may be anything."""
+class ProbeResponse:
+    """The response of a host. `location` is a redirect's target without the query, which may contain secrets."""
 
     status: int
-    leads_to: str
+    location: str
 
 
-def probe(method: str, url: str, *, within: float, json: object = None) -> Reply:
-    """Send one request, follow no redirect, read no body; raise `Unreachable` where nothing comes of it."""
+def send_probe(method: str, url: str, *, within: float, json: object = None) -> ProbeResponse:
+    """Send one request, without following redirects; raise `Unreachable` if there is no response `within` seconds."""
 
-    def exchange() -> Reply:
-        # Not `session.request`: it looks where a redirect leads, and fails where that is nowhere. Nor does an entry of
-        # a `.netrc` go along.
+    def send() -> ProbeResponse:
+        # `session.request` would fail if a redirect's target is invalid, and send credentials of a `.netrc`.
         request = requests.Request(method, url, headers={"User-Agent": f"{USER_AGENT} doctor"}, json=json).prepare()
         with requests.Session() as session:
             environment: dict[str, Any] = {**session.merge_environment_settings(url, {}, True, None, None)}
             with session.get_adapter(url).send(request, timeout=within, **environment) as response:
-                return Reply(status=response.status_code, leads_to=_bare(response.headers.get("Location", "")))
+                location = _remove_query(response.headers.get("Location", ""))
+                return ProbeResponse(status=response.status_code, location=location)
 
     try:
-        return transport.run_within(within, exchange)
+        return transport.run_within(within, send)
     except (TimeoutError, requests.Timeout):
-        raise Unreachable(NO_ANSWER) from None
+        raise Unreachable("it did not answer in time") from None
     except SSLError:
         raise Unreachable(NO_CERTIFICATE) from None
     except (OSError, HTTPError, ValueError) as exc:
-        raise Unreachable(_why(exc)) from None
+        raise Unreachable(_get_reason(exc)) from None
 
 
-def canonical_name(host: str, *, within: float) -> str:
-    """Return the name that a host's own leads to in DNS, its CNAME; empty where it has none or is not found."""
-    try:
-        found = transport.run_within(within, lambda: getaddrinfo(host, 443, type=SOCK_STREAM, flags=AI_CANONNAME))
-    except (OSError, UnicodeError):
-        return ""
-    name = found[0][3].rstrip(".").lower()
-    # Without a CNAME it is the host's own name, or on some systems its address.
-    return "" if name == host or not any(each.isalpha() for each in name) else name
-
-
-def _why(exc: BaseException) -> str:
+def _get_reason(exc: BaseException) -> str:
     cause: BaseException | None = exc
     while cause is not None:
         if isinstance(cause, gaierror | NameResolutionError):
@@ -83,7 +69,7 @@ def _why(exc: BaseException) -> str:
     return f"it cannot be reached ({type(exc).__name__})"
 
 
-def _bare(location: str) -> str:
+def _remove_query(location: str) -> str:
     try:
         parts = urlsplit(location)
         host = parts.hostname or ""
@@ -92,39 +78,26 @@ def _bare(location: str) -> str:
     return f"{f'{parts.scheme}://{host}' if host else ''}{parts.path}"
 
 
-RATE = 50  # requests a second at most; Alguna's limit is 100 for the whole account
-PAGE = 100  # as large as the API gives
+class ReadOnlyClient(AlgunaClient):
+    """An API client that can only read. It has no circuit breaker, since its failures must not affect the site's."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """Some of Alguna's customers: the id of each alias, and how many pages of this size there are."""
-
-    ids: dict[str, str]
-    pages: int | None
-
-
-class ReadingClient(AlgunaClient):
-    """A client that can change nothing. It has no watcher: the site's clicks must not meet what befalls it here."""
-
-    turn: Callable[[], int]
-    ahead: float | None = None  # how far our clock is ahead of Alguna's, in seconds
+    rate_limiter: RateLimiter
+    clock_offset: float | None = None  # seconds that our clock is ahead of Alguna's, by the latest response
 
     @classmethod
-    def careful(cls) -> Self:
-        """Make the client that the settings describe; raise `ImproperlyConfigured` where they cannot be used."""
+    def create(cls) -> Self:
+        """Return a client without retries; raise `ImproperlyConfigured` if the settings can't be used."""
         client = cls.from_settings()
         client.retries = 0
-        client.turn = RateLimiter(RATE).turn
+        client.rate_limiter = RateLimiter(RATE)
         return client
 
-    def customers(self, *, limit: int = PAGE, offset: int = 0, within: float) -> Page:
-        """List some customers."""
-        query = urlencode({"limit": limit, "offset": offset})
-        return _page(self._call("GET", f"/customers?{query}", None, within=within).data)
+    def list_one_customer(self, *, within: float) -> None:
+        """Send the cheapest request that needs a valid key; raise an `AlgunaError` if it fails."""
+        self._call("GET", "/customers?limit=1&offset=0", None, within=within)
 
-    def knows(self, customer_id: str, *, within: float) -> bool:
-        """Say whether there is a customer of this id, whatever its aliases."""
+    def has_customer(self, customer_id: str, *, within: float) -> bool:
+        """Return whether a customer has this id, whatever its aliases."""
         try:
             self._call("GET", f"/customers/{quote(customer_id, safe='')}", None, within=within)
         except CustomerUnknown:
@@ -136,56 +109,15 @@ class ReadingClient(AlgunaClient):
     ) -> ApiResponse:
         if method != "GET":
             raise TypeError("The doctor only reads.")
-        self.turn()
+        self.rate_limiter.turn()
         return super()._call(method, path, body, within=within, key=key)
 
     def _send(self, method: str, path: str, body: JSON | None, headers: dict[str, str], within: float) -> RawResponse:
         before = time()
-        answer = super()._send(method, path, body, headers, within)
-        self.ahead = _ahead(answer.headers.get("Date", ""), (before + time()) / 2)
-        return answer
-
-
-@dataclass(frozen=True, kw_only=True)
-class Account:
-    """What came of asking for one customer, whoever it is: nothing that a key for portals should not see."""
-
-    client: ReadingClient
-    failure: AlgunaError | None
-    customers: int | None = None  # how many Alguna has, where it says so
-
-    @classmethod
-    def asked(cls, *, within: float) -> "Account":
-        """Ask."""
-        client = ReadingClient.careful()
-        try:
-            first = client.customers(limit=1, within=within)
-        except AlgunaError as exc:
-            return cls(client=client, failure=exc)
-        return cls(client=client, failure=None, customers=first.pages)
-
-    @property
-    def pages(self) -> int | None:
-        """How many requests it takes to list all customers, where that is known."""
-        return None if self.customers is None else ceil(self.customers / PAGE)
-
-
-def _page(data: JSON) -> Page:
-    """Read a page. Whatever in it cannot be read is left out: those customers are then asked for one by one."""
-    ids: dict[str, str] = {}
-    listed, pagination = data.get("data"), data.get("pagination")
-    for each in listed if isinstance(listed, list) else []:
-        ident, aliases = (each.get("id"), each.get("aliases")) if isinstance(each, dict) else (None, None)
-        if isinstance(ident, str) and isinstance(aliases, list):
-            ids |= {alias: ident for alias in aliases if isinstance(alias, str)}
-    pages: Any = pagination.get("total_pages") if isinstance(pagination, dict) else None
-    return Page(ids=ids, pages=pages if isinstance(pages, int) else None)
-
-
-def _ahead(date: str, ours: float) -> float | None:
-    """Compare our time with a header's, which is cut to the second; None where it is none."""
-    try:
-        theirs: datetime = parsedate_to_datetime(date).replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-    return ours - (theirs.timestamp() + 0.5)
+        response = super()._send(method, path, body, headers, within)
+        now, self.clock_offset = (before + time()) / 2, None
+        with suppress(ValueError, OverflowError):
+            date = parsedate_to_datetime(response.headers.get("Date", "")).replace(tzinfo=UTC)
+            # The header has no fractions of a second.
+            self.clock_offset = now - (date.timestamp() + 0.5)
+        return response

@@ -1,4 +1,4 @@
-"""The round: which examinations there are, in their order, and how one that fails keeps no other from its turn."""
+"""Runner of `alguna_doctor`: the list of checks, and the handling of checks that fail."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -7,72 +7,55 @@ from django.core.exceptions import ImproperlyConfigured
 
 from alguna_portal.conf import PREFIX
 
-from . import (
-    account,
-    cache,
-    customers,
-    database,
-    encryption,
-    links,
-    mail,
-    memberships,
-    portal_hosts,
-    sandbox,
-    settings,
-    webhooks,
-    workers,
-)
-from .context import OutOfTime, Visit
-from .report import Finding, Findings, error, redaction, skipped
+from . import account, cache, customers, database, links, portal_hosts, settings, webhooks
+from .context import DoctorContext, OutOfTime
+from .report import Finding, Findings, create_redactor, error, skipped
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examination:
-    """One of them: its findings' names begin with its own, but for `account`, of the key, the API and the clock."""
+class Check:
+    """A check, which is called an examination in the output. Its findings are `<name>.…`, except those of `account`."""
 
     name: str  # in `--json`
     title: str
-    look: Callable[[Visit], Findings]
+    run: Callable[[DoctorContext], Findings]
 
 
-EXAMINATIONS = (
-    Examination(name="settings", title="Settings", look=settings.look),
-    Examination(name="account", title="Account at Alguna", look=account.look),
-    Examination(name="sandbox", title="Sandbox", look=sandbox.look),
-    Examination(name="hosts", title="Portal hosts", look=portal_hosts.look),
-    Examination(name="cache", title="Cache", look=cache.look),
-    Examination(name="encryption", title="Encryption", look=encryption.look),
-    Examination(name="database", title="Database", look=database.look),
-    Examination(name="memberships", title="Memberships", look=memberships.look),
-    Examination(name="links", title="Links by mail", look=links.look),
-    Examination(name="mail", title="Mail", look=mail.look),
-    Examination(name="workers", title="Workers", look=workers.look),
-    Examination(name="webhooks", title="Webhooks", look=webhooks.look),
-    # Last: they may take all the time that is left.
-    Examination(name="customers", title="Customers in Alguna", look=customers.look),
+CHECKS = (
+    Check(name="settings", title="Settings", run=settings.check_settings),
+    Check(name="account", title="Account at Alguna", run=account.check_account),
+    Check(name="sandbox", title="Sandbox", run=settings.check_sandbox),
+    Check(name="hosts", title="Portal hosts", run=portal_hosts.check_portal_hosts),
+    Check(name="cache", title="Cache", run=cache.check_cache),
+    Check(name="encryption", title="Encryption", run=cache.check_encryption),
+    Check(name="database", title="Database", run=database.check_database),
+    Check(name="memberships", title="Memberships", run=customers.check_memberships),
+    Check(name="links", title="Links by mail", run=links.check_links),
+    Check(name="mail", title="Mail", run=links.check_email),
+    Check(name="workers", title="Workers", run=settings.check_workers),
+    Check(name="webhooks", title="Webhooks", run=webhooks.check_webhooks),
+    # Last, since it may take all the time that is left.
+    Check(name="customers", title="Customers in Alguna", run=customers.check_customers),
 )
 
 
-def examine(visit: Visit) -> Iterator[tuple[Examination, list[Finding]]]:
-    """Carry the examinations out, one after the other; give the findings of each, without a secret in them."""
-    redact = redaction()
-    for examination in EXAMINATIONS:
-        findings = list(_contained(examination, visit))
-        yield (
-            examination,
-            [replace(each, found=redact(each.found), remedy=redact(each.remedy)) for each in findings],
-        )
+def run_checks(context: DoctorContext) -> Iterator[tuple[Check, list[Finding]]]:
+    """Run all checks in order and yield the findings of each, with secrets redacted."""
+    redact = create_redactor()
+    for check in CHECKS:
+        findings = list(_run_check(check, context))
+        yield check, [replace(each, found=redact(each.found), remedy=redact(each.remedy)) for each in findings]
 
 
-def _contained(examination: Examination, visit: Visit) -> Findings:
-    """Give the findings up to where it fails, and say that it did; by a name alone, since texts may hold anything."""
-    name = f"{examination.name}.examined"
+def _run_check(check: Check, context: DoctorContext) -> Findings:
+    """Yield the findings of a check, and another one if it raises an exception."""
+    name = f"{check.name}.examined"
     try:
-        yield from examination.look(visit)
+        yield from check.run(context)
     except OutOfTime:
         yield skipped(name, "There was no time left for the rest of this.")
-    except Exception as exc:  # noqa: BLE001  (whatever it is, the others have their turn)
-        # Our own texts name the setting, which “Settings” has said is wrong.
+    except Exception as exc:  # noqa: BLE001  (a failing check must not stop the others)
+        # Our own texts begin with a setting that “Settings” has reported. Other texts may contain secrets.
         if isinstance(exc, ImproperlyConfigured) and str(exc).startswith(PREFIX):
             yield skipped(name, f"Not to be looked at while {str(exc).split()[0]} is wrong.")
         else:

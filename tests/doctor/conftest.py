@@ -1,4 +1,4 @@
-"""A deployment in good health, and somebody who plays Alguna with a clock."""
+"""A deployment without problems, a fake Alguna API, and helpers that run the command."""
 
 import json
 import re
@@ -24,112 +24,116 @@ from alguna_portal.sandbox.engine.engine import Engine
 from alguna_portal.sandbox.engine.types import Answer, Request, json_answer, new_state
 from alguna_portal.sandbox.engine.validation import Fields
 from tests.conftest import API
-from tests.doctor.mailing import Postbox, mail_through, serving
+from tests.doctor.smtp_server import SmtpServer, run_smtp_server, use_smtp_server
 
 WEBHOOK = "https://app.example.com/billing/webhook/"
 SECRET = "whsec_bm90LWEtc2VjcmV0LWF0LWFsbC1idXQtbG9uZw=="
 
 
-class Account:
-    """An account at Alguna: the sandbox's engine, at the production address."""
+class FakeApi:
+    """A fake of Alguna's production API: the sandbox's engine with one account."""
 
     def __init__(self, http: responses.RequestsMock, api_key: str) -> None:
         self.http = http
         self.state = new_state()
         self.engine = Engine(state=self.state, api_key=api_key, portal_url="https://portal.alguna.io")
         self.requests: list[str] = []
-        self.date: Callable[[], str] = lambda: format_datetime(datetime.now(UTC), usegmt=True)
-        self.answer: Callable[[Request], Answer | None] = lambda _request: None
+        self.get_date: Callable[[], str] = lambda: format_datetime(datetime.now(UTC), usegmt=True)
+        self.respond: Callable[[Request], Answer | None] = lambda _request: None
         for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):
-            http.add_callback(method, re.compile(re.escape(API) + "/.*"), callback=self._answer)
+            http.add_callback(method, re.compile(re.escape(API) + "/.*"), callback=self._respond)
 
-    def add(self, *aliases: str) -> str:
-        """Have a customer; return its id."""
+    def add_customer(self, *aliases: str) -> str:
+        """Add a customer; return its id."""
         fields = Fields({"name": "Acme", "currency": "USD", "aliases": list(aliases)})
         return str(add(self.state, fields, now=datetime.now(UTC))["id"])
 
-    def fail(self, status: int, detail: str = "No.", **headers: str) -> None:
-        """Answer everything with a status."""
-        self.answer = lambda _request: json_answer({"detail": detail, "status": status}, status=status, headers=headers)
+    def fail(self, status: int, detail: str = "No.") -> None:
+        """Respond to all requests with an error."""
+        self.respond = lambda _request: json_answer({"detail": detail, "status": status}, status=status)
 
-    def _answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
-        parts = urlsplit(request.url or "")
-        self.requests.append(f"{request.method} {parts.path}{'?' * bool(parts.query)}{parts.query}")
-        asked = Request(
-            method=request.method or "",
+    def _respond(self, prepared: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
+        parts = urlsplit(prepared.url or "")
+        self.requests.append(f"{prepared.method} {parts.path}{'?' * bool(parts.query)}{parts.query}")
+        request = Request(
+            method=prepared.method or "",
             path=unquote(parts.path),
             query=dict(parse_qsl(parts.query)),
-            headers=dict(request.headers),
-            body=request.body if isinstance(request.body, bytes) else b"",
+            headers=dict(prepared.headers),
+            body=prepared.body if isinstance(prepared.body, bytes) else b"",
         )
-        answer = self.answer(asked) or self.engine.answer(asked)
-        return answer.status, {"Date": self.date(), **answer.headers}, answer.body
+        response = self.respond(request) or self.engine.answer(request)
+        return response.status, {"Date": self.get_date(), **response.headers}, response.body
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
-    """What the doctor said with `--json`."""
+class JsonReport:
+    """The exit status of the command, and its output with `--json`."""
 
     status: int
-    report: dict[str, Any]
+    data: dict[str, Any]
 
     def __getitem__(self, name: str) -> dict[str, str]:
-        """The one finding of this name."""
-        (found,) = [each for each in self.report["findings"] if each["name"] == name]
-        return {key: str(value) for key, value in found.items()}
+        """The only finding with this name."""
+        (finding,) = self.find_all(name)
+        return finding
 
     def __contains__(self, name: str) -> bool:
-        return any(each["name"] == name for each in self.report["findings"])
+        return bool(self.find_all(name))
 
-    def level(self, name: str) -> str:
-        """The level of the one finding of this name."""
+    def find_all(self, name: str) -> list[dict[str, str]]:
+        """All findings with this name."""
+        return [finding for finding in self.data["findings"] if finding["name"] == name]
+
+    def get_level(self, name: str) -> str:
+        """The level of the only finding with this name."""
         return self[name]["level"]
 
     @property
     def problems(self) -> dict[str, str]:
-        """The names of all that is not in order, with their levels."""
-        return {each["name"]: each["level"] for each in self.report["findings"] if each["level"] != "ok"}
+        """The levels of all findings that aren't ok, by name."""
+        return {each["name"]: each["level"] for each in self.data["findings"] if each["level"] != "ok"}
 
 
-def run(*arguments: str, **options: Any) -> tuple[int, str, str]:
-    """Run the command; return its exit status, what it says, and what it says of its failure."""
+def run_command(*arguments: str) -> tuple[int, str, str]:
+    """Run the command; return the exit status, the output and the error message."""
     output = StringIO()
     try:
-        call_command("alguna_doctor", *arguments, stdout=output, **options)
+        call_command("alguna_doctor", *arguments, stdout=output)
     except CommandError as exc:
         return exc.returncode, output.getvalue(), str(exc)
     return 0, output.getvalue(), ""
 
 
-def examined(*arguments: str) -> Said:
-    """Run the command for machines."""
-    status, said, _failure = run("--json", *arguments)
-    return Said(status=status, report=json.loads(said))
+def run_doctor(*arguments: str) -> JsonReport:
+    """Run the command with `--json`."""
+    status, output, _error = run_command("--json", *arguments)
+    return JsonReport(status=status, data=json.loads(output))
 
 
 @pytest.fixture
 def http() -> Iterator[responses.RequestsMock]:
-    """A network in which nobody is but those that a test names."""
+    """A network without hosts; tests add those that they need."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         yield mock
 
 
 @pytest.fixture
-def account(http: responses.RequestsMock, settings: Settings) -> Account:
-    """An account that the key opens."""
-    return Account(http, settings.ALGUNA_PORTAL_API_KEY)
+def api(http: responses.RequestsMock, settings: Settings) -> FakeApi:
+    """A fake API that accepts the API key in the settings."""
+    return FakeApi(http, settings.ALGUNA_PORTAL_API_KEY)
 
 
 @pytest.fixture
-def postbox() -> Iterator[Postbox]:
-    """A mail server."""
-    with serving(Postbox()) as server:
+def smtp_server() -> Iterator[SmtpServer]:
+    """A running SMTP server."""
+    with run_smtp_server() as server:
         yield server
 
 
 @pytest.fixture
-def site(db: None, settings: Settings) -> Settings:
-    """A deployment outside DEBUG in which nothing is wrong, but for what the network says."""
+def production(db: None, settings: Settings) -> Settings:
+    """Settings of a deployment outside DEBUG without problems, but without network."""
     settings.INSTALLED_APPS = [each for each in settings.INSTALLED_APPS if each != "alguna_portal.sandbox"]
     settings.ROOT_URLCONF = "tests.doctor.urls"
     settings.SECRET_KEY = "long-enough-to-be-a-key-that-signs-links-for-years"
@@ -149,11 +153,11 @@ def site(db: None, settings: Settings) -> Settings:
 
 
 @pytest.fixture
-def well(site: Settings, account: Account, postbox: Postbox) -> Settings:
-    """The deployment with its network, and a customer whom Alguna knows."""
-    mail_through(site, postbox)
-    account.http.add("GET", WEBHOOK, status=405)
-    account.http.add("POST", WEBHOOK, status=400)
-    acme = Customer.objects.create(alias="acme-1", customer_id=account.add("acme-1"), plan="starter")
+def healthy(production: Settings, api: FakeApi, smtp_server: SmtpServer) -> Settings:
+    """Settings of a deployment without problems, with its network and a customer that Alguna has."""
+    use_smtp_server(production, smtp_server)
+    api.http.add("GET", WEBHOOK, status=405)
+    api.http.add("POST", WEBHOOK, status=400)
+    acme = Customer.objects.create(alias="acme-1", customer_id=api.add_customer("acme-1"), plan="starter")
     Membership.objects.create(user=User.objects.create_user("mia"), customer=acme)
-    return site
+    return production

@@ -1,155 +1,103 @@
-"""The cache: its kind, its size, and whether it does what it should."""
+"""The checks of the session cache and its encryption."""
 
 import re
-from time import sleep
-from typing import Any
+from pathlib import Path
+from time import monotonic
 
 import pytest
-from django.core.cache.backends.base import DEFAULT_TIMEOUT
-from django.core.cache.backends.locmem import LocMemCache
 from pytest_django import Settings
 
-from alguna_portal.doctor import cache as examination
-from alguna_portal.doctor import context
-from tests.doctor.conftest import examined
-
-HERE = "tests.doctor.test_cache"
+from alguna_portal.doctor import cache, context
+from tests.doctor.cache_backends import CustomCache, FakeRedisServer, create_caches
+from tests.doctor.conftest import run_doctor
 
 
-class Own(LocMemCache):
-    """A kind that nobody knows."""
-
-
-class Forgetful(LocMemCache):
-    """Keeps nothing, and says nothing."""
-
-    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> None:
-        """Do nothing."""
-
-
-class Generous(LocMemCache):
-    """Gives one lock to all."""
-
-    def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> bool:
-        """Give it."""
-        return True
-
-
-class Tenacious(LocMemCache):
-    """Deletes nothing."""
-
-    def delete(self, key: Any, version: Any = None) -> bool:
-        """Do nothing."""
-        return True
-
-
-class Broken(LocMemCache):
-    """Fails, and says too much."""
-
-    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> None:
-        """Fail."""
-        raise ConnectionError("redis://:password@cache")
-
-
-class Slow(LocMemCache):
-    """Is far away."""
-
-    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> None:
-        """Wait, then keep it."""
-        sleep(0.5)
-        super().set(key, value, timeout, version)
-
-
-class Hanging(LocMemCache):
-    """Answers much later."""
-
-    def set(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> None:
-        """Wait."""
-        sleep(5)
-
-
-class Unknown:
-    """Stands in for a backend of somebody else's, which is no `LocMemCache`."""
-
-
-def use(settings: Settings, backend: str, **more: Any) -> None:
-    """Have another cache."""
-    path = backend if "." in backend else f"{HERE}.{backend}"
-    settings.CACHES = {"default": {"BACKEND": path, "LOCATION": "redis://localhost", **more}}
-
-
-@pytest.mark.parametrize(
-    ("backend", "debug", "level"),
-    [
-        ("django.core.cache.backends.locmem.LocMemCache", False, "warning"),
-        ("django.core.cache.backends.locmem.LocMemCache", True, "note"),
-        ("django.core.cache.backends.dummy.DummyCache", False, "warning"),
-        ("tests.doctor.test_cache_redis.Full", False, "ok"),
-    ],
-)
-def test_a_cache_that_processes_do_not_share_is_said_once(
-    well: Settings, backend: str, debug: bool, level: str
-) -> None:
-    """As a warning outside DEBUG; the system check that says so, too, is left out."""
-    use(well, backend)
-    well.DEBUG = debug
-    said = examined("--offline")
-    assert said.level("cache.shared") == level
-    assert "settings.W005" not in said
-
-
-def test_a_cache_of_files_is_not_shared(well: Settings, tmp_path: Any) -> None:
-    """Its `add` is no lock; and no file is left in it."""
-    use(well, "django.core.cache.backends.filebased.FileBasedCache", LOCATION=str(tmp_path))
-    said = examined("--offline")
-    assert said.level("cache.shared") == "warning"
-    assert said.level("cache.works") == "ok"
+def test_file_cache_is_not_shared(healthy: Settings, tmp_path: Path) -> None:
+    healthy.CACHES = create_caches("django.core.cache.backends.filebased.FileBasedCache", LOCATION=str(tmp_path))
+    report = run_doctor("--offline")
+    assert report.get_level("cache.shared") == "warning"
+    assert report.get_level("cache.works") == "ok"
     assert not list(tmp_path.iterdir())
 
 
-def test_a_kind_that_nobody_knows_is_a_note(well: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It may well be shared; and django-redis is known."""
-    use(well, "Own")
-    monkeypatch.setattr(examination, "LocMemCache", Unknown)
-    assert examined("--offline").level("cache.shared") == "note"
-    monkeypatch.setattr(Own, "__module__", "django_redis.cache")
-    assert examined("--offline").level("cache.shared") == "ok"
+def test_unknown_backend_is_a_note(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be shared. The backend of django-redis is known to be."""
+    healthy.CACHES = create_caches("CustomCache")
+    monkeypatch.setattr(cache, "NOT_SHARED", ())
+    assert run_doctor("--offline").get_level("cache.shared") == "note"
+    monkeypatch.setattr(CustomCache, "__module__", "django_redis.cache")
+    assert run_doctor("--offline").get_level("cache.shared") == "ok"
 
 
-@pytest.mark.parametrize(
-    ("backend", "level", "words"),
-    [
-        ("Forgetful", "error", "does not give back what was put into it"),
-        ("Generous", "error", "locks nothing"),
-        ("Tenacious", "error", "does not forget what was deleted"),
-        ("Broken", "error", "fails (ConnectionError)"),
-        ("Slow", "warning", "ms a round trip"),
-        ("django.core.cache.backends.dummy.DummyCache", "skipped", "keeps nothing"),
-    ],
-)
-def test_a_cache_is_tried(well: Settings, backend: str, level: str, words: str) -> None:
-    """Written, read, locked and deleted; what fails is named without its text."""
-    use(well, backend)
-    said = examined("--offline")["cache.works"]
-    assert said["level"] == level
-    assert words in said["found"]
-
-
-def test_a_cache_that_hangs_is_not_waited_for(well: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's timeout is needed for that; and what is said is how long it had."""
-    use(well, "Hanging")
-    monkeypatch.setattr(context, "SECONDS", 1.0)
-    found = examined("--offline")["cache.works"]["found"]
+def test_hanging_cache_has_a_time_limit(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy.CACHES = create_caches("HangingCache")
+    monkeypatch.setattr(context, "TOTAL_SECONDS", 1.0)
+    found = run_doctor("--offline")["cache.works"]["found"]
     assert re.fullmatch(r"The cache “default” did not answer within (1|0\.\d\d?) s\.", found)
 
 
-@pytest.mark.parametrize("backend", ["Own", "django.core.cache.backends.db.DatabaseCache"])
-def test_a_cache_for_which_no_time_is_left_is_not_at_fault(
-    well: Settings, monkeypatch: pytest.MonkeyPatch, backend: str
+@pytest.mark.parametrize("backend", ["CustomCache", "django.core.cache.backends.db.DatabaseCache"])
+def test_cache_is_skipped_if_no_time_is_left(healthy: Settings, monkeypatch: pytest.MonkeyPatch, backend: str) -> None:
+    healthy.CACHES = create_caches(backend, LOCATION="portal_cache")
+    monkeypatch.setattr(context, "TOTAL_SECONDS", 0.0)
+    report = run_doctor("--offline")
+    assert report["cache.examined"]["found"] == "There was no time left for the rest of this."
+    assert "cache.works" not in report
+
+
+@pytest.mark.parametrize(
+    ("attributes", "name", "level"),
+    [
+        ({"memory": {"maxmemory_policy": "noeviction", "maxmemory": 0}}, "cache.eviction", "ok"),
+        ({"memory": {"maxmemory_policy": "noeviction", "maxmemory": 1024}}, "cache.eviction", "warning"),
+        ({"memory": {"maxmemory_policy": "allkeys-lru", "maxmemory": 1024}}, "cache.eviction", "ok"),
+        ({"memory": {}}, "cache.eviction", "skipped"),
+        # The latency doesn't include the time to connect.
+        ({"connect_seconds": 1.0, "commands": []}, "cache.works", "ok"),
+    ],
+)
+def test_redis(
+    healthy: Settings, monkeypatch: pytest.MonkeyPatch, attributes: dict[str, object], name: str, level: str
 ) -> None:
-    """It is skipped, whatever its kind."""
-    use(well, backend, LOCATION="portal_cache")
-    monkeypatch.setattr(context, "SECONDS", 0.0)
-    said = examined("--offline")
-    assert said["cache.examined"]["found"] == "There was no time left for the rest of this."
-    assert "cache.works" not in said
+    healthy.CACHES = create_caches("FakeRedisCache")
+    for attribute, value in attributes.items():
+        monkeypatch.setattr(FakeRedisServer, attribute, value)
+    report = run_doctor("--offline")
+    assert report.get_level("cache.works") == "ok"
+    assert report.get_level(name) == level
+
+
+def test_redis_round_trips_are_counted(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time of the trial is divided by the number of commands after the first one."""
+    healthy.CACHES = create_caches("FakeRedisCache")
+    commands: list[str] = []
+    monkeypatch.setattr(FakeRedisServer, "commands", commands)
+    run_doctor("--offline")
+    first, *timed = commands
+    assert len(timed) == cache.ROUND_TRIPS
+    assert (first, timed) == ("GET", ["SET", "GET", "SET", "SET", "DEL", "MGET"])
+
+
+def test_hanging_redis_info_has_a_time_limit(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy.CACHES = create_caches("FakeRedisCache")
+    monkeypatch.setattr(FakeRedisServer, "info_seconds", 5)
+    monkeypatch.setattr(context, "TOTAL_SECONDS", 1.0)
+    start = monotonic()
+    assert "(TimeoutError)" in run_doctor("--offline")["cache.eviction"]["found"]
+    assert monotonic() - start < 4
+
+
+def test_stopped_redis_is_reported_once(healthy: Settings) -> None:
+    healthy.CACHES = create_caches(
+        "django.core.cache.backends.redis.RedisCache", LOCATION="redis://:password-of-redis@127.0.0.1:1"
+    )
+    report = run_doctor("--offline")
+    assert report.get_level("cache.works") == "error"
+    assert "cache.eviction" not in report
+
+
+def test_encryption_is_tried(healthy: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    healthy.ALGUNA_PORTAL_ENCRYPT_CACHE = True
+    assert run_doctor("--offline")["encryption.on"]["found"] == "Cached sessions are encrypted."
+    monkeypatch.setattr(cache, "decrypt", lambda _token: None)
+    assert run_doctor("--offline").get_level("encryption.on") == "error"

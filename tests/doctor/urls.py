@@ -1,4 +1,4 @@
-"""The addresses of a site outside development: no sandbox."""
+"""URLs of a site without the sandbox."""
 
 from django.urls import include, path
 

@@ -1,4 +1,4 @@
-"""The doctor before the caches that processes really share."""
+"""The doctor's cache checks with real Redis and Memcached servers."""
 
 import json
 from contextlib import suppress
@@ -17,24 +17,22 @@ from tests.services.conftest import Shared
 pytestmark = [pytest.mark.services, pytest.mark.django_db]
 
 
-def examined() -> dict[str, dict[str, Any]]:
-    """Run the command, with nobody on the network but the cache; return what it says of that."""
+def run_doctor() -> dict[str, dict[str, Any]]:
+    """Run the command offline; return the findings by name."""
     output = StringIO()
-    # The tests' settings are no deployment's.
+    # The tests' settings have problems that aren't about the cache.
     with suppress(CommandError):
         call_command("alguna_doctor", "--json", "--offline", stdout=output)
     return {each["name"]: each for each in json.loads(output.getvalue())["findings"]}
 
 
 @pytest.mark.parametrize("kind", ["redis", "memcached"])
-def test_a_cache_that_processes_share_is_in_order(
-    request: pytest.FixtureRequest, settings: Settings, kind: str
-) -> None:
-    """It keeps, locks and forgets; nothing is left in it, and one that has stopped is an error."""
+def test_shared_cache_is_ok_and_left_empty(request: pytest.FixtureRequest, settings: Settings, kind: str) -> None:
+    """If the server is stopped, that is an error."""
     shared: Shared = request.getfixturevalue(kind)
     settings.CACHES = {"default": shared.cache}
-    said = examined()
-    assert {name: each["level"] for name, each in said.items() if name.startswith("cache.")} == {
+    findings = run_doctor()
+    assert {name: each["level"] for name, each in findings.items() if name.startswith("cache.")} == {
         "cache.shared": "ok",
         "cache.works": "ok",
         **({"cache.eviction": "ok"} if kind == "redis" else {}),
@@ -44,8 +42,8 @@ def test_a_cache_that_processes_share_is_in_order(
             assert client.dbsize() == 0
     assert shared.stop
     shared.stop()
-    assert examined()["cache.works"]["level"] == "error"
+    assert run_doctor()["cache.works"]["level"] == "error"
     caches["default"].close()
-    # Django leaves connections to Redis to the end of the process.
+    # Django leaves connections to Redis open until the process ends.
     if kind == "redis":
         vars(caches["default"])["_cache"].get_client(None).connection_pool.disconnect()

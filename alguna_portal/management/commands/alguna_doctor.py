@@ -1,4 +1,4 @@
-"""A deployment examined, and what to do about it."""
+"""The command `alguna_doctor`, which examines a deployment and reports problems with their remedies."""
 
 import json
 from typing import Any
@@ -6,26 +6,25 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.management.color import no_style
 
-from alguna_portal.doctor.context import Visit
-from alguna_portal.doctor.report import NOUNS, Colour, Finding, Level, Report, counted, group, summary
-from alguna_portal.doctor.runner import examine
+from alguna_portal.doctor.context import DoctorContext
+from alguna_portal.doctor.report import NOUNS, Level, Report, format_count, render_findings, render_summary
+from alguna_portal.doctor.runner import run_checks
 
-FAIL_LEVELS = [Level.WARNING.value, Level.ERROR.value]
-QUIET = (Level.WARNING, Level.ERROR)  # all that is said with --verbosity 0
+PROBLEMS = (Level.WARNING, Level.ERROR)
 
 
 class Command(BaseCommand):
-    """Examine, and report."""
+    """Run all checks and write a report."""
 
     help = (
         "Examines the deployment: settings, the account at Alguna, clocks, cache, database, links, mail, webhooks and "
         "hosts. Says what is wrong and what to do. Writes nothing, and shows no secret."
     )
-    # They would end it before it has said anything; it runs ours itself.
+    # A failing system check would stop the command. It runs this app's checks itself.
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what may be chosen."""
+        """Add the options."""
         parser.add_argument("--json", action="store_true", help="write one JSON object, for machines")
         parser.add_argument("--offline", action="store_true", help="ask neither Alguna nor anybody else on the network")
         parser.add_argument(
@@ -33,40 +32,26 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--fail-level",
-            choices=FAIL_LEVELS,
+            choices=[level.value for level in PROBLEMS],
             type=str.lower,
             default=Level.ERROR.value,
             help="the level from which on the exit status is 1 (default: %(default)s)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  (Django's names)
-        """Examine; exit with 1 if something is as bad as the level that was asked for."""
+        """Run the checks; raise `CommandError` if a finding has the level of `--fail-level` or a higher one."""
         report = Report(fail_level=Level(options["fail_level"]))
-        for examination, findings in examine(Visit(offline=options["offline"], everyone=options["all"])):
-            report.add(examination.name, findings)
-            if not options["json"]:
-                self._say(examination.title, findings, options)
-        if options["json"]:
-            self.stdout.write(json.dumps(report.as_json(), indent=2))
-        else:
-            self.stdout.write(summary(report.counts))
+        # Not `self.style` alone: it depends on `sys.stdout`, which may not be the stream of this command.
+        style = self.style if options["force_color"] or self.stdout.isatty() else no_style()
+        for check, findings in run_checks(DoctorContext(offline=options["offline"], all_customers=options["all"])):
+            report.findings += [(check.name, finding) for finding in findings]
+            shown = [finding for finding in findings if options["verbosity"] > 0 or finding.level in PROBLEMS]
+            if shown and not options["json"]:
+                self.stdout.write(render_findings(check.title, shown, style))
+                self.stdout.flush()
+        self.stdout.write(json.dumps(report.to_dict(), indent=2) if options["json"] else render_summary(report.counts))
         if report.failed:
             counts = " and ".join(
-                counted(report.counts[level], NOUNS[level]) for level in reversed(QUIET) if report.counts[level]
+                format_count(report.counts[level], NOUNS[level]) for level in reversed(PROBLEMS) if report.counts[level]
             )
             raise CommandError(f"The doctor has found {counts}.")
-
-    def _say(self, title: str, findings: list[Finding], options: dict[str, Any]) -> None:
-        said = [each for each in findings if options["verbosity"] > 0 or each.level in QUIET]
-        # By the stream that is written to: `self.style` was made for another one.
-        style = self.style if options["force_color"] or self.stdout.isatty() else no_style()
-        colours: dict[Level, Colour] = {
-            Level.OK: style.SUCCESS,
-            Level.NOTE: style.MIGRATE_LABEL,
-            Level.SKIPPED: str,
-            Level.WARNING: style.WARNING,
-            Level.ERROR: style.ERROR,
-        }
-        if said:
-            self.stdout.write(group(style.MIGRATE_HEADING(title), said, colours))
-            self.stdout.flush()

@@ -1,4 +1,4 @@
-"""A mail server that lets people in, and remembers what they say."""
+"""An SMTP server that accepts every login and records the commands."""
 
 import socketserver
 from collections.abc import Iterator
@@ -9,44 +9,44 @@ import django
 from pytest_django import Settings
 
 
-class Postbox(socketserver.ThreadingTCPServer):
-    """Speaks as much SMTP as it takes to come in; `greeting` is what it begins with."""
+class SmtpServer(socketserver.ThreadingTCPServer):
+    """A server for logins only. `greeting` is the first line that it sends, `commands` are those that it received."""
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Conversation)
+        super().__init__(("127.0.0.1", 0), SmtpHandler)
         self.greeting = b"220 here\r\n"
-        self.said: list[str] = []
+        self.commands: list[str] = []
 
 
-class Conversation(socketserver.StreamRequestHandler):
-    """One connection to it."""
+class SmtpHandler(socketserver.StreamRequestHandler):
+    """A connection to the server."""
 
-    server: Postbox
+    server: SmtpServer
 
     def handle(self) -> None:
-        """Answer each line; anybody's password is right."""
+        """Respond to each command."""
         self.wfile.write(self.server.greeting)
-        answers = {"EHLO": b"250-here\r\n250 AUTH PLAIN\r\n", "AUTH": b"235 come in\r\n", "QUIT": b"221 bye\r\n"}
+        responses = {"EHLO": b"250-here\r\n250 AUTH PLAIN\r\n", "AUTH": b"235 come in\r\n", "QUIT": b"221 bye\r\n"}
         for line in self.rfile:
-            verb = line.split()[0].decode().upper()
-            self.server.said.append(verb)
-            self.wfile.write(answers.get(verb, b"250 yes\r\n"))
+            command = line.split()[0].decode().upper()
+            self.server.commands.append(command)
+            self.wfile.write(responses.get(command, b"250 yes\r\n"))
 
 
 @contextmanager
-def serving(server: Postbox) -> Iterator[Postbox]:
-    """Serve in a thread."""
-    with server:
+def run_smtp_server() -> Iterator[SmtpServer]:
+    """Run a server in a thread."""
+    with SmtpServer() as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
         server.shutdown()
 
 
-def mail_through(settings: Settings, server: Postbox) -> None:
-    """Mail through a server, as this Django wants it said."""
+def use_smtp_server(settings: Settings, server: SmtpServer) -> None:
+    """Set the email backend to a server, with the settings of the Django version in use."""
     host, port = str(server.server_address[0]), int(server.server_address[1])
     backend = "django.core.mail.backends.smtp.EmailBackend"
     if django.VERSION >= (6, 1):
