@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from django.test import Client
 
-from alguna_portal.admin import create_in_alguna
+from alguna_portal.admin import actions, create_in_alguna
 from alguna_portal.customers import Provisioned, provision
 from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
@@ -73,7 +73,7 @@ def test_time_is_bounded(
         given.append(within)
         return provision(customer)
 
-    monkeypatch.setattr(create_in_alguna, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(actions, "monotonic", lambda: next(clock))
     monkeypatch.setattr(create_in_alguna, "provision", noted)
     told = messages(confirm(admin_client, act(admin_client, *shops)))
     assert [text for _level, text in told] == [
@@ -207,7 +207,7 @@ def test_five_hundred_are_done_in_one_go(
     admin_client: Client, fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:
     """The page that follows opens, with one message; the clock stands still, so that no machine is too slow."""
-    monkeypatch.setattr(create_in_alguna, "monotonic", lambda: 0)
+    monkeypatch.setattr(actions, "monotonic", lambda: 0)
     rows = [Customer(alias=f"shop-{number}", name="Shop", currency="EUR") for number in range(500)]
     Customer.objects.bulk_create(rows)
     shown = confirm(admin_client, act(admin_client, rows[0], select_across=1))

@@ -149,7 +149,7 @@ def test_only_the_selected_are_created(admin_client: Client, shop: Customer) -> 
 
 def test_long_lists_are_cut_and_counted(admin_client: Client, monkeypatch: pytest.MonkeyPatch, known: Customer) -> None:
     """A page stays a page."""
-    monkeypatch.setattr(create_in_alguna, "MOST_LISTED", 2)
+    monkeypatch.setattr(create_in_alguna, "MAX_LISTED", 2)
     rows = [Customer(alias=f"new-{number}", name="New", currency="EUR") for number in range(5)]
     rows += [Customer(alias=f"old-{number}", name="Old", customer_id=f"cust_{number}") for number in range(2)]
     Customer.objects.bulk_create(rows)

@@ -87,7 +87,7 @@ def test_rows_are_read_some_at_a_time(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     """Each once, the latest first, where several have the same time and however the list is ordered."""
-    monkeypatch.setattr(export_module, "CHUNK", 2)
+    monkeypatch.setattr(export_module, "CHUNK_SIZE", 2)
     for number in (3, 1, 2, 1, 2, 1, 2):
         access(None, acme, at=AT + timedelta(days=number))
     first = PortalAccess.objects.all()[0]
@@ -103,7 +103,7 @@ def test_an_async_site_sends_rows_as_they_are_read(
     admin_user: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some at a time, and not all of them once the last has been read."""
-    monkeypatch.setattr(export_module, "CHUNK", 2)
+    monkeypatch.setattr(export_module, "CHUNK_SIZE", 2)
     rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(5)]
     client = AsyncClient()
     client.force_login(admin_user)
@@ -125,9 +125,9 @@ def test_an_async_site_sends_rows_as_they_are_read(
 
 def test_what_is_recorded_or_deleted_meanwhile_moves_no_row(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     """None twice, and none left out, as pages counted by their number would have it."""
-    monkeypatch.setattr(export_module, "CHUNK", 2)
+    monkeypatch.setattr(export_module, "CHUNK_SIZE", 2)
     rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(5)]
-    read = export_module.latest_first(PortalAccess.objects.all())
+    read = export_module.iterate_latest_first(PortalAccess.objects.all())
     assert [next(read), next(read)] == rows[:2]
     access(None, acme, at=AT + timedelta(days=1))
     rows[0].delete()
@@ -137,9 +137,9 @@ def test_what_is_recorded_or_deleted_meanwhile_moves_no_row(acme: Customer, monk
 
 def test_an_export_that_ends_with_a_whole_chunk_ends(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     """With an empty one, and not with the last one over again."""
-    monkeypatch.setattr(export_module, "CHUNK", 2)
+    monkeypatch.setattr(export_module, "CHUNK_SIZE", 2)
     rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(4)]
-    assert list(export_module.latest_first(PortalAccess.objects.all())) == rows
+    assert list(export_module.iterate_latest_first(PortalAccess.objects.all())) == rows
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])

@@ -33,17 +33,17 @@ DJANGO = Path(django.__file__).parent
 )
 def test_names_stand_in_a_row_as_the_language_has_it(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
     """With its own comma, and the rest as part of one sentence."""
-    monkeypatch.setattr(actions, "MOST_TOLD", 2)
+    monkeypatch.setattr(actions, "MAX_MESSAGES", 2)
     with override(language):
-        assert actions.enumerated(["Acme", "Umbrella", "Initech", "Hooli"]) == said
-        assert "2" not in actions.enumerated(["Acme", "Umbrella"])
+        assert actions.join_names(["Acme", "Umbrella", "Initech", "Hooli"]) == said
+        assert "2" not in actions.join_names(["Acme", "Umbrella"])
 
 
 def test_what_is_filled_in_is_escaped() -> None:
     """A name may be anything: markup of its own, or the signs that a text is filled in by."""
     text = "%(count)d failed (%(kind)s): %(names)s"
-    names = actions.enumerated(["<b>{kind}", "%(count)d"])
-    assert actions.filled(text, count=2, kind="<i>", names=names) == (
+    names = actions.join_names(["<b>{kind}", "%(count)d"])
+    assert actions.format_message(text, count=2, kind="<i>", names=names) == (
         "2 failed (&lt;i&gt;): &lt;b&gt;{kind}, %(count)d"
     )
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.admin import PortalLinkAdmin, actions, portal_link
+from alguna_portal.admin import PortalLinkAdmin, actions
 from alguna_portal.links import LinkUnusable, open_link, send_link
 from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, PortalLink
@@ -126,7 +126,7 @@ def test_what_cannot_be_sent_again_is_told(
 ) -> None:
     """Each by its kind and without an address, each customer once, of many the first; the others are sent."""
     mail_by(settings, "tests.support.mailers.Picky")
-    monkeypatch.setattr(actions, "MOST_TOLD", 1)
+    monkeypatch.setattr(actions, "MAX_MESSAGES", 1)
     malformed = row(acme, recipient="no address")
     refused = [row(acme, recipient=f"refused{number}@acme.example") for number in range(3)]
     refused.append(row(umbrella, recipient="refused@umbrella.example", created_at=refused[0].created_at - AN_HOUR))
@@ -311,4 +311,4 @@ def test_a_host_that_decides_for_each_link_is_asked_for_each(
 def test_of_links_that_are_alike_as_many_are_noted_as_were_sent(acme: Customer) -> None:
     """Not both where one was."""
     first, second = row(acme), row(acme)
-    assert portal_link._earlier([first, second], [row(acme)]) == [first]
+    assert actions.find_resent_links([first, second], [row(acme)]) == [first]

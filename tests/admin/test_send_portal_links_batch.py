@@ -73,7 +73,7 @@ def test_five_hundred_work_within_the_request(admin_client: Client, settings: Se
 
 def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read once, counted, and the first of them listed."""
-    monkeypatch.setattr(send_portal_links, "MOST_LISTED", 3)
+    monkeypatch.setattr(send_portal_links, "MAX_LISTED", 3)
     Customer.objects.bulk_create(Customer(alias=f"none-{number}", name="None") for number in range(4))
     rows(496)
     customers = list(Customer.objects.all())
@@ -90,7 +90,7 @@ def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: p
 
 def test_messages_name_a_few(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """They have to fit into a cookie or a session."""
-    monkeypatch.setattr(actions, "MOST_TOLD", 2)
+    monkeypatch.setattr(actions, "MAX_MESSAGES", 2)
     none = Customer.objects.bulk_create(Customer(alias=f"none-{number}", name=f"N{number}") for number in range(4))
     asked = act(admin_client, *none, *rows(1))
     told = messages(confirm(admin_client, asked))
@@ -230,5 +230,5 @@ def test_an_unexpected_error_tells_of_nobody_twice(admin_client: Client, monkeyp
 
 def test_who_was_not_tried_is_not_counted_once_more(acme: Customer) -> None:
     """Where the error comes after the time was up."""
-    level, text = actions.broken_off(4, SendResult(untried=[acme, acme], skipped=[acme]))
+    level, text = actions.get_error_message(4, SendResult(untried=[acme, acme], skipped=[acme]))
     assert (level, text) == (ERROR, "An unexpected error ended it: 1 portal link was not sent, as far as is known.")

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.admin import actions, webhook_delivery
+from alguna_portal.admin import actions
 from alguna_portal.models import Customer, WebhookDelivery
 from alguna_portal.testing import FakeAlguna
 from alguna_portal.webhooks import inbox
@@ -252,7 +252,7 @@ def test_time_is_bounded_and_the_earliest_come_first(admin_client: Client, monke
     """What was not tried is told, and can be selected again."""
     rows = [delivery(received_at=NOW - timedelta(days=number)) for number in range(4)]
     clock = [100.0]
-    monkeypatch.setattr(webhook_delivery, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(actions, "monotonic", lambda: clock[0])
 
     def take_long(_event: object) -> None:
         clock[0] += 8.0
@@ -268,7 +268,7 @@ def test_time_is_bounded_and_the_earliest_come_first(admin_client: Client, monke
 
 def test_many_reasons_share_a_message(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Messages wait for the next page in a cookie."""
-    monkeypatch.setattr(actions, "MOST_TOLD", 1)
+    monkeypatch.setattr(actions, "MAX_MESSAGES", 1)
     rows = [delivery(type=f"invoice.{number}") for number in range(3)]
 
     def refuse(event: Any) -> None:
