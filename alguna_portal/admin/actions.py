@@ -231,18 +231,15 @@ def _render_customer(customer: Customer, url: str) -> SafeString | str:
 class ListedCustomer:
     """A customer on a confirmation page: with the masked e-mail address, or with reasons why it's left out."""
 
-    name: str
+    customer: Customer
     url: str
     address: str = ""
     reasons: Sequence[str] = ()
 
-
-def list_customer(
-    model_admin: BaseAdmin, customer: Customer, *, address: str = "", reasons: Sequence[str] = ()
-) -> ListedCustomer:
-    """Describe a customer for a confirmation page."""
-    name, url = get_customer_name(customer), model_admin.get_change_url(customer)
-    return ListedCustomer(name=name, url=url, address=address, reasons=reasons)
+    @property
+    def name(self) -> str:
+        """The display name."""
+        return get_customer_name(self.customer)
 
 
 def get_selection_fields(request: HttpRequest, action: str) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer
 
 from . import actions
-from .actions import MAX_LISTED, Result, list_customer, log_change
+from .actions import MAX_LISTED, ListedCustomer, Result, log_change
 from .base import BaseAdmin, Message, get_customer_name
 
 # Calls that begin before `START_SECONDS` have to end by then.
@@ -61,12 +61,15 @@ class CreateInAlgunaMixin(BaseAdmin):
         """Show what would be done to which customer, without a call to Alguna."""
         missing, known = customers.filter(customer_id=None), customers.exclude(customer_id=None)
         missing_count, known_count = missing.count(), known.count()
-        listed = [list_customer(self, each, reasons=self._get_refusals(request, each)) for each in missing[:MAX_LISTED]]
+        listed = [
+            ListedCustomer(customer=each, url=self.get_change_url(each), reasons=self._get_refusals(request, each))
+            for each in missing[:MAX_LISTED]
+        ]
         context |= {
             "ready": [each for each in listed if not each.reasons],
             "wrong": [each for each in listed if each.reasons],
             "unlisted": missing_count - len(listed),
-            "known": [list_customer(self, each) for each in known[:MAX_LISTED]],
+            "known": [ListedCustomer(customer=each, url=self.get_change_url(each)) for each in known[:MAX_LISTED]],
             "known_count": known_count,
             "known_unlisted": max(known_count - MAX_LISTED, 0),
             "total": missing_count,

@@ -157,12 +157,13 @@ class SendPortalLinksMixin(BaseAdmin):
         """Return the customers that get an email, and those that don't."""
         ready, without = CustomerGroup(), CustomerGroup()
         for customer in customers.iterator():
+            url = self.get_change_url(customer)
             is_visible = self.has_view_permission(request, customer)
             error = find_email_error(customer) if is_visible else gettext("You may not view this customer.")
             if error:
-                without.add(actions.list_customer(self, customer, reasons=[error]))
+                without.add(ListedCustomer(customer=customer, url=url, reasons=[error]))
             else:
-                ready.add(actions.list_customer(self, customer, address=mask_email(customer.email)))
+                ready.add(ListedCustomer(customer=customer, url=url, address=mask_email(customer.email)))
         return ready, without
 
     def _send(self, request: HttpRequest, customers: list[Customer], form: LinkForm) -> None:

@@ -28,61 +28,47 @@ State = WebhookDelivery.State
 # The outcomes of a redelivery that aren't states.
 QUEUED, NOT_QUEUED, BUSY, DELETED = "queued", "not queued", "busy", "deleted"
 ALREADY_HANDLED, UNTRIED = "handled already", "not tried"
-# The message about each outcome, in the order of display.
-MESSAGES: dict[str, tuple[int, Any]] = {
-    State.HANDLED: (
-        messages.SUCCESS,
-        ngettext_lazy("%(count)d message handled.", "%(count)d messages handled.", "count"),
+# The level of the message about an outcome, if it isn't a warning.
+LEVELS = {
+    State.HANDLED: messages.SUCCESS,
+    QUEUED: messages.SUCCESS,
+    ALREADY_HANDLED: messages.INFO,
+    BUSY: messages.INFO,
+    NOT_QUEUED: messages.ERROR,
+}
+# The texts of these messages, in the order of display.
+TEXTS: dict[str, Any] = {
+    State.HANDLED: ngettext_lazy("%(count)d message handled.", "%(count)d messages handled.", "count"),
+    QUEUED: ngettext_lazy(
+        "%(count)d message queued: a worker handles it.", "%(count)d messages queued: workers handle them.", "count"
     ),
-    QUEUED: (
-        messages.SUCCESS,
-        ngettext_lazy(
-            "%(count)d message queued: a worker handles it.", "%(count)d messages queued: workers handle them.", "count"
-        ),
+    ALREADY_HANDLED: ngettext_lazy(
+        "%(count)d message was left out: it is handled already.",
+        "%(count)d messages were left out: they are handled already.",
+        "count",
     ),
-    ALREADY_HANDLED: (
-        messages.INFO,
-        ngettext_lazy(
-            "%(count)d message was left out: it is handled already.",
-            "%(count)d messages were left out: they are handled already.",
-            "count",
-        ),
+    BUSY: ngettext_lazy(
+        "%(count)d message is being handled by somebody else.",
+        "%(count)d messages are being handled by somebody else.",
+        "count",
     ),
-    BUSY: (
-        messages.INFO,
-        ngettext_lazy(
-            "%(count)d message is being handled by somebody else.",
-            "%(count)d messages are being handled by somebody else.",
-            "count",
-        ),
+    DELETED: ngettext_lazy(
+        "%(count)d message was deleted meanwhile.", "%(count)d messages were deleted meanwhile.", "count"
     ),
-    DELETED: (
-        messages.WARNING,
-        ngettext_lazy(
-            "%(count)d message was deleted meanwhile.", "%(count)d messages were deleted meanwhile.", "count"
-        ),
+    State.UNMAPPED: ngettext_lazy(
+        "%(count)d message tells of a plan that is not mapped. Add it to ALGUNA_PORTAL_PLAN_IDS, and handle the "
+        "message again.",
+        "%(count)d messages tell of plans that are not mapped. Add them to ALGUNA_PORTAL_PLAN_IDS, and handle the "
+        "messages again.",
+        "count",
     ),
-    State.UNMAPPED: (
-        messages.WARNING,
-        ngettext_lazy(
-            "%(count)d message tells of a plan that is not mapped. Add it to ALGUNA_PORTAL_PLAN_IDS, and handle the "
-            "message again.",
-            "%(count)d messages tell of plans that are not mapped. Add them to ALGUNA_PORTAL_PLAN_IDS, and handle the "
-            "messages again.",
-            "count",
-        ),
+    NOT_QUEUED: ngettext_lazy(
+        "%(count)d message could not be queued.", "%(count)d messages could not be queued.", "count"
     ),
-    NOT_QUEUED: (
-        messages.ERROR,
-        ngettext_lazy("%(count)d message could not be queued.", "%(count)d messages could not be queued.", "count"),
-    ),
-    UNTRIED: (
-        messages.WARNING,
-        ngettext_lazy(
-            "%(count)d message was not tried. Select it again later.",
-            "%(count)d messages were not tried. Select them again later.",
-            "count",
-        ),
+    UNTRIED: ngettext_lazy(
+        "%(count)d message was not tried. Select it again later.",
+        "%(count)d messages were not tried. Select them again later.",
+        "count",
     ),
 }
 
@@ -192,9 +178,9 @@ def _handle(key: Any, _elapsed: float) -> Result:
 
 def _get_messages(counts: Counter[str], errors: Counter[str]) -> Iterator[Message]:
     """Report the number of messages with each outcome, and of failed messages with each error."""
-    for outcome, (level, text) in MESSAGES.items():
+    for outcome, text in TEXTS.items():
         if count := counts[outcome]:
-            yield level, text % {"count": count}
+            yield LEVELS.get(outcome, messages.WARNING), text % {"count": count}
     failures = errors.most_common(admin_actions.MAX_MESSAGES)
     if rest := errors.total() - sum(count for _error, count in failures):
         failures.append(("…", rest))
