@@ -41,10 +41,9 @@ def shops(db: None) -> list[Customer]:
         (401, "Shop 0: failed. Alguna answered 401"),
     ],
 )
-def test_who_would_fare_no_better_is_not_tried(
+def test_an_outage_or_rejected_key_stops_the_batch(
     admin_client: Client, fake: FakeAlguna, shops: list[Customer], failure: int | Exception, begins: str
 ) -> None:
-    """An outage, or a key that is refused, is met once."""
     fake.fail(failure)
     told = messages(confirm(admin_client, act(admin_client, *shops)))
     assert [level for level, _text in told] == ["error", "warning"]
@@ -53,8 +52,9 @@ def test_who_would_fare_no_better_is_not_tried(
     assert not Customer.objects.exclude(customer_id=None).exists()
 
 
-def test_what_is_wrong_with_one_stops_no_other(admin_client: Client, fake: FakeAlguna, shops: list[Customer]) -> None:
-    """Alguna refuses the first, and is asked for the others."""
+def test_a_rejected_customer_does_not_stop_the_batch(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer]
+) -> None:
     fake.fail(400, detail="No, mia@acme.example.")
     told = messages(confirm(admin_client, act(admin_client, *shops)))
     assert [level for level, _text in told] == ["error", "success", "success"]
@@ -62,10 +62,9 @@ def test_what_is_wrong_with_one_stops_no_other(admin_client: Client, fake: FakeA
     assert "mia@" not in told[0][1]
 
 
-def test_time_is_bounded(
+def test_the_batch_and_its_last_call_have_a_time_limit(
     admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Late customers are not begun, and what is begun late gets what is left."""
     clock = iter([100, 100, 114.9, 115])
     given: list[float] = []
 
@@ -84,8 +83,9 @@ def test_time_is_bounded(
     assert given == [20, pytest.approx(5.1)]
 
 
-def test_what_happens_meanwhile_is_told(admin_client: Client, fake: FakeAlguna, shops: list[Customer]) -> None:
-    """A customer is deleted, another provided for by somebody else, before their turn has come."""
+def test_customers_deleted_or_created_during_the_batch_are_reported(
+    admin_client: Client, fake: FakeAlguna, shops: list[Customer]
+) -> None:
     _first, second, third = shops
 
     def meanwhile(customer: Customer, **kwargs: object) -> None:
@@ -105,11 +105,9 @@ def test_what_happens_meanwhile_is_told(admin_client: Client, fake: FakeAlguna, 
     ]
 
 
-def test_a_race_that_is_lost_in_the_last_moment_is_no_failure(
+def test_an_id_stored_just_before_the_call_is_reported_as_known(
     admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The row is read, and then somebody else is faster."""
-
     def late(customer: Customer, *, within: float) -> Provisioned:
         Customer.objects.filter(pk=customer.pk).update(customer_id=f"cust_{customer.pk}")
         return provision(customer, within=within)
@@ -119,11 +117,9 @@ def test_a_race_that_is_lost_in_the_last_moment_is_no_failure(
     assert told == [("info", "Shop 0: known already.")]
 
 
-def test_a_row_that_changes_in_the_last_moment_is_refused(
+def test_a_customer_that_becomes_invalid_is_refused(
     admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was right when it was read may be wrong by now; the others go on."""
-
     def late(customer: Customer, *, within: float) -> Provisioned:
         if customer.alias == "shop-0":
             raise ValidationError({"alias": ["It was changed meanwhile."]})
@@ -137,11 +133,9 @@ def test_a_row_that_changes_in_the_last_moment_is_refused(
     ]
 
 
-def test_a_database_that_fails_for_one_stops_no_other(
+def test_a_database_error_is_reported_by_name_and_does_not_stop_the_batch(
     admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told of by the kind of its failure, since a text of the database's may quote the row."""
-
     def failing(customer: Customer, *, within: float) -> Provisioned:
         if customer.alias == "shop-1":
             raise OperationalError("deadlock: (mia@acme.example)")
@@ -156,11 +150,9 @@ def test_a_database_that_fails_for_one_stops_no_other(
     ]
 
 
-def test_what_nobody_thought_of_hides_no_success(
+def test_an_unexpected_error_does_not_hide_created_customers(
     admin_client: Client, fake: FakeAlguna, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The error is one, and who was created before it is told of on the next page."""
-
     def failing(customer: Customer, *, within: float) -> Provisioned:
         if customer.alias == "shop-1":
             raise RuntimeError("oops")
@@ -176,8 +168,7 @@ def test_what_nobody_thought_of_hides_no_success(
     ]
 
 
-def test_many_are_told_of_by_what_came_of_them(admin_client: Client, fake: FakeAlguna, shops: list[Customer]) -> None:
-    """Counts, so that the next page can carry them; what went well comes first."""
+def test_many_customers_are_counted_by_outcome(admin_client: Client, fake: FakeAlguna, shops: list[Customer]) -> None:
     rows = [Customer(alias=f"old-{number}", name="Old", customer_id=f"cust_{number}") for number in range(15)]
     rows += [Customer(alias=f"bad-{number}", name="Zero") for number in range(3)]
     Customer.objects.bulk_create(rows)
@@ -191,8 +182,7 @@ def test_many_are_told_of_by_what_came_of_them(admin_client: Client, fake: FakeA
     ]
 
 
-def test_reasons_that_differ_are_not_told_without_end(admin_client: Client, fake: FakeAlguna, db: None) -> None:
-    """Twenty of them, then how many more; the one that went well is told of."""
+def test_many_different_reasons_are_limited(admin_client: Client, fake: FakeAlguna, db: None) -> None:
     rows = [Customer(alias=f"shop-{number:02}", name="Shop", currency="EUR") for number in range(24)]
     Customer.objects.bulk_create(rows)
     for number in range(23):
@@ -203,10 +193,9 @@ def test_reasons_that_differ_are_not_told_without_end(admin_client: Client, fake
     assert len(told) == 21
 
 
-def test_five_hundred_are_done_in_one_go(
+def test_five_hundred_customers_are_created_in_one_request(
     admin_client: Client, fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:
-    """The page that follows opens, with one message; the clock stands still, so that no machine is too slow."""
     monkeypatch.setattr(actions, "monotonic", lambda: 0)
     rows = [Customer(alias=f"shop-{number}", name="Shop", currency="EUR") for number in range(500)]
     Customer.objects.bulk_create(rows)

@@ -46,8 +46,7 @@ def stored_while_saving() -> Iterator[None]:
     pre_save.disconnect(store, sender=Customer)
 
 
-def test_an_id_that_is_stored_while_a_form_is_open_is_not_erased(admin_client: Client, acme: Customer) -> None:
-    """The form was opened without one, and says so; nobody has emptied the field."""
+def test_an_id_stored_while_the_form_is_open_is_kept(admin_client: Client, acme: Customer) -> None:
     fields = opened(admin_client, acme)
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_new")
     assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
@@ -55,18 +54,16 @@ def test_an_id_that_is_stored_while_a_form_is_open_is_not_erased(admin_client: C
     assert (acme.name, acme.customer_id) == ("Acme Ltd", "cust_new")
 
 
-def test_an_id_that_is_stored_while_a_form_is_saved_is_not_erased(
+def test_values_stored_while_the_form_is_saved_are_kept(
     admin_client: Client, acme: Customer, stored_while_saving: None
 ) -> None:
-    """Nor is anything else written over that nobody has touched."""
     fields = opened(admin_client, acme)
     assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.customer_id, acme.plan) == ("Acme Ltd", "cust_new", "growth")
 
 
-def test_a_form_that_was_refused_still_knows_what_it_was_opened_with(admin_client: Client, acme: Customer) -> None:
-    """It is sent again with what its page holds by then."""
+def test_a_rejected_form_keeps_its_initial_values(admin_client: Client, acme: Customer) -> None:
     fields = opened(admin_client, acme)
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_new")
     refused = admin_client.post(change(acme), fields | {"currency": "ZZZ"})
@@ -79,15 +76,13 @@ def test_a_form_that_was_refused_still_knows_what_it_was_opened_with(admin_clien
 
 @pytest.mark.parametrize(("typed", "stored"), [("", None), ("cust_other", "cust_other"), ("cust_old", "cust_old")])
 def test_an_id_can_be_emptied_and_changed(admin_client: Client, acme: Customer, typed: str, stored: str | None) -> None:
-    """By somebody who does just that."""
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_old")
     admin_client.post(change(acme), opened(admin_client, acme) | {"customer_id": typed})
     acme.refresh_from_db()
     assert acme.customer_id == stored
 
 
-def test_all_that_was_changed_is_written(admin_client: Client, acme: Customer) -> None:
-    """Field by field."""
+def test_all_changed_fields_are_saved(admin_client: Client, acme: Customer) -> None:
     fields = {
         "name": "New",
         "alias": "new-1",
@@ -102,10 +97,9 @@ def test_all_that_was_changed_is_written(admin_client: Client, acme: Customer) -
     assert Customer.objects.values(*fields, "portal_settings").get() == fields | {"portal_settings": settings}
 
 
-def test_what_a_hosts_own_admin_sets_is_written(
+def test_values_set_by_a_subclass_before_saving_are_saved(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it would be by Django: before it saves, on the object, and inside of the settings."""
     save_model = CustomerAdmin.save_model
 
     def with_plan(self: Any, request: Any, obj: Customer, form: Any, change: bool) -> None:
@@ -122,10 +116,9 @@ def test_what_a_hosts_own_admin_sets_is_written(
     assert acme.portal_settings == {"invoice_list_settings": {"show_section": True}}
 
 
-def test_an_id_that_is_read_only_is_left_alone(
+def test_a_read_only_id_is_kept(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch, stored_while_saving: None
 ) -> None:
-    """A host may take it out of people's hands altogether."""
     monkeypatch.setattr(CustomerAdmin, "readonly_fields", [*CustomerAdmin.readonly_fields, "customer_id"])
     fields = opened(admin_client, acme)
     assert "initial-customer_id" not in fields
@@ -134,10 +127,7 @@ def test_an_id_that_is_read_only_is_left_alone(
     assert (acme.name, acme.customer_id) == ("Acme Ltd", "cust_new")
 
 
-def test_a_list_that_a_host_makes_editable_is_saved(
-    admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With Django's own forms, and as they do it."""
+def test_list_editable_works(admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admin.site._registry[Customer], "list_editable", ["plan"])
     rows = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-0-id": acme.pk, "form-0-plan": "growth"}
     assert admin_client.post(LIST, {**rows, "_save": "Save"}).status_code == 302
@@ -145,8 +135,7 @@ def test_a_list_that_a_host_makes_editable_is_saved(
     assert acme.plan == "growth"
 
 
-def test_a_plan_that_an_event_sets_while_a_form_is_open_is_not_taken_back(admin_client: Client, acme: Customer) -> None:
-    """Nobody has chosen another; and whoever does has their way."""
+def test_a_plan_stored_while_the_form_is_open_is_kept(admin_client: Client, acme: Customer) -> None:
     fields = opened(admin_client, acme)
     Customer.objects.filter(pk=acme.pk).update(plan="growth")
     assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
@@ -157,10 +146,9 @@ def test_a_plan_that_an_event_sets_while_a_form_is_open_is_not_taken_back(admin_
     assert acme.plan == "enterprise"
 
 
-def test_a_customer_that_is_deleted_while_its_page_is_made_has_nothing_said_of_it(
+def test_the_page_of_a_customer_deleted_during_the_request_opens(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither is Alguna asked, nor is there anything to do; and the page opens."""
     get_object = CustomerAdmin.get_object
 
     def meanwhile(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -59,10 +59,9 @@ def messages(response: Any) -> list[tuple[str, str]]:
     return [(message.level_tag, str(message)) for message in response.context["messages"]]
 
 
-def test_the_action_asks_first(
+def test_the_confirmation_page_lists_customers_with_reasons_and_creates_none(
     admin_client: Client, fake: FakeAlguna, shop: Customer, known: Customer, acme: Customer
 ) -> None:
-    """Who is created, who is known, who is wrong and why; each leads to its page, and no address is shown."""
     Customer.objects.filter(pk=acme.pk).update(currency="ZZZ", email="oops@")
     asked = act(admin_client, shop, known, acme)
     shown = text(asked)
@@ -92,10 +91,9 @@ def test_the_action_asks_first(
     assert Customer.objects.get(pk=shop.pk).customer_id is None
 
 
-def test_confirming_creates_each_and_tells(
+def test_confirming_creates_or_adopts_each_customer_and_reports_it(
     admin_client: Client, fake: FakeAlguna, shop: Customer, known: Customer, acme: Customer, umbrella: Customer
 ) -> None:
-    """A message for each customer, in its own words; a customer that Alguna has is adopted."""
     there = fake.add_customer("umbrella-2")
     Customer.objects.filter(pk=umbrella.pk).update(currency="USD")
     told = messages(confirm(admin_client, act(admin_client, shop, known, acme, umbrella)))
@@ -112,8 +110,7 @@ def test_confirming_creates_each_and_tells(
     assert [request.body["name"] for request in fake.requests if request.method == "POST"] == ["Shop"]
 
 
-def test_what_was_created_stands_in_its_history(admin_client: Client, fake: FakeAlguna, shop: Customer) -> None:
-    """Who did it, and as whom the customer is in Alguna; nothing stands there of those with whom nothing was done."""
+def test_created_customers_get_a_history_entry(admin_client: Client, fake: FakeAlguna, shop: Customer) -> None:
     untouched = Customer.objects.create(alias="bad", name="Bad")
     confirm(admin_client, act(admin_client, shop, untouched))
     shop.refresh_from_db()
@@ -122,8 +119,7 @@ def test_what_was_created_stands_in_its_history(admin_client: Client, fake: Fake
     assert entry.get_change_message() == f"As {shop.customer_id}: created in Alguna."
 
 
-def test_a_selection_across_all_pages_is_kept(admin_client: Client, fake: FakeAlguna, shop: Customer) -> None:
-    """All that the filters in the address find, and no others."""
+def test_a_selection_across_all_pages_keeps_the_filters(admin_client: Client, fake: FakeAlguna, shop: Customer) -> None:
     other = Customer.objects.create(alias="shop-10", name="Shop two", currency="EUR")
     elsewhere = Customer.objects.create(alias="bakery", name="Bakery", currency="EUR")
     filtered = f"{LIST}?q=Shop"
@@ -139,8 +135,7 @@ def test_a_selection_across_all_pages_is_kept(admin_client: Client, fake: FakeAl
     assert elsewhere.customer_id is None
 
 
-def test_only_the_selected_are_created(admin_client: Client, shop: Customer) -> None:
-    """Not their neighbours in the list."""
+def test_only_selected_customers_are_created(admin_client: Client, shop: Customer) -> None:
     other = Customer.objects.create(alias="shop-10", name="Shop two", currency="EUR")
     third = Customer.objects.create(alias="shop-11", name="Shop three", currency="EUR")
     confirm(admin_client, act(admin_client, shop, other))
@@ -148,7 +143,6 @@ def test_only_the_selected_are_created(admin_client: Client, shop: Customer) -> 
 
 
 def test_long_lists_are_cut_and_counted(admin_client: Client, monkeypatch: pytest.MonkeyPatch, known: Customer) -> None:
-    """A page stays a page."""
     monkeypatch.setattr(create_in_alguna, "MAX_LISTED", 2)
     rows = [Customer(alias=f"new-{number}", name="New", currency="EUR") for number in range(5)]
     rows += [Customer(alias=f"old-{number}", name="Old", customer_id=f"cust_{number}") for number in range(2)]
@@ -162,15 +156,15 @@ def test_long_lists_are_cut_and_counted(admin_client: Client, monkeypatch: pytes
     assert "Yes, create them" in shown
 
 
-def test_nothing_to_create_is_no_question(admin_client: Client, known: Customer, acme: Customer) -> None:
-    """There is only the way back."""
+def test_without_customers_to_create_there_is_only_a_back_link(
+    admin_client: Client, known: Customer, acme: Customer
+) -> None:
     shown = text(act(admin_client, known, acme))
     assert QUESTION not in shown
     assert f'<a href="{LIST}" class="closelink">Back</a>' in shown
 
 
-def test_a_name_that_is_an_address_is_not_shown(admin_client: Client, fake: FakeAlguna) -> None:
-    """Neither where it is asked, nor in the messages."""
+def test_an_alias_that_is_an_email_address_is_not_shown(admin_client: Client, fake: FakeAlguna) -> None:
     customer = Customer.objects.create(alias="mia@acme.example", currency="EUR")
     asked = act(admin_client, customer)
     assert [each.name for each in asked.context["wrong"]] == [f"customer {customer.pk}"]
@@ -178,8 +172,7 @@ def test_a_name_that_is_an_address_is_not_shown(admin_client: Client, fake: Fake
     assert told == [("error", f"customer {customer.pk}: refused. Name: Alguna has no customers without one.")]
 
 
-def test_the_page_of_a_customer_leads_there(admin_client: Client, fake: FakeAlguna, shop: Customer) -> None:
-    """It asks, creates, and leads back to the page, which leads back to the list as it was filtered."""
+def test_one_customer_is_created_from_its_change_page(admin_client: Client, fake: FakeAlguna, shop: Customer) -> None:
     filters = "?_changelist_filters=q%3DShop"
     assert f'<a href="{page(shop)}{filters}">Create in Alguna</a>' in text(admin_client.get(change(shop) + filters))
     asked = admin_client.get(page(shop) + filters)
@@ -194,15 +187,13 @@ def test_the_page_of_a_customer_leads_there(admin_client: Client, fake: FakeAlgu
     assert page(shop) not in text(shown)
 
 
-def test_what_a_refused_form_says_does_not_take_the_button_away(admin_client: Client, shop: Customer) -> None:
-    """The saved row has no id yet."""
+def test_an_id_in_a_rejected_form_does_not_remove_the_button(admin_client: Client, shop: Customer) -> None:
     refused = admin_client.post(change(shop), {"alias": "", "customer_id": "cust_typed"})
     assert refused.status_code == 200
     assert page(shop) in text(refused)
 
 
-def test_a_missing_key_is_a_message(admin_client: Client, settings: Settings, shop: Customer) -> None:
-    """The page does not fall over what is not set up."""
+def test_a_missing_api_key_is_reported(admin_client: Client, settings: Settings, shop: Customer) -> None:
     settings.ALGUNA_PORTAL_API_KEY = ""
     other = Customer.objects.create(alias="shop-10", name="Shop two", currency="EUR")
     told = messages(confirm(admin_client, act(admin_client, shop, other)))

@@ -24,8 +24,7 @@ def helper(stranger: User) -> Client:
     return client
 
 
-def test_those_who_may_only_view_create_nobody(helper: Client, fake: FakeAlguna, shop: Customer) -> None:
-    """No action, no button, and neither question nor creation at the address itself."""
+def test_the_view_permission_does_not_create(helper: Client, fake: FakeAlguna, shop: Customer) -> None:
     assert "create_in_alguna" not in text(helper.get(LIST))
     assert "create-in-alguna" not in text(helper.get(change(shop)))
     asked_so_far = len(fake.requests)
@@ -37,8 +36,7 @@ def test_those_who_may_only_view_create_nobody(helper: Client, fake: FakeAlguna,
     assert Customer.objects.get(pk=shop.pk).customer_id is None
 
 
-def test_those_who_are_not_staff_are_asked_to_log_in(client: Client, stranger: User, shop: Customer) -> None:
-    """A permission alone does not open the admin."""
+def test_users_who_are_not_staff_are_redirected_to_the_login(client: Client, stranger: User, shop: Customer) -> None:
     stranger.user_permissions.add(Permission.objects.get(codename="change_customer"))
     client.force_login(stranger)
     for response in (client.get(page(shop)), client.post(page(shop)), Client().get(page(shop))):
@@ -47,23 +45,20 @@ def test_those_who_are_not_staff_are_asked_to_log_in(client: Client, stranger: U
 
 
 def test_an_unknown_customer_is_not_found(admin_client: Client) -> None:
-    """The address of nobody."""
     assert admin_client.get(page(Customer(pk=999))).status_code == 404
     assert admin_client.get(page(Customer(pk=999)).replace("999", "x/y")).status_code == 404
 
 
-def test_a_forged_form_creates_nobody(admin_user: User, shop: Customer) -> None:
-    """Both doors want the token."""
+def test_the_csrf_token_is_required(admin_user: User, shop: Customer) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
     assert client.post(page(shop)).status_code == 403
     assert act(client, shop, confirmed="Yes").status_code == 403
 
 
-def test_who_may_not_change_one_does_not_create_it(
+def test_the_change_permission_is_checked_for_each_customer(
     admin_client: Client, fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, shop: Customer, acme: Customer
 ) -> None:
-    """A host that decides for each customer is asked for each customer."""
     Customer.objects.filter(pk=acme.pk).update(currency="EUR")
     monkeypatch.setattr(CustomerAdmin, "has_change_permission", lambda self, request, obj=None: obj != shop)
     asked = act(admin_client, shop, acme)
@@ -72,10 +67,9 @@ def test_who_may_not_change_one_does_not_create_it(
     assert [request.body["name"] for request in fake.requests if request.method == "POST"] == ["Acme"]
 
 
-def test_a_host_that_hides_customers_hides_them_here(
+def test_customers_hidden_by_get_queryset_are_not_created(
     admin_client: Client, fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, shop: Customer
 ) -> None:
-    """The queryset of the admin decides."""
     monkeypatch.setattr(CustomerAdmin, "get_queryset", lambda self, request: Customer.objects.exclude(pk=shop.pk))
     assert admin_client.post(page(shop)).status_code == 404
     act(admin_client, shop, confirmed="Yes")

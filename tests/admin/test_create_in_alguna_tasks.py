@@ -26,10 +26,9 @@ def shops(db: None) -> list[Customer]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_customers_are_left_to_workers(
+def test_valid_customers_are_queued_and_the_others_are_reported_at_once(
     admin_client: Client, queued: Any, fake: FakeAlguna, shops: list[Customer], acme: Customer
 ) -> None:
-    """Those that are valid and not known; the others are told of at once, and Alguna is not asked."""
     Customer.objects.create(alias="known", name="Known", customer_id="cust_1")
     told = messages(confirm(admin_client, act(admin_client, *Customer.objects.all())))
     assert told == [
@@ -44,8 +43,9 @@ def test_customers_are_left_to_workers(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_customer_is_left_to_a_worker(admin_client: Client, queued: Any, shops: list[Customer]) -> None:
-    """From its own page, too; the worker creates it."""
+def test_a_worker_creates_the_customer_queued_on_its_change_page(
+    admin_client: Client, queued: Any, shops: list[Customer]
+) -> None:
     admin_client.post(page(shops[0]), {"confirmed": "Yes"})
     assert messages(admin_client.get(change(shops[0]))) == [
         ("success", "1 customer queued: a worker creates it in Alguna.")
@@ -56,18 +56,16 @@ def test_one_customer_is_left_to_a_worker(admin_client: Client, queued: Any, sho
     assert shops[0].customer_id
 
 
-def test_nothing_to_leave_is_not_told(admin_client: Client, queued: Any, acme: Customer) -> None:
-    """Nor noted."""
+def test_if_nothing_is_queued_no_success_is_reported(admin_client: Client, queued: Any, acme: Customer) -> None:
     told = messages(confirm(admin_client, act(admin_client, acme)))
     assert [level for level, _said in told] == ["error"]
     assert not LogEntry.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_queue_that_is_not_there_is_told_once(
+def test_a_failing_queue_stops_the_batch_and_is_reported_by_name(
     admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch, shops: list[Customer]
 ) -> None:
-    """By the kind of failure, since its text may hold a password; the rest is not tried."""
     enqueue = type(queued).enqueue
     left = iter([True])
 
@@ -85,13 +83,12 @@ def test_a_queue_that_is_not_there_is_told_once(
     ]
 
 
-def test_in_a_transaction_workers_are_told_when_it_ends(
+def test_in_a_transaction_tasks_are_enqueued_on_commit(
     admin_client: Client,
     queued: Any,
     shops: list[Customer],
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    """Before, they would find no row; after a rollback, there is nothing for them to do."""
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
         confirm(admin_client, act(admin_client, *shops))
         assert queued.results == []
@@ -99,7 +96,7 @@ def test_in_a_transaction_workers_are_told_when_it_ends(
     assert [list(result.args) for result in queued.results] == [[shop.pk] for shop in shops]
 
 
-def test_a_queue_that_fails_after_the_answer_is_logged(
+def test_a_queue_that_fails_on_commit_is_logged_by_name(
     admin_client: Client,
     queued: Any,
     shops: list[Customer],
@@ -107,8 +104,6 @@ def test_a_queue_that_fails_after_the_answer_is_logged(
     caplog: pytest.LogCaptureFixture,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
-    """There is nobody left to tell; each is tried, and named without what the failure says."""
-
     def failing(self: Any, task: Any, args: Any, kwargs: Any) -> None:
         raise ConnectionRefusedError("redis://:secret@queue.example")
 
@@ -120,20 +115,18 @@ def test_a_queue_that_fails_after_the_answer_is_logged(
     ]
 
 
-def test_a_setting_that_is_wrong_is_told(
+def test_use_tasks_without_a_tasks_framework_is_reported(
     admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, shops: list[Customer]
 ) -> None:
-    """As where no framework is installed."""
     monkeypatch.setattr("alguna_portal.conf.types.find_spec", lambda module: None)
     settings.ALGUNA_PORTAL_USE_TASKS = True
     ((level, said),) = messages(confirm(admin_client, act(admin_client, *shops)))
     assert (level, "needs django.tasks or django_tasks" in said) == ("error", True)
 
 
-def test_without_the_setting_customers_are_created_at_once(
+def test_without_use_tasks_customers_are_created_at_once(
     admin_client: Client, settings: Settings, shops: list[Customer]
 ) -> None:
-    """Whatever framework is there."""
     settings.TASKS = backend("dummy")
     confirm(admin_client, act(admin_client, *shops))
     assert not Customer.objects.filter(customer_id=None).exists()

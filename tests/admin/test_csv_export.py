@@ -39,8 +39,9 @@ def cells(response: Any) -> list[list[str]]:
 
 
 @time_machine.travel("2026-03-05T23:30:00Z", tick=False)
-def test_the_selected_are_exported(admin_client: Client, manager: User, acme: Customer, settings: Settings) -> None:
-    """A file with a header, all that was recorded, and times in UTC whatever the site's own are."""
+def test_selected_accesses_are_exported_with_utc_times(
+    admin_client: Client, manager: User, acme: Customer, settings: Settings
+) -> None:
     settings.TIME_ZONE = "Asia/Tokyo"
     Customer.objects.filter(pk=acme.pk).update(name="Ächme, “Ltd”")
     at = datetime(2026, 3, 4, 7, 6, tzinfo=timezone(timedelta(hours=2)))
@@ -67,10 +68,9 @@ def test_the_selected_are_exported(admin_client: Client, manager: User, acme: Cu
     )
 
 
-def test_a_selection_across_all_pages_is_exported(
+def test_a_selection_across_all_pages_is_exported_with_one_query(
     admin_client: Client, manager: User, acme: Customer, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """All that the filters find, which one query reads."""
     rows = [access(manager, acme, outcome="denied") for _ in range(150)]
     access(manager, acme)
     response = export(admin_client, rows[0], query="?outcome__exact=denied", select_across=1)
@@ -80,13 +80,12 @@ def test_a_selection_across_all_pages_is_exported(
     assert {row[8] for row in found} == {"denied"}
 
 
-def test_rows_are_read_some_at_a_time(
+def test_rows_are_read_in_chunks_with_the_latest_first(
     admin_client: Client,
     acme: Customer,
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    """Each once, the latest first, where several have the same time and however the list is ordered."""
     monkeypatch.setattr(export_module, "CHUNK_SIZE", 2)
     for number in (3, 1, 2, 1, 2, 1, 2):
         access(None, acme, at=AT + timedelta(days=number))
@@ -99,10 +98,7 @@ def test_rows_are_read_some_at_a_time(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_async_site_sends_rows_as_they_are_read(
-    admin_user: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Some at a time, and not all of them once the last has been read."""
+def test_asgi_streams_the_chunks(admin_user: User, acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_module, "CHUNK_SIZE", 2)
     rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(5)]
     client = AsyncClient()
@@ -123,8 +119,9 @@ def test_an_async_site_sends_rows_as_they_are_read(
     assert b"".join(parts).decode().startswith(HEADER)
 
 
-def test_what_is_recorded_or_deleted_meanwhile_moves_no_row(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """None twice, and none left out, as pages counted by their number would have it."""
+def test_rows_added_or_deleted_during_the_export_move_no_other_row(
+    acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(export_module, "CHUNK_SIZE", 2)
     rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(5)]
     read = export_module.iterate_latest_first(PortalAccess.objects.all())
@@ -135,24 +132,21 @@ def test_what_is_recorded_or_deleted_meanwhile_moves_no_row(acme: Customer, monk
     assert list(read) == rows[2:]
 
 
-def test_an_export_that_ends_with_a_whole_chunk_ends(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With an empty one, and not with the last one over again."""
+def test_an_export_that_ends_with_a_full_chunk_ends(acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export_module, "CHUNK_SIZE", 2)
     rows = [access(None, acme, at=AT - timedelta(days=number)) for number in range(4)]
     assert list(export_module.iterate_latest_first(PortalAccess.objects.all())) == rows
 
 
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])
-def test_a_spreadsheet_runs_nothing(admin_client: Client, acme: Customer, first: str) -> None:
-    """A customer may be called what it likes; a name that only has such signs stays as it is."""
+def test_formulas_are_escaped(admin_client: Client, acme: Customer, first: str) -> None:
     access(None, acme, error=f"{first}cmd|' /C calc'!A0", session_id="a=b+c-d")
     (row,) = cells(export(admin_client, PortalAccess.objects.get()))
     assert row[9] == f"'{first}cmd|' /C calc'!A0"
     assert row[10] == "a=b+c-d"
 
 
-def test_no_address_is_exported(admin_client: Client, db: None) -> None:
-    """People and customers are called as on the pages; who was nobody's row, by what was kept."""
+def test_email_addresses_are_not_exported(admin_client: Client, db: None) -> None:
     user = User.objects.create_user("mia@acme.example")
     customer = Customer.objects.create(alias="bill@acme.example")
     first = access(user, customer)
@@ -166,8 +160,7 @@ def test_no_address_is_exported(admin_client: Client, db: None) -> None:
     ]
 
 
-def test_the_list_offers_it(admin_client: Client, acme: Customer) -> None:
-    """By name, and as the only action."""
+def test_the_export_is_the_only_action(admin_client: Client, acme: Customer) -> None:
     access(None, acme)
     shown = text(admin_client.get(LIST))
     assert '<option value="export_as_csv">Export selected as CSV</option>' in shown

@@ -68,8 +68,7 @@ def text(response: Any) -> str:
     return html.unescape(response.content.decode())
 
 
-def test_a_customer_is_added_with_its_people(staff: Client, stranger: User) -> None:
-    """One page makes the customer and the memberships."""
+def test_a_customer_is_added_with_members(staff: Client, stranger: User) -> None:
     people = {
         "memberships-TOTAL_FORMS": 1,
         "memberships-0-user": stranger.pk,
@@ -82,8 +81,7 @@ def test_a_customer_is_added_with_its_people(staff: Client, stranger: User) -> N
     assert [(each.user, each.role) for each in customer.memberships.all()] == [(stranger, "viewer")]
 
 
-def test_two_customers_without_an_id_can_be_saved(staff: Client) -> None:
-    """An empty id is stored as none."""
+def test_an_empty_id_is_stored_as_null(staff: Client) -> None:
     for alias in ("a", "b"):
         assert staff.post(ADD, form(alias=alias)).status_code == 302
     assert list(Customer.objects.values_list("customer_id", flat=True)) == [None, None]
@@ -100,10 +98,7 @@ def test_two_customers_without_an_id_can_be_saved(staff: Client) -> None:
         ("{oops", "Enter a valid JSON."),
     ],
 )
-def test_wrong_portal_settings_are_refused_at_their_field(
-    staff: Client, acme: Customer, raw: str, message: str
-) -> None:
-    """The message stands at the field, and nothing is saved."""
+def test_invalid_portal_settings_are_field_errors(staff: Client, acme: Customer, raw: str, message: str) -> None:
     response = staff.post(change(acme), form(alias="acme-1", name="New", portal_settings=raw))
     errors = response.context["adminform"].form.errors
     assert set(errors) == {"portal_settings"}
@@ -117,15 +112,13 @@ def test_wrong_portal_settings_are_refused_at_their_field(
 
 
 @pytest.mark.parametrize("raw", ["", "null", "{}"])
-def test_no_portal_settings_are_an_empty_mapping(staff: Client, acme: Customer, raw: str) -> None:
-    """However a person writes nothing."""
+def test_empty_portal_settings_are_stored_as_an_empty_mapping(staff: Client, acme: Customer, raw: str) -> None:
     assert staff.post(change(acme), form(alias="acme-1", portal_settings=raw)).status_code == 302
     acme.refresh_from_db()
     assert acme.portal_settings == {}
 
 
-def test_the_page_shows_what_alguna_would_be_sent(staff: Client, umbrella: Customer) -> None:
-    """As manager with the plan's and the customer's own settings, as viewer without any powers."""
+def test_the_preview_shows_the_session_requests_of_manager_and_viewer(staff: Client, umbrella: Customer) -> None:
     umbrella.portal_settings = {"invoice_list_settings": {"show_section": False}}
     umbrella.save()
     shown = text(staff.get(change(umbrella)))
@@ -143,24 +136,21 @@ def test_the_page_shows_what_alguna_would_be_sent(staff: Client, umbrella: Custo
     assert "<pre>" not in text(staff.get(ADD))
 
 
-def test_the_preview_names_a_setting_that_is_wrong(staff: Client, acme: Customer, settings: Settings) -> None:
-    """The page still opens, and says what to mend."""
+def test_the_preview_shows_an_invalid_setting(staff: Client, acme: Customer, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_PLANS = {"starter": {"oops": {}}}
     shown = text(staff.get(change(acme)))
     assert "ALGUNA_PORTAL_PLANS['starter'] is not right." in shown
 
 
-def test_the_preview_says_what_is_in_doubt_and_logs_nothing(
+def test_the_preview_shows_warnings_without_logging_them(
     staff: Client, acme: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Why a portal has no powers is to be seen where it can be changed; no portal was opened."""
     Customer.objects.filter(pk=acme.pk).update(plan="platinum")
     assert text(staff.get(change(acme))).count("Plan 'platinum' is not in ALGUNA_PORTAL_PLANS.") == 2
     assert "alguna_portal" not in caplog.text
 
 
-def test_plans_are_chosen_from_those_configured(staff: Client, acme: Customer) -> None:
-    """A typo in a plan's name cannot happen here."""
+def test_only_configured_plans_can_be_chosen(staff: Client, acme: Customer) -> None:
     shown = text(staff.get(ADD))
     for plan in ("starter", "growth", "enterprise"):
         assert f'<option value="{plan}">' in shown
@@ -168,8 +158,7 @@ def test_plans_are_chosen_from_those_configured(staff: Client, acme: Customer) -
     assert set(response.context["adminform"].form.errors) == {"plan"}
 
 
-def test_a_plan_that_is_no_longer_configured_is_kept_and_named(staff: Client, acme: Customer) -> None:
-    """Saving a page never changes a plan unseen."""
+def test_a_plan_that_is_no_longer_configured_is_kept_and_marked(staff: Client, acme: Customer) -> None:
     Customer.objects.filter(pk=acme.pk).update(plan="legacy")
     assert '<option value="legacy" selected>legacy (not configured)' in text(staff.get(change(acme)))
     assert staff.post(change(acme), form(alias="acme-1", plan="legacy")).status_code == 302
@@ -178,18 +167,16 @@ def test_a_plan_that_is_no_longer_configured_is_kept_and_named(staff: Client, ac
 
 
 @pytest.mark.parametrize("query", ["Acm", "acme-1", "cust_77", "billing@acme", "mia"])
-def test_customers_are_found_by_what_support_is_told(
+def test_customers_are_searched_by_name_alias_id_email_and_member(
     staff: Client, acme: Customer, umbrella: Customer, manager: User, query: str
 ) -> None:
-    """By name, alias, Alguna's id, billing address or a member's name; and the list shows no address."""
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_77", email="billing@acme.example")
     response = staff.get(LIST, {"q": query})
     assert list(response.context["cl"].queryset) == [acme]
     assert "billing@acme.example" not in text(response)
 
 
-def test_people_are_searched_where_they_can_be(staff: Client, acme: Customer, manager: User) -> None:
-    """With Django's own user admin, one types; without it, one enters an id, never a list of all."""
+def test_users_are_searched_if_their_admin_allows_it(staff: Client, acme: Customer, manager: User) -> None:
     assert "admin-autocomplete" in text(staff.get(change(acme)))
     users = admin.site._registry.pop(User)
     try:
@@ -200,8 +187,7 @@ def test_people_are_searched_where_they_can_be(staff: Client, acme: Customer, ma
     assert f'<input type="text" name="memberships-0-user" value="{manager.pk}"' in shown
 
 
-def test_those_who_may_only_view_see_and_change_nothing(acme: Customer, stranger: User) -> None:
-    """The page opens read-only, preview included; users are not searched by those who may not see them."""
+def test_the_view_permission_opens_a_read_only_page(acme: Customer, stranger: User) -> None:
     stranger.is_staff = True
     stranger.save()
     stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
@@ -212,7 +198,6 @@ def test_those_who_may_only_view_see_and_change_nothing(acme: Customer, stranger
 
 
 def test_a_member_cannot_be_added_twice(staff: Client, acme: Customer, manager: User) -> None:
-    """The form says so before the database would."""
     membership = Membership.objects.get()
     people = {
         "memberships-TOTAL_FORMS": 2,

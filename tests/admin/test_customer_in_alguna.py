@@ -32,27 +32,25 @@ def said(client: Client, customer: Customer) -> str:
     return shown.split("<label>In Alguna:</label>")[1].split('<div class="readonly">')[1].split("</div>")[0]
 
 
-def test_a_customer_that_is_there_and_known(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
-    """One question for one view of the page, by the alias."""
+def test_a_customer_with_the_stored_id_is_found_with_one_request(
+    admin_client: Client, fake: FakeAlguna, acme: Customer
+) -> None:
     acme.customer_id = fake.add_customer("acme-1")
     acme.save()
     assert said(admin_client, acme) == f"Yes, as {acme.customer_id}"
     assert [(request.method, request.path) for request in fake.requests] == [("GET", "/customers/lookup")]
 
 
-def test_a_customer_that_is_not_there(admin_client: Client, acme: Customer) -> None:
-    """In a word."""
+def test_a_customer_without_an_id_is_missing_in_alguna(admin_client: Client, acme: Customer) -> None:
     assert said(admin_client, acme) == "No"
 
 
-def test_a_customer_that_is_there_and_not_known(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
-    """What to press stands beside it."""
+def test_a_customer_whose_id_is_not_stored_is_found(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
     there = fake.add_customer("acme-1")
     assert said(admin_client, acme) == f"Yes, as {there}, which is not stored here yet. “Create in Alguna” stores it."
 
 
-def test_a_customer_that_is_there_as_another(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
-    """A warning, with both ids and the remedy."""
+def test_another_id_is_a_warning(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
     there = fake.add_customer("acme-1")
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_y<b>")
     warning = said(admin_client, acme)
@@ -61,8 +59,7 @@ def test_a_customer_that_is_there_as_another(admin_client: Client, fake: FakeAlg
     assert "cust_y<b>" not in admin_client.get(change(acme)).content.decode()
 
 
-def test_a_customer_that_is_known_and_not_there(admin_client: Client, acme: Customer) -> None:
-    """A warning, too."""
+def test_a_stored_id_without_a_customer_in_alguna_is_a_warning(admin_client: Client, acme: Customer) -> None:
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_y")
     assert said(admin_client, acme) == (
         "<strong>No customer there has this alias, though cust_y is stored here. Add the alias to that customer in "
@@ -74,30 +71,28 @@ def test_a_customer_that_is_known_and_not_there(admin_client: Client, acme: Cust
     ("failure", "reason"),
     [(503, "Alguna answered 503"), (401, "Alguna answered 401"), (requests.ConnectionError("gone"), "")],
 )
-def test_what_cannot_be_asked_is_unknown(
+def test_if_the_lookup_fails_the_state_is_unknown(
     admin_client: Client, fake: FakeAlguna, acme: Customer, failure: int | Exception, reason: str
 ) -> None:
-    """Whatever the failure, the page opens, with one quiet line."""
     fake.fail(failure)
     assert said(admin_client, acme).startswith(f'<span class="quiet">Unknown: {reason}')
 
 
-def test_without_a_key_it_is_unknown(admin_client: Client, acme: Customer, settings: Settings) -> None:
-    """The page opens, and says what is missing."""
+def test_without_an_api_key_the_state_is_unknown(admin_client: Client, acme: Customer, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_API_KEY = ""
     assert said(admin_client, acme).startswith('<span class="quiet">Unknown: ALGUNA_PORTAL_API_KEY is not set.')
 
 
-def test_a_new_customer_is_not_asked_for(admin_client: Client, fake: FakeAlguna, db: None) -> None:
-    """The page on which it is added has no such line, whether it is opened or refused."""
+def test_a_customer_being_added_is_not_looked_up(admin_client: Client, fake: FakeAlguna, db: None) -> None:
     for response in (admin_client.get(ADD), admin_client.post(ADD, form())):
         assert response.status_code == 200
         assert "In Alguna" not in text(response)
     assert fake.requests == []
 
 
-def test_saving_asks_nobody(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
-    """Only a page that is shown asks, and a form that is refused is one: of the row as it was saved."""
+def test_only_displayed_pages_look_up_the_saved_customer(
+    admin_client: Client, fake: FakeAlguna, acme: Customer
+) -> None:
     there = fake.add_customer("acme-1")
     assert admin_client.post(change(acme), form(alias="acme-1")).status_code == 302
     assert fake.requests == []
@@ -106,8 +101,7 @@ def test_saving_asks_nobody(admin_client: Client, fake: FakeAlguna, acme: Custom
     assert len(fake.requests) == 1
 
 
-def test_those_who_may_only_view_see_it(fake: FakeAlguna, acme: Customer, stranger: User) -> None:
-    """It is for support."""
+def test_the_view_permission_shows_the_state(fake: FakeAlguna, acme: Customer, stranger: User) -> None:
     stranger.is_staff = True
     stranger.save()
     stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
@@ -116,10 +110,9 @@ def test_those_who_may_only_view_see_it(fake: FakeAlguna, acme: Customer, strang
     assert said(client, acme) == "No"
 
 
-def test_the_page_waits_two_seconds_at_most(
+def test_the_lookup_has_a_time_limit_of_two_seconds(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That is all the time that the client is given."""
     given: list[float | None] = []
 
     def find(self: object, alias: str, *, within: float | None = None) -> None:
@@ -130,8 +123,7 @@ def test_the_page_waits_two_seconds_at_most(
     assert given == [2]
 
 
-def test_a_look_at_the_admin_closes_billing_for_nobody(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
-    """An answer that took longer than a page may wait is no outage; that Alguna is back, is learnt."""
+def test_failed_lookups_do_not_open_the_circuit_breaker(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
     for _ in range(FAILURES):
         fake.fail(503)
         said(admin_client, acme)
@@ -139,8 +131,7 @@ def test_a_look_at_the_admin_closes_billing_for_nobody(admin_client: Client, fak
     assert said(admin_client, acme) == "No"
 
 
-def test_while_the_breaker_is_open_nobody_is_asked(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
-    """The page opens at once."""
+def test_an_open_circuit_breaker_stops_the_lookup(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
     for _ in range(FAILURES):
         breaker = CircuitBreaker()
         breaker.before_call()
@@ -149,8 +140,9 @@ def test_while_the_breaker_is_open_nobody_is_asked(admin_client: Client, fake: F
     assert fake.requests == []
 
 
-def test_a_look_at_the_admin_is_never_the_probe(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
-    """After an outage the first billing page finds out that it is over, however often staff reload before."""
+def test_the_lookup_is_never_the_probe_of_the_circuit_breaker(
+    admin_client: Client, fake: FakeAlguna, acme: Customer
+) -> None:
     with time_machine.travel("2026-03-04T05:06:00Z", tick=False) as clock:
         for _ in range(FAILURES):
             breaker = CircuitBreaker()
@@ -167,15 +159,13 @@ def test_a_look_at_the_admin_is_never_the_probe(admin_client: Client, fake: Fake
 
 
 def test_a_long_id_is_shown(admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a UUID in it, it is as long as a token, and still what support has to compare."""
     there = f"cust_{uuid4()}"
     monkeypatch.setattr(AlgunaClient, "find_customer", lambda self, alias, within: there)
     assert said(admin_client, acme).startswith(f"Yes, as {there}, which is not stored")
 
 
-def test_an_id_that_says_too_much_is_not_shown(
+def test_an_id_that_is_an_email_address_is_not_shown(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What Alguna answers is quoted without addresses."""
     monkeypatch.setattr(AlgunaClient, "find_customer", lambda self, alias, within: "mia@acme.example")
     assert said(admin_client, acme).startswith("Yes, as […], which is not stored")

@@ -31,16 +31,14 @@ DJANGO = Path(django.__file__).parent
         ("ar", "Acme، Umbrella، وعميلان آخران"),
     ],
 )
-def test_names_stand_in_a_row_as_the_language_has_it(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
-    """With its own comma, and the rest as part of one sentence."""
+def test_names_are_joined_in_each_language(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
     monkeypatch.setattr(actions, "MAX_MESSAGES", 2)
     with override(language):
         assert actions.join_names(["Acme", "Umbrella", "Initech", "Hooli"]) == said
         assert "2" not in actions.join_names(["Acme", "Umbrella"])
 
 
-def test_what_is_filled_in_is_escaped() -> None:
-    """A name may be anything: markup of its own, or the signs that a text is filled in by."""
+def test_message_parts_are_escaped() -> None:
     text = "%(count)d failed (%(kind)s): %(names)s"
     names = actions.join_names(["<b>{kind}", "%(count)d"])
     assert actions.format_message(text, count=2, kind="<i>", names=names) == (
@@ -48,10 +46,9 @@ def test_what_is_filled_in_is_escaped() -> None:
     )
 
 
-def test_a_mail_to_somebody_else_that_fails_is_told_in_the_language(
+def test_a_failed_email_to_another_recipient_is_reported_in_the_language(
     admin_client: Client, settings: Settings, customer: Customer
 ) -> None:
-    """As a mail to the customer's own address is."""
     mail_by(settings, "tests.support.mailers.Down")
     settings.LANGUAGE_CODE = "de"
     done = admin_client.post(page(customer), {"role": "manager", "to": "tax@accountants.example"}, follow=True)
@@ -61,8 +58,7 @@ def test_a_mail_to_somebody_else_that_fails_is_told_in_the_language(
 
 
 @every_locale
-def test_no_text_of_djangos_is_said_otherwise_on_pages_of_the_host(locale: str) -> None:
-    """A text that Django has, too, is found under one name for the whole site: ours would be shown for theirs."""
+def test_translations_do_not_override_djangos(locale: str) -> None:
     theirs: dict[tuple[str | None, str], list[object]] = {}
     files = [DJANGO / "conf", *(DJANGO / "contrib").iterdir()]
     for file in (each / "locale" / locale / "LC_MESSAGES" / "django.po" for each in files):

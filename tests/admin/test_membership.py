@@ -59,8 +59,7 @@ def sent_by(page: Any) -> dict[str, Any]:
     return {name: "" if value is None else value for name, value in fields.items()}
 
 
-def test_more_members_are_no_more_queries(admin_client: Client, acme: Customer) -> None:
-    """Where users are searched."""
+def test_the_number_of_queries_is_constant_with_searched_users(admin_client: Client, acme: Customer) -> None:
     people(acme, 2)
     admin_client.get(change(acme))
     few = asked(admin_client, change(acme))
@@ -70,8 +69,7 @@ def test_more_members_are_no_more_queries(admin_client: Client, acme: Customer) 
 
 
 @pytest.mark.usefixtures("_no_users")
-def test_more_members_by_their_ids_are_no_more_queries(admin_client: Client, acme: Customer) -> None:
-    """Where they are not, each is named beside the id."""
+def test_the_number_of_queries_is_constant_with_user_ids(admin_client: Client, acme: Customer) -> None:
     people(acme, 2)
     admin_client.get(change(acme))
     few = asked(admin_client, change(acme))
@@ -80,8 +78,7 @@ def test_more_members_by_their_ids_are_no_more_queries(admin_client: Client, acm
     assert len(re.findall(r"<strong>\s*p0\d\d\s*</strong>", text(admin_client.get(change(acme))))) == 20
 
 
-def test_more_members_are_no_more_queries_for_those_who_only_look(stranger: User, acme: Customer) -> None:
-    """To whom they are shown as text."""
+def test_the_number_of_queries_is_constant_on_a_read_only_page(stranger: User, acme: Customer) -> None:
     client = browser(stranger, "view_customer", "view_membership")
     people(acme, 2)
     client.get(change(acme))
@@ -91,8 +88,7 @@ def test_more_members_are_no_more_queries_for_those_who_only_look(stranger: User
     assert text(client.get(change(acme))).count(">p0") == 20
 
 
-def test_another_user_who_was_chosen_is_named_again(admin_client: Client, manager: User, stranger: User) -> None:
-    """When the form is refused for something else."""
+def test_a_rejected_form_shows_the_newly_selected_user(admin_client: Client, manager: User, stranger: User) -> None:
     customer = Customer.objects.get()
     fields = sent_by(admin_client.get(change(customer)))
     refused = admin_client.post(change(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
@@ -101,24 +97,21 @@ def test_another_user_who_was_chosen_is_named_again(admin_client: Client, manage
 
 
 @pytest.mark.usefixtures("_no_users")
-def test_another_user_whose_id_was_entered_is_named_again(admin_client: Client, manager: User, stranger: User) -> None:
-    """As well."""
+def test_a_rejected_form_shows_the_newly_entered_user(admin_client: Client, manager: User, stranger: User) -> None:
     customer = Customer.objects.get()
     fields = sent_by(admin_client.get(change(customer)))
     refused = admin_client.post(change(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
     assert re.findall(r"<strong>(?:<a [^>]*>)?(mia|sue)<", text(refused)) == ["sue"]
 
 
-def test_a_user_who_has_a_page_leads_there(manager: User, stranger: User) -> None:
-    """Also where whoever looks may not search users."""
+def test_a_member_links_to_the_users_page(manager: User, stranger: User) -> None:
     helper = browser(stranger, "change_customer", "view_customer", "change_membership", "view_membership")
     shown = text(helper.get(change(Customer.objects.get())))
     address = reverse("admin:auth_user_change", args=[manager.pk])
     assert re.search(rf'<strong>\s*<a href="{address}">mia</a>\s*</strong>', shown)
 
 
-def test_as_many_as_fit_into_a_form_can_be_saved(admin_client: Client, acme: Customer) -> None:
-    """Django refuses more than a thousand fields; one more member, and they have a list of their own."""
+def test_up_to_a_hundred_members_are_edited_on_the_page(admin_client: Client, acme: Customer) -> None:
     people(acme, 100)
     page = admin_client.get(change(acme))
     assert ">Members<" not in text(page)
@@ -131,7 +124,6 @@ def test_as_many_as_fit_into_a_form_can_be_saved(admin_client: Client, acme: Cus
 
 
 def test_a_customer_with_very_many_members_can_be_saved(admin_client: Client, acme: Customer) -> None:
-    """Its page has few queries, and no member is lost."""
     people(acme, 300)
     page = admin_client.get(change(acme))
     assert len(asked(admin_client, change(acme))) < 20
@@ -140,8 +132,7 @@ def test_a_customer_with_very_many_members_can_be_saved(admin_client: Client, ac
     assert (acme.name, acme.memberships.count()) == ("Acme Ltd", 300)
 
 
-def test_many_members_are_among_the_tools(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
-    """Which lead to the list of them, and of nobody else's."""
+def test_the_page_links_to_the_list_of_many_members(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
     people(acme, 101)
     people(umbrella, 1)
     url = f"{MEMBERS}?customer={acme.pk}"
@@ -151,10 +142,9 @@ def test_many_members_are_among_the_tools(admin_client: Client, acme: Customer, 
     assert found.filter_specs[1].lookup_choices == [(str(acme.pk), "Acme")]
 
 
-def test_who_may_not_see_members_is_not_led_to_them(
+def test_the_link_to_members_needs_permission_and_a_registered_admin(
     admin_client: Client, stranger: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor is anybody where a host has taken their list away."""
     people(acme, 101)
     assert ">Members<" not in text(browser(stranger, "view_customer").get(change(acme)))
     registry: dict[Any, Any] = admin.site._registry
@@ -163,8 +153,9 @@ def test_who_may_not_see_members_is_not_led_to_them(
 
 
 @pytest.mark.parametrize(("before", "more"), [(100, 1), (101, -1)])
-def test_a_form_is_saved_as_it_was_opened(admin_client: Client, acme: Customer, before: int, more: int) -> None:
-    """However many members there are by then."""
+def test_a_form_is_saved_if_the_number_of_members_changes(
+    admin_client: Client, acme: Customer, before: int, more: int
+) -> None:
     people(acme, before)
     fields = sent_by(admin_client.get(change(acme))) | {"name": "Acme Ltd"}
     if more > 0:
@@ -179,15 +170,15 @@ def test_a_form_is_saved_as_it_was_opened(admin_client: Client, acme: Customer, 
 
 
 @pytest.mark.parametrize("query", ["mia", "Acm", "acme-1"])
-def test_memberships_are_found(admin_client: Client, manager: User, umbrella: Customer, query: str) -> None:
-    """By the user's name, and by the customer's name or alias."""
+def test_memberships_are_searched_by_user_and_customer(
+    admin_client: Client, manager: User, umbrella: Customer, query: str
+) -> None:
     people(umbrella, 1)
     found = admin_client.get(MEMBERS, {"q": query}).context["cl"].result_list
     assert [each.user for each in found] == [manager]
 
 
-def test_the_list_of_memberships_names_no_address(admin_client: Client, db: None) -> None:
-    """As no list does, and it asks for the rows once."""
+def test_the_list_shows_no_email_address_and_has_a_constant_number_of_queries(admin_client: Client, db: None) -> None:
     user = User.objects.create_user("mia@acme.example")
     customer = Customer.objects.create(alias="bill@acme.example")
     Membership.objects.create(user=user, customer=customer)
@@ -201,8 +192,9 @@ def test_the_list_of_memberships_names_no_address(admin_client: Client, db: None
     assert len(asked(admin_client, MEMBERS)) == len(few)
 
 
-def test_a_membership_is_added(admin_client: Client, acme: Customer, stranger: User) -> None:
-    """By a user and a customer who are searched, not picked from all there are."""
+def test_a_membership_is_added_with_searched_user_and_customer(
+    admin_client: Client, acme: Customer, stranger: User
+) -> None:
     assert text(admin_client.get(ADD_MEMBER)).count('class="admin-autocomplete"') == 2
     fields = {"user": stranger.pk, "customer": acme.pk, "role": "viewer"}
     assert admin_client.post(ADD_MEMBER, fields).status_code == 302
@@ -210,15 +202,13 @@ def test_a_membership_is_added(admin_client: Client, acme: Customer, stranger: U
 
 
 @pytest.mark.usefixtures("_no_users")
-def test_without_the_users_admin_a_member_is_added_by_its_id(admin_client: Client) -> None:
-    """There is nothing to search in."""
+def test_without_a_user_admin_the_user_id_is_entered(admin_client: Client) -> None:
     shown = text(admin_client.get(ADD_MEMBER))
     assert shown.count('class="admin-autocomplete"') == 1
     assert '<input type="text" name="user"' in shown
 
 
-def test_memberships_are_changed_by_those_who_may(stranger: User, manager: User) -> None:
-    """By Django's permissions."""
+def test_memberships_follow_djangos_permissions(stranger: User, manager: User) -> None:
     page = reverse("admin:alguna_portal_membership_change", args=[Membership.objects.get().pk])
     assert browser(stranger, "change_customer").get(MEMBERS).status_code == 403
     assert 'name="_save"' not in text(browser(stranger, "view_membership").get(page))
@@ -227,8 +217,7 @@ def test_memberships_are_changed_by_those_who_may(stranger: User, manager: User)
     assert helper.get(ADD_MEMBER).status_code == 403
 
 
-def test_the_page_to_add_a_customer_says_nothing_of_a_saved_one(admin_client: Client) -> None:
-    """No heading stands over nothing."""
+def test_the_add_page_omits_the_fields_of_a_saved_customer(admin_client: Client) -> None:
     shown = text(admin_client.get(ADD))
     assert "Sent to Alguna" not in shown
     assert "in Alguna:" not in shown
@@ -238,8 +227,7 @@ def test_the_page_to_add_a_customer_says_nothing_of_a_saved_one(admin_client: Cl
     assert "Sent to Alguna" not in refused
 
 
-def test_a_customer_is_read_twice_for_its_page(admin_client: Client, acme: Customer) -> None:
-    """By Django, and once more for all that is said of it as it was saved."""
+def test_the_page_reads_the_customer_twice(admin_client: Client, acme: Customer) -> None:
     queries = asked(admin_client, change(acme))
     of_customer = [sql for sql in queries if re.search(r"FROM .alguna_portal_customer. WHERE .*id. = ", sql)]
     assert len(of_customer) == 2

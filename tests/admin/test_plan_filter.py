@@ -44,18 +44,16 @@ def shown(client: Client, **query: str) -> list[str]:
     return [customer.alias for customer in client.get(LIST, query).context["cl"].result_list]
 
 
-def test_a_plan_that_is_mapped_is_shown(admin_client: Client, acme: Customer) -> None:
-    """With the time at which Alguna was asked, and without a warning."""
+def test_a_mapped_plan_is_shown_with_its_time(admin_client: Client, acme: Customer) -> None:
     found = page(admin_client, learned(acme, "plan_s"))
     assert "Plan in Alguna:" in found
     assert "plan_s (asked on May 6, 2026, 2:08 a.m.)" in found
     assert "alguna_sync_plans" not in found
 
 
-def test_a_plan_that_is_not_mapped_is_shown_with_the_remedy(
+def test_a_plan_that_is_not_mapped_or_not_stored_is_shown_with_the_remedy(
     admin_client: Client, acme: Customer, settings: Settings
 ) -> None:
-    """By the settings as they are now: once it is mapped, what is missing is that somebody asks."""
     found = page(admin_client, learned(acme, "plan_new"))
     assert f"plan_new (asked on May 6, 2026, 2:08 a.m.)</div>{UNMAPPED}" in found
     settings.ALGUNA_PORTAL_PLAN_IDS = {**PLAN_IDS, "plan_new": "enterprise"}
@@ -70,23 +68,22 @@ def test_a_plan_that_is_not_mapped_is_shown_with_the_remedy(
     ("plan_id", "synced_at", "said"),
     [("", None, "Not asked for yet<"), ("", WHEN, "None (asked on May 6, 2026, 2:08 a.m.)")],
 )
-def test_where_there_is_none_it_is_said(
+def test_a_missing_plan_is_shown_as_such(
     admin_client: Client, acme: Customer, plan_id: str, synced_at: Any, said: str
 ) -> None:
-    """Whether nobody asked, or Alguna had none."""
     Customer.objects.update(plan_id=plan_id, plan_synced_at=synced_at)
     found = page(admin_client, acme)
     assert said in found
     assert "alguna_sync_plans" not in found
 
 
-def test_an_id_that_is_an_address_is_not_shown(admin_client: Client, acme: Customer) -> None:
-    """As of customers."""
+def test_a_plan_id_that_is_an_email_address_is_not_shown(admin_client: Client, acme: Customer) -> None:
     assert "anna@acme.example" not in page(admin_client, learned(acme, "anna@acme.example"))
 
 
-def test_without_plan_ids_nothing_is_wrong(admin_client: Client, acme: Customer, settings: Settings) -> None:
-    """Plans are not Alguna's matter then: no warning, no filter, no hint."""
+def test_without_plan_ids_there_is_no_warning_filter_or_hint(
+    admin_client: Client, acme: Customer, settings: Settings
+) -> None:
     learned(acme, "plan_new")
     settings.ALGUNA_PORTAL_PLAN_IDS = {}
     found = page(admin_client, acme)
@@ -96,32 +93,28 @@ def test_without_plan_ids_nothing_is_wrong(admin_client: Client, acme: Customer,
     assert "plan_in_alguna" not in text(admin_client.get(LIST))
 
 
-def test_with_wrong_settings_the_pages_open(admin_client: Client, acme: Customer, settings: Settings) -> None:
-    """And say what is wrong."""
+def test_invalid_plan_ids_are_shown_on_the_page(admin_client: Client, acme: Customer, settings: Settings) -> None:
     learned(acme, "plan_new")
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_new": "no-such-plan"}
     assert "<strong>ALGUNA_PORTAL_PLAN_IDS[" in page(admin_client, acme)
     assert shown(admin_client) == ["acme-1"]
 
 
-def test_a_form_that_was_refused_shows_what_is_stored(admin_client: Client, acme: Customer) -> None:
-    """Not what was typed; and a new customer has nothing to show."""
+def test_a_rejected_form_shows_the_stored_plan(admin_client: Client, acme: Customer) -> None:
     learned(acme, "plan_g")
     response = admin_client.post(change(acme), form(alias="", plan="growth"))
     assert "That is “growth”, which is not stored here yet" in text(response)
     assert "Plan in Alguna" not in text(admin_client.get(ADD))
 
 
-def test_what_is_chosen_is_said_not_to_last(admin_client: Client, acme: Customer) -> None:
-    """Beside what the field says anyway."""
+def test_the_plan_field_says_that_it_follows_alguna(admin_client: Client, acme: Customer) -> None:
     found = page(admin_client, acme)
     assert f"The subscription itself is in Alguna. {HINT}" in found
 
 
-def test_customers_on_plans_that_are_not_mapped_are_found(
+def test_customers_are_filtered_by_plans_that_are_not_mapped(
     admin_client: Client, acme: Customer, umbrella: Customer, settings: Settings
 ) -> None:
-    """By the settings as they are now."""
     Customer.objects.create(alias="never-3")
     learned(acme, "plan_new")
     learned(umbrella, "plan_g")
@@ -133,21 +126,18 @@ def test_customers_on_plans_that_are_not_mapped_are_found(
     assert len(shown(admin_client)) == 3
 
 
-def test_a_filter_that_nobody_offers_leads_back(admin_client: Client, acme: Customer) -> None:
-    """As Django's own filters do."""
+def test_an_unknown_filter_value_redirects_to_the_list(admin_client: Client, acme: Customer) -> None:
     assert admin_client.get(LIST, {"plan_in_alguna": "all"}).headers["Location"] == f"{LIST}?e=1"
 
 
-def test_editing_leaves_what_was_learned(admin_client: Client, acme: Customer) -> None:
-    """A new name is no new plan."""
+def test_editing_keeps_the_synchronized_plan(admin_client: Client, acme: Customer) -> None:
     learned(acme, "plan_new")
     assert admin_client.post(change(acme), form(name="Other", alias="acme-1", plan="starter")).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.plan_id, acme.plan_synced_at) == ("Other", "plan_new", WHEN)
 
 
-def test_what_is_said_of_a_customer_is_read_where_it_is_written(acme: Customer, settings: Settings) -> None:
-    """A replica may not have what was just saved."""
+def test_the_page_reads_the_customer_from_the_primary_database(acme: Customer, settings: Settings) -> None:
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
     customers = CustomerAdmin(Customer, admin.site)
     assert customers.plan_in_alguna(acme) == "Not asked for yet"

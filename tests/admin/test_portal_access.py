@@ -58,8 +58,9 @@ def auditor(db: None) -> Client:
     return client
 
 
-def test_the_list_says_who_opened_what(auditor: Client, manager: User, acme: Customer, settings: Settings) -> None:
-    """The view permission suffices; a failure is named."""
+def test_the_list_shows_user_customer_and_outcome(
+    auditor: Client, manager: User, acme: Customer, settings: Settings
+) -> None:
     settings.TIME_ZONE = "UTC"
     access(manager, acme, outcome="failed", error="BadAnswer")
     shown = text(auditor.get(LIST))
@@ -75,8 +76,7 @@ def test_the_list_says_who_opened_what(auditor: Client, manager: User, acme: Cus
     assert "March 4, 2026, 5:06 a.m." in shown
 
 
-def test_an_access_by_a_mailed_link_leads_to_it(admin_client: Client, manager: User, acme: Customer) -> None:
-    """So that it can be told which of two was used; in the file, too."""
+def test_an_access_by_emailed_link_links_to_it(admin_client: Client, manager: User, acme: Customer) -> None:
     link = send_link(acme, to="billing@acme.example")
     each = access(manager, acme, via="link", link=link)
     page = reverse("admin:alguna_portal_portallink_change", args=[link.pk])
@@ -87,8 +87,7 @@ def test_an_access_by_a_mailed_link_leads_to_it(admin_client: Client, manager: U
     assert b"".join(exported.streaming_content).decode().endswith(f",{{}},{link.pk}\r\n")
 
 
-def test_a_page_shows_all_of_an_access(auditor: Client, manager: User, acme: Customer) -> None:
-    """With the settings, and what stays when user and customer are deleted."""
+def test_the_page_shows_all_fields(auditor: Client, manager: User, acme: Customer) -> None:
     each = access(
         manager,
         acme,
@@ -105,21 +104,18 @@ def test_a_page_shows_all_of_an_access(auditor: Client, manager: User, acme: Cus
     assert '<pre>{\n  "invoice_list_settings": {\n    "show_section": true\n  }\n}</pre>' in shown
 
 
-def test_settings_are_text_and_no_markup(auditor: Client, db: None) -> None:
-    """Whatever was recorded."""
+def test_portal_settings_are_escaped(auditor: Client, db: None) -> None:
     each = access(portal_settings={"<script>": 1})
     assert "<script>&quot;" not in auditor.get(detail(each)).content.decode()
     assert "&lt;script&gt;" in auditor.get(detail(each)).content.decode()
 
 
-def test_who_may_view_may_export(auditor: Client, acme: Customer) -> None:
-    """It is the same, as a file."""
+def test_the_view_permission_allows_the_export(auditor: Client, acme: Customer) -> None:
     fields = {"action": "export_as_csv", "_selected_action": access(None, acme).pk, "index": 0}
     assert auditor.post(LIST, fields).headers["Content-Type"].startswith("text/csv")
 
 
-def test_nobody_changes_the_trail(admin_client: Client, manager: User, acme: Customer) -> None:
-    """No superuser adds, changes or deletes."""
+def test_superusers_cannot_add_change_or_delete_accesses(admin_client: Client, manager: User, acme: Customer) -> None:
     each = access(manager, acme)
     assert admin_client.get(detail(each)).status_code == 200
     assert admin_client.post(detail(each), {"error": "x"}).status_code == 403
@@ -131,8 +127,7 @@ def test_nobody_changes_the_trail(admin_client: Client, manager: User, acme: Cus
     assert "delete_selected" not in text(admin_client.get(LIST))
 
 
-def test_without_the_permission_nothing_is_seen(stranger: User, acme: Customer) -> None:
-    """Nor is the way there offered on a customer's page."""
+def test_the_view_permission_is_required(stranger: User, acme: Customer) -> None:
     each = access(stranger, acme)
     stranger.is_staff = True
     stranger.save()
@@ -145,8 +140,7 @@ def test_without_the_permission_nothing_is_seen(stranger: User, acme: Customer) 
         assert "Portal accesses" not in text(client.get(change(acme)))
 
 
-def test_a_customer_leads_to_its_accesses(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
-    """To its own, and the list says whose they are."""
+def test_a_customers_page_links_to_its_accesses(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
     access(None, umbrella)
     own = access(None, acme)
     link = f"{LIST}?customer={acme.pk}"
@@ -161,13 +155,11 @@ def test_a_customer_leads_to_its_accesses(admin_client: Client, acme: Customer, 
 
 
 @pytest.mark.parametrize("key", ["999", "x", ""])
-def test_accesses_of_no_customer_are_not_those_of_all(admin_client: Client, acme: Customer, key: str) -> None:
-    """An address that names nobody leads to the list, with a note."""
+def test_an_unknown_customer_redirects_to_the_list(admin_client: Client, acme: Customer, key: str) -> None:
     assert admin_client.get(LIST, {"customer": key}).headers["Location"] == f"{LIST}?e=1"
 
 
-def test_no_customer_is_named_to_those_who_may_not_view_it(auditor: Client, acme: Customer) -> None:
-    """Whether there is one of that number, is not told either: it leads where a number of nobody leads."""
+def test_the_customer_filter_needs_the_permission_to_view_customers(auditor: Client, acme: Customer) -> None:
     assert auditor.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
     user = User.objects.get(username="audrey")
     user.user_permissions.add(Permission.objects.get(codename="view_customer"))
@@ -175,10 +167,9 @@ def test_no_customer_is_named_to_those_who_may_not_view_it(auditor: Client, acme
 
 
 @pytest.mark.parametrize("method", ["has_view_permission", "get_queryset"])
-def test_a_customer_that_the_host_hides_is_not_named(
+def test_the_customer_filter_hides_customers_that_the_customer_admin_hides(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """Be it by permission or by what its own list holds."""
     hides = {
         "has_view_permission": lambda self, request, obj=None: obj is None,
         "get_queryset": lambda self, request: Customer.objects.none(),
@@ -187,8 +178,7 @@ def test_a_customer_that_the_host_hides_is_not_named(
     assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
 
 
-def test_without_customers_in_the_admin_nothing_is_filtered_by_them(admin_client: Client, acme: Customer) -> None:
-    """There is no page that would lead here, and nobody to ask who may."""
+def test_without_a_customer_admin_the_customer_filter_redirects(admin_client: Client, acme: Customer) -> None:
     customers = admin.site._registry.pop(Customer)
     try:
         assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
@@ -200,7 +190,6 @@ def test_without_customers_in_the_admin_nothing_is_filtered_by_them(admin_client
     ("name", "value"), [("outcome", "denied"), ("via", "link"), ("role", "viewer"), ("impersonated", True)]
 )
 def test_accesses_are_filtered(auditor: Client, db: None, name: str, value: Any) -> None:
-    """By what came of it, the way, the role, and whether somebody acted as the user."""
     access()
     wanted = access(**{name: value})
     lookup = f"{name}__exact"
@@ -210,8 +199,7 @@ def test_accesses_are_filtered(auditor: Client, db: None, name: str, value: Any)
     assert f"?{lookup}=" in text(auditor.get(LIST))
 
 
-def test_accesses_are_found_by_date(auditor: Client, db: None) -> None:
-    """One goes down from years to days, where the database knows time zones: MariaDB has to be taught them."""
+def test_accesses_are_filtered_by_date(auditor: Client, db: None) -> None:
     access(at=datetime(2025, 1, 1, tzinfo=UTC))
     wanted = access()
     assert ("?at__year=2026" in text(auditor.get(LIST))) == connection.features.has_zoneinfo_database
@@ -219,18 +207,16 @@ def test_accesses_are_found_by_date(auditor: Client, db: None) -> None:
 
 
 @pytest.mark.parametrize("query", ["acme-1", "Zenith", "sess_9", "mia"])
-def test_accesses_are_found_by_what_support_is_told(
+def test_accesses_are_searched_by_alias_name_session_and_user(
     auditor: Client, manager: User, acme: Customer, umbrella: Customer, query: str
 ) -> None:
-    """By alias, name, session id or user name."""
     Customer.objects.filter(pk=acme.pk).update(name="Zenith Ltd")
     wanted = access(manager, acme, session_id="sess_9")
     access(None, umbrella, session_id="sess_8")
     assert found(auditor.get(LIST, {"q": query})) == [wanted]
 
 
-def test_no_address_is_shown(auditor: Client, db: None) -> None:
-    """Neither a user name, nor an alias, nor a key that is one; deleted or not."""
+def test_email_addresses_are_not_shown(auditor: Client, db: None) -> None:
     user = User.objects.create_user("mia@acme.example")
     customer = Customer.objects.create(alias="bill@acme.example")
     rows = [
@@ -245,8 +231,9 @@ def test_no_address_is_shown(auditor: Client, db: None) -> None:
     assert "b…@acme.example" in text(auditor.get(detail(rows[0])))
 
 
-def test_the_deleted_and_the_unknown_are_named_by_what_was_kept(auditor: Client, manager: User, acme: Customer) -> None:
-    """Also where a row points to a user who is gone, since the database holds no such promise."""
+def test_deleted_users_and_customers_are_shown_by_the_recorded_key(
+    auditor: Client, manager: User, acme: Customer
+) -> None:
     gone, nobody = access(manager, acme), access(outcome="denied", role="")
     key = manager.pk
     with connection.cursor() as cursor:
@@ -260,8 +247,7 @@ def test_the_deleted_and_the_unknown_are_named_by_what_was_kept(auditor: Client,
     assert text(auditor.get(detail(nobody))).count('<div class="readonly">-</div>') >= 4
 
 
-def test_more_rows_are_no_more_queries(auditor: Client, db: None) -> None:
-    """One query reads the page, with the people and customers on it; the rows of the table are counted once."""
+def test_the_number_of_queries_is_constant(auditor: Client, db: None) -> None:
     auditor.get(LIST)
     asked: list[list[str]] = []
     for number in (2, 20):
@@ -277,7 +263,6 @@ def test_more_rows_are_no_more_queries(auditor: Client, db: None) -> None:
 
 
 def test_a_customer_with_accesses_can_be_deleted(admin_client: Client, acme: Customer) -> None:
-    """The trail stays, and stands in nobody's way."""
     each = access(None, acme)
     delete = reverse("admin:alguna_portal_customer_delete", args=[acme.pk])
     assert admin_client.post(delete, {"post": "yes"}).status_code == 302
@@ -285,10 +270,7 @@ def test_a_customer_with_accesses_can_be_deleted(admin_client: Client, acme: Cus
     assert (each.customer, each.customer_alias) == (None, "acme-1")
 
 
-def test_a_database_that_cannot_tell_dates_shows_the_list_without(
-    auditor: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """MySQL and MariaDB have their time zone tables empty as they come: there Django's dates would be an error."""
+def test_without_time_zone_tables_there_is_no_date_hierarchy(auditor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     access()
     monkeypatch.setattr(type(connection.features), "has_zoneinfo_database", False)
     page = text(auditor.get(LIST))
@@ -296,10 +278,9 @@ def test_a_database_that_cannot_tell_dates_shows_the_list_without(
     assert "paginator" in page
 
 
-def test_without_the_links_admin_a_link_is_named_by_its_number(
+def test_without_a_link_admin_the_links_number_is_shown(
     admin_client: Client, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host may have taken it away."""
     link = send_link(customer)
     each = access(None, customer, link=link)
     assert f">{link.pk}</a>" in text(admin_client.get(detail(each)))

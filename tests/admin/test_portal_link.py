@@ -82,10 +82,7 @@ def one_of_each(acme: Customer) -> dict[str, PortalLink]:
     }
 
 
-def test_the_list_says_what_a_link_is_worth(
-    auditor: Client, stranger: User, acme: Customer, settings: Settings
-) -> None:
-    """And whose it is, to whom it went, by whom, and how often it was used."""
+def test_the_list_shows_a_link(auditor: Client, stranger: User, acme: Customer, settings: Settings) -> None:
     settings.TIME_ZONE = "UTC"
     row(acme, sent_by=stranger, uses=2, max_uses=3, role="viewer", created_at=AT, expires_at=AT + timedelta(days=9999))
     assert cells(auditor.get(LIST)) == {
@@ -99,15 +96,13 @@ def test_the_list_says_what_a_link_is_worth(
     }
 
 
-def test_no_limit_and_no_sender_are_said_as_such(auditor: Client, acme: Customer) -> None:
-    """A number alone, and a dash."""
+def test_a_link_without_limit_and_sender(auditor: Client, acme: Customer) -> None:
     row(acme, uses=2)
     shown = cells(auditor.get(LIST))
     assert (shown["used"], shown["sender"]) == ("2", "-")
 
 
-def test_names_that_are_addresses_are_not_shown(auditor: Client, db: None) -> None:
-    """Neither the sender's nor the customer's."""
+def test_names_that_are_email_addresses_are_not_shown(auditor: Client, db: None) -> None:
     sender = User.objects.create_user("mia@acme.example")
     customer = Customer.objects.create(alias="boss@acme.example")
     link = row(customer, sent_by=sender)
@@ -118,8 +113,7 @@ def test_names_that_are_addresses_are_not_shown(auditor: Client, db: None) -> No
             assert address not in shown
 
 
-def test_each_state_has_a_label_of_its_own(auditor: Client, one_of_each: dict[str, PortalLink]) -> None:
-    """In a word, and marked by the app's own style sheet, which each page loads."""
+def test_each_state_has_a_label_styled_by_the_stylesheet(auditor: Client, one_of_each: dict[str, PortalLink]) -> None:
     shown = text(auditor.get(LIST))
     labels = ["not sent yet", "active", "could not be mailed", "used up", "expired", "revoked"]
     for state, label in zip(STATES, labels, strict=True):
@@ -130,8 +124,7 @@ def test_each_state_has_a_label_of_its_own(auditor: Client, one_of_each: dict[st
     assert finders.find("alguna_portal/admin.css")
 
 
-def test_what_a_mail_failed_of_is_shown(auditor: Client, one_of_each: dict[str, PortalLink]) -> None:
-    """Beside the state, and on the link's page; what is no failure says nothing."""
+def test_the_error_of_a_failed_email_is_shown(auditor: Client, one_of_each: dict[str, PortalLink]) -> None:
     label = '<span class="alguna-portal-state alguna-portal-failed">could not be mailed</span>'
     assert cells(auditor.get(LIST, {"state": "failed"}))["worth"] == f"{label} SMTPDataError"
     shown = text(auditor.get(detail(one_of_each["failed"])))
@@ -139,15 +132,13 @@ def test_what_a_mail_failed_of_is_shown(auditor: Client, one_of_each: dict[str, 
     assert "SMTPDataError" not in text(auditor.get(detail(one_of_each["not_sent"])))
 
 
-def test_a_state_has_a_style_where_it_calls_for_action() -> None:
-    """Those that a glance has to find."""
+def test_important_states_have_a_style() -> None:
     sheet = Path(str(finders.find("alguna_portal/admin.css"))).read_text()
     for state in ("active", "not_sent", "failed", "revoked"):
         assert f".alguna-portal-{state} {{" in sheet
 
 
-def test_a_renewal_was_asked_for_by_the_recipient(auditor: Client, stranger: User, acme: Customer) -> None:
-    """Nobody sent it; one with a sender is the sender's, whatever it renews."""
+def test_the_sender_of_a_renewal_is_the_recipient(auditor: Client, stranger: User, acme: Customer) -> None:
     first = row(acme, sent_by=stranger)
     renewal = row(acme, renews=first)
     row(acme, renews=first, sent_by=stranger)
@@ -159,13 +150,11 @@ def test_a_renewal_was_asked_for_by_the_recipient(auditor: Client, stranger: Use
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_links_are_narrowed_to_a_state(auditor: Client, one_of_each: dict[str, PortalLink], state: str) -> None:
-    """By the database."""
+def test_links_are_filtered_by_state(auditor: Client, one_of_each: dict[str, PortalLink], state: str) -> None:
     assert found(auditor.get(LIST, {"state": state})) == [one_of_each[state]]
 
 
-def test_database_and_model_agree_on_states(auditor: Client, acme: Customer) -> None:
-    """Whatever is in the row, at the very moment a link expires, too."""
+def test_the_state_filter_and_the_model_agree(auditor: Client, acme: Customer) -> None:
     now = timezone.now()
     past, future = now - timedelta(days=1), now + timedelta(days=1)
     for sent, failure, revoked, expires, most, uses in product(
@@ -181,18 +170,14 @@ def test_database_and_model_agree_on_states(auditor: Client, acme: Customer) -> 
 
 
 @pytest.mark.parametrize("query", [{"state": "lost"}, {"customer": "x"}])
-def test_a_filter_that_makes_no_sense_leads_to_the_whole_list(
-    auditor: Client, acme: Customer, query: dict[str, str]
-) -> None:
-    """As Django does."""
+def test_an_invalid_filter_value_redirects_to_the_list(auditor: Client, acme: Customer, query: dict[str, str]) -> None:
     assert auditor.get(LIST, query).headers["Location"] == f"{LIST}?e=1"
 
 
 @pytest.mark.parametrize("query", ["Acm", "acme-1", "billing@acme.example", "BILLING@acme.example"])
-def test_links_are_found_by_customer_and_by_recipient(
+def test_links_are_searched_by_customer_and_whole_address(
     auditor: Client, acme: Customer, umbrella: Customer, query: str
 ) -> None:
-    """By the whole address, so that nobody guesses it letter by letter."""
     link = row(acme)
     row(umbrella, recipient="else@umbrella.example")
     assert found(auditor.get(LIST, {"q": query})) == [link]
@@ -200,8 +185,7 @@ def test_links_are_found_by_customer_and_by_recipient(
     assert found(auditor.get(LIST, {"q": "else@umbrella.exampl"})) == []
 
 
-def test_the_list_takes_as_many_queries_for_many_as_for_one(auditor: Client, stranger: User) -> None:
-    """Customers and senders are read along."""
+def test_the_number_of_queries_is_constant(auditor: Client, stranger: User) -> None:
     counts = []
     for number in range(2):
         for each in range(1 + number * 5):
@@ -213,8 +197,7 @@ def test_the_list_takes_as_many_queries_for_many_as_for_one(auditor: Client, str
     assert counts[0] == counts[1]
 
 
-def test_a_links_page_tells_all_but_the_link(auditor: Client, stranger: User, acme: Customer) -> None:
-    """Read-only, without the key in any spelling, the address, or the button of who may only view."""
+def test_the_page_is_read_only_and_shows_no_key_or_address(auditor: Client, stranger: User, acme: Customer) -> None:
     link = row(acme, sent_by=stranger, note="Your card <b>has expired</b>.")
     shown = text(auditor.get(detail(link)))
     assert "Your card <b>has expired</b>." in shown
@@ -228,8 +211,7 @@ def test_a_links_page_tells_all_but_the_link(auditor: Client, stranger: User, ac
     assert auditor.post(detail(link), {"role": "viewer"}).status_code == 403
 
 
-def test_nobody_adds_or_changes_links_here(admin_client: Client, acme: Customer) -> None:
-    """Not even a superuser, who may delete them."""
+def test_superusers_delete_links_but_cannot_add_or_change_them(admin_client: Client, acme: Customer) -> None:
     link = row(acme)
     assert "portallink/add/" not in text(admin_client.get(LIST))
     assert admin_client.get(reverse("admin:alguna_portal_portallink_add")).status_code == 403
@@ -241,10 +223,9 @@ def test_nobody_adds_or_changes_links_here(admin_client: Client, acme: Customer)
     assert not PortalLink.objects.exists()
 
 
-def test_a_customers_page_leads_to_its_links(
+def test_a_customers_page_links_to_its_links(
     admin_client: Client, stranger: User, acme: Customer, umbrella: Customer
 ) -> None:
-    """Those alone; and only where the user may view them."""
     link = row(acme)
     row(umbrella)
     url = f"{LIST}?customer={acme.pk}"
@@ -261,8 +242,7 @@ def test_a_customers_page_leads_to_its_links(
     assert "Acme" in text(listed).split('id="changelist-filter"')[1]
 
 
-def test_without_the_customers_admin_customers_are_named(auditor: Client, acme: Customer) -> None:
-    """A host may have taken it away."""
+def test_without_a_customer_admin_the_name_is_no_link(auditor: Client, acme: Customer) -> None:
     row(acme)
     customers = admin.site._registry.pop(Customer)
     try:

@@ -54,8 +54,7 @@ def other(umbrella: Customer) -> PortalLink:
     return row(umbrella, recipient="else@umbrella.example")
 
 
-def test_revoked_links_are_worthless_at_once(admin_client: Client, acme: Customer, other: PortalLink) -> None:
-    """Those that were revoked already keep their time and are told apart; the others are left alone."""
+def test_revoking_is_reported_and_keeps_earlier_times(admin_client: Client, acme: Customer, other: PortalLink) -> None:
     link = send_link(acme, to="billing@acme.example")
     long_ago = timezone.now() - timedelta(days=3)
     done = row(acme, revoked_at=long_ago)
@@ -70,8 +69,7 @@ def test_revoked_links_are_worthless_at_once(admin_client: Client, acme: Custome
     assert messages(act(admin_client, "revoke", link, done)) == [("info", "2 links were revoked already.")]
 
 
-def test_a_link_that_was_mailed_opens_nothing_any_more(admin_client: Client, acme: Customer) -> None:
-    """Nor what its recipient has asked for in its place."""
+def test_a_revoked_link_and_its_renewal_open_nothing(admin_client: Client, acme: Customer) -> None:
     link = send_link(acme, to="billing@acme.example")
     renewal = row(acme, renews=link)
     act(admin_client, "revoke", link)
@@ -80,8 +78,7 @@ def test_a_link_that_was_mailed_opens_nothing_any_more(admin_client: Client, acm
             open_link(each)
 
 
-def test_sending_again_makes_a_new_link(admin_client: Client, link: PortalLink, other: PortalLink) -> None:
-    """To the same recipient, in the same role, with the same note, from whoever sends now."""
+def test_sending_again_creates_a_new_link(admin_client: Client, link: PortalLink, other: PortalLink) -> None:
     told = messages(act(admin_client, "send_again", link))
     assert told == [("success", "1 portal link sent."), STAYS]
     assert recipients() == ["billing@acme.example"]
@@ -107,7 +104,6 @@ def test_sending_again_makes_a_new_link(admin_client: Client, link: PortalLink, 
 def test_with_a_queue_links_are_sent_again_by_workers(
     admin_client: Client, settings: Settings, link: PortalLink, other: PortalLink
 ) -> None:
-    """And the message says so."""
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("dummy")
     told = messages(act(admin_client, "send_again", link, other))
@@ -116,7 +112,7 @@ def test_with_a_queue_links_are_sent_again_by_workers(
     assert (len(queue.results), mail.outbox) == (2, [])
 
 
-def test_what_cannot_be_sent_again_is_told(
+def test_failures_are_grouped_by_error_and_name_each_customer_once(
     admin_client: Client,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
@@ -124,7 +120,6 @@ def test_what_cannot_be_sent_again_is_told(
     umbrella: Customer,
     link: PortalLink,
 ) -> None:
-    """Each by its kind and without an address, each customer once, of many the first; the others are sent."""
     mail_by(settings, "tests.support.mailers.Picky")
     monkeypatch.setattr(actions, "MAX_MESSAGES", 1)
     malformed = row(acme, recipient="no address")
@@ -142,16 +137,16 @@ def test_what_cannot_be_sent_again_is_told(
     assert [entry.object_id for entry in noted] == [str(link.pk)]
 
 
-def test_many_are_sent_again_over_one_connection(admin_client: Client, settings: Settings, acme: Customer) -> None:
-    """As they were sent."""
+def test_links_are_sent_again_over_one_connection(admin_client: Client, settings: Settings, acme: Customer) -> None:
     mail_by(settings, "tests.support.mailers.Picky")
     mailers.Picky.opened = 0
     act(admin_client, "send_again", *(row(acme, recipient=f"b{number}@acme.example") for number in range(5)))
     assert (len(recipients()), mailers.Picky.opened) == (5, 1)
 
 
-def test_revoked_links_are_left_out_of_many(admin_client: Client, acme: Customer, link: PortalLink) -> None:
-    """Whoever was locked out is let in again on purpose, from the link's own page."""
+def test_revoked_links_are_only_sent_again_from_their_page(
+    admin_client: Client, acme: Customer, link: PortalLink
+) -> None:
     revoked = [row(acme, recipient=f"fired{number}@acme.example", revoked_at=timezone.now()) for number in range(2)]
     told = messages(act(admin_client, "send_again", link, *revoked))
     assert told == [
@@ -167,10 +162,9 @@ def test_revoked_links_are_left_out_of_many(admin_client: Client, acme: Customer
     assert recipients() == ["billing@acme.example", "fired0@acme.example"]
 
 
-def test_what_there_was_no_time_for_is_told(
+def test_links_that_were_not_tried_are_reported(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch, acme: Customer, link: PortalLink
 ) -> None:
-    """No row is left of it, its history says nothing of it, and its customer is named once."""
     monkeypatch.setattr(actions, "START_SECONDS", 0.0)
     ((level, said),) = messages(act(admin_client, "send_again", link))
     assert (level, said) == ("warning", UNTRIED_ONE % named(acme))
@@ -179,10 +173,9 @@ def test_what_there_was_no_time_for_is_told(
     assert told == [("warning", UNTRIED % (2, named(acme)))]
 
 
-def test_an_unexpected_error_leaves_no_mail_untold(
+def test_an_unexpected_error_does_not_hide_links_sent_again(
     admin_client: Client, link: PortalLink, other: PortalLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was sent again by then stands in the message and in the histories."""
     lost_at(monkeypatch, 2)
     admin_client.raise_request_exception = False
     assert act(admin_client, "send_again", link, other).status_code == 500
@@ -200,10 +193,9 @@ def test_an_unexpected_error_leaves_no_mail_untold(
     }
 
 
-def test_without_the_customers_admin_those_that_failed_are_named(
+def test_without_a_customer_admin_messages_contain_no_links(
     admin_client: Client, settings: Settings, link: PortalLink
 ) -> None:
-    """A host may have taken it away."""
     mail_by(settings, "tests.support.mailers.Down")
     customers = admin.site._registry.pop(Customer)
     try:
@@ -213,16 +205,14 @@ def test_without_the_customers_admin_those_that_failed_are_named(
     assert told == [("error", "1 portal link failed (ConnectionRefusedError): Acme")]
 
 
-def test_what_is_not_set_up_is_said(admin_client: Client, settings: Settings, link: PortalLink) -> None:
-    """And nothing is sent."""
+def test_a_missing_setting_is_reported(admin_client: Client, settings: Settings, link: PortalLink) -> None:
     settings.ALGUNA_PORTAL_SITE_URL = ""
     ((level, said),) = messages(act(admin_client, "send_again", link))
     assert (level, said.startswith("ALGUNA_PORTAL_SITE_URL is not set.")) == ("error", True)
     assert PortalLink.objects.count() == 1
 
 
-def test_a_links_page_has_buttons(admin_client: Client, link: PortalLink) -> None:
-    """Which post with the token, lead back, and tell; a revoked link cannot be revoked again."""
+def test_the_page_has_buttons_that_post(admin_client: Client, link: PortalLink) -> None:
     shown = text(admin_client.get(detail(link)))
     for name in ("revoke", "send_again"):
         form = shown.split(f'<form method="post" action="{door(name, link)}">')[1].split("</form>")[0]
@@ -238,16 +228,14 @@ def test_a_links_page_has_buttons(admin_client: Client, link: PortalLink) -> Non
 
 
 @pytest.mark.parametrize("name", ["revoke", "send_again"])
-def test_a_get_does_nothing(admin_client: Client, link: PortalLink, name: str) -> None:
-    """A link in a mail or a prefetch is no press of a button."""
+def test_get_requests_are_rejected(admin_client: Client, link: PortalLink, name: str) -> None:
     assert admin_client.get(door(name, link)).status_code == 405
     link.refresh_from_db()
     assert (link.state, mail.outbox) == ("active", [])
 
 
 @pytest.mark.parametrize("name", ["revoke", "send_again"])
-def test_a_forged_form_does_nothing(admin_user: User, link: PortalLink, name: str) -> None:
-    """The token is wanted."""
+def test_the_csrf_token_is_required(admin_user: User, link: PortalLink, name: str) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
     assert client.post(door(name, link)).status_code == 403
@@ -256,7 +244,6 @@ def test_a_forged_form_does_nothing(admin_user: User, link: PortalLink, name: st
 
 
 def test_an_unknown_link_is_not_found(admin_client: Client) -> None:
-    """The address of none."""
     for name in ("revoke", "send_again"):
         assert admin_client.post(door(name, PortalLink(pk=999))).status_code == 404
 
@@ -265,10 +252,9 @@ def test_an_unknown_link_is_not_found(admin_client: Client) -> None:
     ("permission", "mine", "other"),
     [("revoke_portallink", "revoke", "send_again"), ("send_portallink", "send_again", "revoke")],
 )
-def test_each_right_opens_its_own_door(
+def test_each_permission_allows_only_its_own_action(
     stranger: User, link: PortalLink, permission: str, mine: str, other: str
 ) -> None:
-    """Who may do the one is neither offered the other nor let do it."""
     helper = browser(stranger, "view_portallink", permission)
     shown = text(helper.get(LIST)) + text(helper.get(detail(link)))
     assert f'<option value="{mine}">' in shown
@@ -285,8 +271,7 @@ def test_each_right_opens_its_own_door(
     assert len(mail.outbox) == (mine == "send_again")
 
 
-def test_who_may_not_view_links_does_nothing_with_them(stranger: User, link: PortalLink) -> None:
-    """The other rights open no page by themselves."""
+def test_actions_need_the_view_permission(stranger: User, link: PortalLink) -> None:
     helper = browser(stranger, "revoke_portallink", "send_portallink", "view_customer")
     for name in ("revoke", "send_again"):
         assert helper.post(door(name, link)).status_code == 403
@@ -295,10 +280,9 @@ def test_who_may_not_view_links_does_nothing_with_them(stranger: User, link: Por
     assert (link.state, mail.outbox) == ("active", [])
 
 
-def test_a_host_that_decides_for_each_link_is_asked_for_each(
+def test_the_view_permission_is_checked_for_each_link(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch, link: PortalLink, other: PortalLink
 ) -> None:
-    """What one may not view is neither revoked nor sent again."""
     monkeypatch.setattr(PortalLinkAdmin, "has_view_permission", lambda self, request, obj=None: obj != other)
     act(admin_client, "send_again", link, other)
     act(admin_client, "revoke", link, other)
@@ -308,7 +292,6 @@ def test_a_host_that_decides_for_each_link_is_asked_for_each(
     assert recipients() == ["billing@acme.example"]
 
 
-def test_of_links_that_are_alike_as_many_are_noted_as_were_sent(acme: Customer) -> None:
-    """Not both where one was."""
+def test_of_identical_links_as_many_are_found_as_were_sent(acme: Customer) -> None:
     first, second = row(acme), row(acme)
     assert actions.find_resent_links([first, second], [row(acme)]) == [first]

@@ -25,10 +25,9 @@ def noted() -> set[tuple[str | None, str]]:
     return {(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.all()}
 
 
-def test_a_link_that_is_deleted_meanwhile_stops_no_other(
+def test_a_link_deleted_during_the_action_does_not_stop_it(
     admin_client: Client, links: list[PortalLink], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is told of, and not as revoked."""
     first, second, third = links
     revoke, key = PortalLink.revoke, second.pk
 
@@ -44,10 +43,9 @@ def test_a_link_that_is_deleted_meanwhile_stops_no_other(
     assert noted() == {(str(first.pk), "Revoked."), (str(third.pk), "Revoked.")}
 
 
-def test_an_unexpected_error_leaves_no_revoked_link_untold(
+def test_an_unexpected_error_does_not_hide_revoked_links(
     admin_client: Client, links: list[PortalLink], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor how many still work."""
     revoke = PortalLink.revoke
 
     def lost(self: PortalLink) -> None:
@@ -63,8 +61,7 @@ def test_an_unexpected_error_leaves_no_revoked_link_untold(
     assert list(PortalLink.objects.filter(revoked_at=None)) == links[1:]
 
 
-def test_a_link_is_revoked_where_it_is_written(settings: Settings, links: list[PortalLink]) -> None:
-    """A replica may not know of it yet."""
+def test_a_link_is_revoked_in_the_primary_database(settings: Settings, links: list[PortalLink]) -> None:
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
     links[0].revoke()
     assert links[0].state == "revoked"
@@ -72,8 +69,7 @@ def test_a_link_is_revoked_where_it_is_written(settings: Settings, links: list[P
     assert PortalLink.objects.get(pk=links[0].pk).revoked_at == links[0].revoked_at
 
 
-def test_a_link_that_is_gone_is_revoked_without_an_error(links: list[PortalLink]) -> None:
-    """There is nothing left that could be opened."""
+def test_revoking_a_deleted_link_raises_no_error(links: list[PortalLink]) -> None:
     PortalLink.objects.filter(pk=links[0].pk).delete()
     links[0].revoke()
     assert links[0].revoked_at is None

@@ -81,8 +81,9 @@ def recipients() -> list[str]:
     return [message.to[0] for message in mail.outbox]
 
 
-def test_the_action_asks_first(admin_client: Client, shop: Customer, umbrella: Customer, broken: Customer) -> None:
-    """Who gets mail, at a masked address, and who cannot be written to, and why; nothing is sent yet."""
+def test_the_confirmation_page_lists_recipients_and_sends_nothing(
+    admin_client: Client, shop: Customer, umbrella: Customer, broken: Customer
+) -> None:
     asked = act(admin_client, shop, umbrella, broken)
     shown = text(asked)
     assert "<h2>1 customer gets mail</h2>" in shown
@@ -101,10 +102,9 @@ def test_the_action_asks_first(admin_client: Client, shop: Customer, umbrella: C
 @pytest.mark.parametrize(
     ("most", "said"), [(None, "and as often as one likes."), (1, "and once."), (3, "and 3 times.")]
 )
-def test_the_page_says_what_a_link_is_worth(
+def test_the_confirmation_page_shows_lifetime_uses_and_role(
     admin_client: Client, settings: Settings, shop: Customer, most: int | None, said: str, zone: str
 ) -> None:
-    """For how long, how often, and in which role; what is set is chosen to begin with."""
     settings.ALGUNA_PORTAL_LINK_MAX_AGE = 3 * 24 * 60 * 60
     settings.ALGUNA_PORTAL_LINK_MAX_USES = most
     settings.ALGUNA_PORTAL_LINK_ROLE = "viewer"
@@ -122,8 +122,9 @@ def test_the_page_says_what_a_link_is_worth(
     assert "The mail is sent while you wait." in shown
 
 
-def test_confirming_sends_and_tells(admin_client: Client, shop: Customer, umbrella: Customer, broken: Customer) -> None:
-    """What was sent, who has no address and what failed; the customers are named, and lead to their pages."""
+def test_confirming_sends_the_links_and_reports_failures(
+    admin_client: Client, shop: Customer, umbrella: Customer, broken: Customer
+) -> None:
     Customer.objects.create(alias="third-3", name="Third", email="third@example.com")
     asked = act(admin_client, *Customer.objects.all())
     done = confirm(admin_client, asked, role="viewer", note="Your card\r\nhas expired.")
@@ -147,16 +148,14 @@ def test_confirming_sends_and_tells(admin_client: Client, shop: Customer, umbrel
     assert "has expired." in str(mail.outbox[0].body)
 
 
-def test_what_was_sent_stands_in_the_histories(admin_client: Client, shop: Customer, umbrella: Customer) -> None:
-    """Of those who got mail, and without its address."""
+def test_sent_links_get_a_history_entry(admin_client: Client, shop: Customer, umbrella: Customer) -> None:
     confirm(admin_client, act(admin_client, shop, umbrella))
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.user.get_username(), entry.is_change()) == (str(shop.pk), "admin", True)
     assert entry.get_change_message() == "Portal link sent."
 
 
-def test_mails_that_fail_are_told_by_their_kind(admin_client: Client, settings: Settings, shop: Customer) -> None:
-    """Without an address, and with nothing in the history."""
+def test_failed_emails_are_grouped_by_error(admin_client: Client, settings: Settings, shop: Customer) -> None:
     mail_by(settings, "tests.support.mailers.Picky")
     for name in ("refused", "dropped", "refused2"):
         Customer.objects.create(alias=name, name=name, email=f"{name}@example.com")
@@ -178,10 +177,9 @@ def test_mails_that_fail_are_told_by_their_kind(admin_client: Client, settings: 
         ({"note": "n" * 1001}, "note"),
     ],
 )
-def test_what_cannot_be_is_said_at_its_field(
+def test_invalid_input_is_a_field_error_and_keeps_the_selection(
     admin_client: Client, shop: Customer, umbrella: Customer, chosen: dict[str, str], wrong: str
 ) -> None:
-    """Nothing is sent, the selection is kept, and sending can go on from there."""
     asked = act(admin_client, shop, umbrella)
     again = confirm(admin_client, asked, **chosen)
     assert set(again.context["form"].errors) == {wrong}
@@ -196,14 +194,12 @@ def test_what_cannot_be_is_said_at_its_field(
     assert recipients() == [BILLING]
 
 
-def test_a_line_counts_as_it_does_in_browsers(admin_client: Client, shop: Customer) -> None:
-    """They send two characters for the end that they count as one."""
+def test_a_line_break_counts_as_one_character(admin_client: Client, shop: Customer) -> None:
     confirm(admin_client, act(admin_client, shop), note="n\r\n" * 499 + "nn")
     assert recipients() == [BILLING]
 
 
-def test_a_selection_across_all_pages_is_kept(admin_client: Client, shop: Customer) -> None:
-    """All that the filters in the address find, and no others."""
+def test_a_selection_across_all_pages_keeps_the_filters(admin_client: Client, shop: Customer) -> None:
     Customer.objects.create(alias="acme-2", name="Acme two", email="two@example.com")
     Customer.objects.create(alias="bakery", name="Bakery", email="bakery@example.com")
     filtered = f"{LIST}?q=Acme"
@@ -215,16 +211,14 @@ def test_a_selection_across_all_pages_is_kept(admin_client: Client, shop: Custom
     assert recipients() == [BILLING, "two@example.com"]
 
 
-def test_nobody_to_write_to_is_no_question(admin_client: Client, umbrella: Customer) -> None:
-    """There is only the way back."""
+def test_without_recipients_there_is_only_a_back_link(admin_client: Client, umbrella: Customer) -> None:
     shown = text(act(admin_client, umbrella))
     assert SEND not in shown
     assert 'name="role"' not in shown
     assert f'<a href="{LIST}" class="closelink">Back</a>' in shown
 
 
-def test_a_name_that_is_an_address_is_not_shown(admin_client: Client) -> None:
-    """Neither where it is asked, nor in the messages."""
+def test_an_alias_that_is_an_email_address_is_not_shown(admin_client: Client) -> None:
     customer = Customer.objects.create(alias="mia@acme.example")
     asked = act(admin_client, customer)
     assert f">customer {customer.pk}</a>" in text(asked)
@@ -232,8 +226,7 @@ def test_a_name_that_is_an_address_is_not_shown(admin_client: Client) -> None:
     assert "mia@" not in str(messages(confirm(admin_client, asked)))
 
 
-def test_html_in_names_stays_text(admin_client: Client, shop: Customer) -> None:
-    """On the page, and in the messages, which hold links."""
+def test_names_are_escaped(admin_client: Client, shop: Customer) -> None:
     bold = Customer.objects.create(alias="b", name="<b>Bold</b>")
     asked = act(admin_client, shop, bold)
     assert b"<b>Bold" not in asked.content
@@ -249,10 +242,9 @@ def test_html_in_names_stays_text(admin_client: Client, shop: Customer) -> None:
         ("ROOT_URLCONF", "tests.urls_admin", "include “alguna_portal.urls” in its URLs."),
     ],
 )
-def test_what_is_not_set_up_is_said(
+def test_invalid_settings_are_shown_instead_of_the_form(
     admin_client: Client, settings: Settings, shop: Customer, setting: str, value: str, said: str
 ) -> None:
-    """At both doors, before a form is filled and after; the pages do not fall over it."""
     asked = act(admin_client, shop)
     setattr(settings, setting, value)
     posted = admin_client.post(page(shop), {"role": "manager"})
@@ -263,8 +255,7 @@ def test_what_is_not_set_up_is_said(
     assert mail.outbox == []
 
 
-def test_the_page_of_a_customer_leads_there(admin_client: Client, shop: Customer) -> None:
-    """It asks, sends, and leads back to the page, which leads back to the list as it was filtered."""
+def test_one_link_is_sent_from_the_change_page(admin_client: Client, shop: Customer) -> None:
     filters = "?_changelist_filters=q%3DAcme"
     with fake_alguna():
         assert f'<a href="{page(shop)}{filters}">Send portal link</a>' in text(admin_client.get(change(shop) + filters))
@@ -277,8 +268,7 @@ def test_the_page_of_a_customer_leads_there(admin_client: Client, shop: Customer
     assert recipients() == [BILLING]
 
 
-def test_one_link_can_go_to_somebody_else(admin_client: Client, umbrella: Customer) -> None:
-    """Also of a customer that has no address, and whose row does not get one."""
+def test_one_link_can_have_another_recipient(admin_client: Client, umbrella: Customer) -> None:
     assert f'{SEND} value="Send portal link">' in text(admin_client.get(page(umbrella)))
     admin_client.post(page(umbrella), {"role": "viewer", "to": "tax@accountants.example"})
     assert recipients() == ["tax@accountants.example"]
@@ -298,18 +288,16 @@ def test_one_link_can_go_to_somebody_else(admin_client: Client, umbrella: Custom
         (f"{'a' * 250}@example.com", "Ensure this value has at most 254 characters"),
     ],
 )
-def test_a_recipient_that_cannot_be_is_said_at_its_field(
-    admin_client: Client, umbrella: Customer, to: str, said: str
-) -> None:
-    """None at all, too, where the customer has none."""
+def test_an_invalid_recipient_is_a_field_error(admin_client: Client, umbrella: Customer, to: str, said: str) -> None:
     again = admin_client.post(page(umbrella), {"role": "manager", "to": to})
     assert set(again.context["form"].errors) == {"to"}
     assert said in text(again)
     assert mail.outbox == []
 
 
-def test_a_mail_to_somebody_else_that_fails_is_told(admin_client: Client, settings: Settings, shop: Customer) -> None:
-    """By its kind, and nothing stands in the history."""
+def test_a_failed_email_to_another_recipient_is_reported(
+    admin_client: Client, settings: Settings, shop: Customer
+) -> None:
     mail_by(settings, "tests.support.mailers.Down")
     done = admin_client.post(page(shop), {"role": "manager", "to": "tax@accountants.example"})
     assert done.status_code == 302
@@ -321,10 +309,9 @@ def test_a_mail_to_somebody_else_that_fails_is_told(admin_client: Client, settin
     assert not LogEntry.objects.exists()
 
 
-def test_an_unexpected_error_sends_nobody_else_a_mail_untold(
+def test_an_unexpected_error_with_another_recipient_is_reported(
     admin_client: Client, shop: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is one recipient, too."""
     lost_at(monkeypatch, 1)
     admin_client.raise_request_exception = False
     posted = admin_client.post(page(shop), {"role": "manager", "to": "tax@accountants.example"})

@@ -50,8 +50,7 @@ def rows(count: int) -> list[Customer]:
     )
 
 
-def test_five_hundred_work_within_the_request(admin_client: Client, settings: Settings) -> None:
-    """Each gets one mail, over one connection, with two statements for each and a handful for all."""
+def test_five_hundred_links_are_sent_in_one_request(admin_client: Client, settings: Settings) -> None:
     mailers.mail_by(settings, "tests.support.mailers.Picky")
     mailers.Picky.opened = 0
     asked = act(admin_client, *rows(500))
@@ -71,8 +70,9 @@ def test_five_hundred_work_within_the_request(admin_client: Client, settings: Se
     assert len(statements) - len(of_links) < 40
 
 
-def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are read once, counted, and the first of them listed."""
+def test_the_confirmation_page_for_five_hundred_has_few_queries(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(send_portal_links, "MAX_LISTED", 3)
     Customer.objects.bulk_create(Customer(alias=f"none-{number}", name="None") for number in range(4))
     rows(496)
@@ -88,8 +88,7 @@ def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: p
     assert 'value="Send 496 portal links"' in shown
 
 
-def test_messages_name_a_few(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They have to fit into a cookie or a session."""
+def test_messages_list_a_limited_number_of_names(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "MAX_MESSAGES", 2)
     none = Customer.objects.bulk_create(Customer(alias=f"none-{number}", name=f"N{number}") for number in range(4))
     asked = act(admin_client, *none, *rows(1))
@@ -100,8 +99,9 @@ def test_messages_name_a_few(admin_client: Client, monkeypatch: pytest.MonkeyPat
     )
 
 
-def test_who_is_found_twice_gets_one_mail(admin_client: Client, manager: User, viewer: User, acme: Customer) -> None:
-    """As when a list is narrowed by its members' roles, and two of them have it."""
+def test_a_customer_found_twice_gets_one_email(
+    admin_client: Client, manager: User, viewer: User, acme: Customer
+) -> None:
     Membership.objects.update(role="manager")
     Customer.objects.filter(pk=acme.pk).update(email="billing@acme.example")
     filtered = f"{LIST}?memberships__role__exact=manager"
@@ -111,8 +111,7 @@ def test_who_is_found_twice_gets_one_mail(admin_client: Client, manager: User, v
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_a_queue_mails_are_enqueued(admin_client: Client, queued: Any, umbrella: Customer) -> None:
-    """It says so beforehand and afterwards, and in the history; who has no address is told at once."""
+def test_with_a_queue_emails_are_enqueued(admin_client: Client, queued: Any, umbrella: Customer) -> None:
     asked = act(admin_client, *rows(500), umbrella)
     assert "The mail is left to workers." in text(asked)
     done = confirm(admin_client, asked)
@@ -138,8 +137,7 @@ class Clock(EmailBackend):
         return super().send_messages(list(messages))
 
 
-def test_time_is_bounded(admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After fifteen seconds no mail is begun: who was not tried is named, and has no link and no entry."""
+def test_the_batch_has_a_time_limit(admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     mailers.mail_by(settings, f"{__name__}.Clock")
     monkeypatch.setattr(Clock, "now", 0.0)
     monkeypatch.setattr(sending, "monotonic", lambda: Clock.now)
@@ -156,8 +154,7 @@ def test_time_is_bounded(admin_client: Client, settings: Settings, monkeypatch: 
     assert told == [("warning", UNTRIED_ONE % named(untried[0]))]
 
 
-def test_an_unexpected_error_leaves_no_mail_untold(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was sent by then is told, of this user and this time alone, and stands in the histories."""
+def test_an_unexpected_error_does_not_hide_sent_links(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     customers = rows(3)
     stranger = User.objects.create_user("sue")
     send_links(customers, sent_by=stranger)
@@ -180,8 +177,7 @@ def test_an_unexpected_error_leaves_no_mail_untold(admin_client: Client, monkeyp
     assert list(entries) == [str(customer.pk) for customer in customers[:2]]
 
 
-def test_a_mail_that_may_not_be_out_is_not_told_as_sent(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row alone is no mail."""
+def test_a_link_without_an_email_is_not_reported_as_sent(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     customers = rows(1)
     asked = act(admin_client, *customers)
 
@@ -198,10 +194,9 @@ def test_a_mail_that_may_not_be_out_is_not_told_as_sent(admin_client: Client, mo
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_unexpected_error_leaves_nothing_untold_that_was_queued(
+def test_an_unexpected_error_does_not_hide_queued_links(
     admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its mail is not out, and is on its way."""
     customers = rows(2)
     asked = act(admin_client, *customers)
     lost_at(monkeypatch, 2)
@@ -211,8 +206,7 @@ def test_an_unexpected_error_leaves_nothing_untold_that_was_queued(
     assert (len(queued.results), LogEntry.objects.get().object_id) == (1, str(customers[0].pk))
 
 
-def test_an_unexpected_error_tells_of_nobody_twice(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has no address, and whose is malformed, is told by name, and not counted among the rest."""
+def test_an_unexpected_error_counts_no_customer_twice(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     good = rows(4)
     none = Customer.objects.create(alias="none", name="None")
     malformed = Customer.objects.create(alias="bad", name="Bad", email="no address")
@@ -228,7 +222,6 @@ def test_an_unexpected_error_tells_of_nobody_twice(admin_client: Client, monkeyp
     ]
 
 
-def test_who_was_not_tried_is_not_counted_once_more(acme: Customer) -> None:
-    """Where the error comes after the time was up."""
+def test_the_error_message_does_not_count_untried_links(acme: Customer) -> None:
     level, text = actions.get_error_message(4, SendResult(untried=[acme, acme], skipped=[acme]))
     assert (level, text) == (ERROR, "An unexpected error ended it: 1 portal link was not sent, as far as is known.")

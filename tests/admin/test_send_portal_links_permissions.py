@@ -19,8 +19,7 @@ def shop(customer: Customer) -> Customer:
     return customer
 
 
-def test_who_may_view_customers_and_send_links_does(stranger: User, shop: Customer) -> None:
-    """No right to change customers is needed."""
+def test_sending_needs_no_permission_to_change_customers(stranger: User, shop: Customer) -> None:
     helper = browser(stranger, "view_customer", "send_portallink")
     with fake_alguna():
         shown = text(helper.get(change(shop)))
@@ -32,8 +31,7 @@ def test_who_may_view_customers_and_send_links_does(stranger: User, shop: Custom
 
 
 @pytest.mark.parametrize("permission", ["view_customer", "change_customer"])
-def test_without_the_permission_nothing_is_sent(stranger: User, shop: Customer, permission: str) -> None:
-    """No action, no button, and neither question nor mail at the address itself; not even for who may change."""
+def test_sending_needs_its_own_permission(stranger: User, shop: Customer, permission: str) -> None:
     helper = browser(stranger, permission, "view_portallink", "revoke_portallink")
     assert "send_portal_link" not in text(helper.get(LIST))
     with fake_alguna():
@@ -45,8 +43,7 @@ def test_without_the_permission_nothing_is_sent(stranger: User, shop: Customer, 
     assert mail.outbox == []
 
 
-def test_the_permission_alone_opens_no_customer(stranger: User, shop: Customer) -> None:
-    """Who may not see customers writes to none."""
+def test_sending_needs_the_permission_to_view_customers(stranger: User, shop: Customer) -> None:
     helper = browser(stranger, "send_portallink")
     assert act(helper, shop, confirmed="Send", role="manager").status_code == 403
     assert helper.get(page(shop)).status_code == 403
@@ -54,8 +51,7 @@ def test_the_permission_alone_opens_no_customer(stranger: User, shop: Customer) 
     assert mail.outbox == []
 
 
-def test_those_who_are_not_staff_are_asked_to_log_in(client: Client, stranger: User, shop: Customer) -> None:
-    """Permissions alone do not open the admin."""
+def test_users_who_are_not_staff_are_redirected_to_the_login(client: Client, stranger: User, shop: Customer) -> None:
     stranger.user_permissions.set(Permission.objects.filter(codename__in=["view_customer", "send_portallink"]))
     client.force_login(stranger)
     for response in (client.get(page(shop)), client.post(page(shop)), Client().get(page(shop))):
@@ -64,13 +60,11 @@ def test_those_who_are_not_staff_are_asked_to_log_in(client: Client, stranger: U
 
 
 def test_an_unknown_customer_is_not_found(admin_client: Client) -> None:
-    """The address of nobody."""
     assert admin_client.get(page(Customer(pk=999))).status_code == 404
     assert admin_client.get(page(Customer(pk=999)).replace("999", "x/y")).status_code == 404
 
 
-def test_a_forged_form_sends_nothing(admin_user: User, shop: Customer) -> None:
-    """Both doors want the token."""
+def test_the_csrf_token_is_required(admin_user: User, shop: Customer) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
     assert client.post(page(shop), {"role": "manager"}).status_code == 403
@@ -78,10 +72,9 @@ def test_a_forged_form_sends_nothing(admin_user: User, shop: Customer) -> None:
     assert mail.outbox == []
 
 
-def test_who_may_not_view_one_does_not_write_to_it(
+def test_the_view_permission_is_checked_for_each_customer(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch, shop: Customer
 ) -> None:
-    """A host that decides for each customer is asked for each customer."""
     other = Customer.objects.create(alias="other", name="Other", email="other@example.com")
     monkeypatch.setattr(CustomerAdmin, "has_view_permission", lambda self, request, obj=None: obj != shop)
     asked = act(admin_client, shop, other)
@@ -97,10 +90,9 @@ def test_who_may_not_view_one_does_not_write_to_it(
     assert admin_client.post(page(shop), {"role": "manager"}).status_code == 403
 
 
-def test_a_host_that_hides_customers_hides_them_here(
+def test_customers_hidden_by_get_queryset_get_no_email(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch, shop: Customer
 ) -> None:
-    """The queryset of the admin decides."""
     monkeypatch.setattr(CustomerAdmin, "get_queryset", lambda self, request: Customer.objects.exclude(pk=shop.pk))
     assert admin_client.post(page(shop), {"role": "manager"}).status_code == 404
     act(admin_client, shop, confirmed="Send", role="manager")

@@ -80,10 +80,9 @@ def fail_late(monkeypatch: pytest.MonkeyPatch, *admins: type) -> None:
         monkeypatch.setattr(each, "message_user", failing)
 
 
-def test_the_action_creates_outside_of_a_transaction(
+def test_the_action_creates_customers_outside_of_a_transaction(
     admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A late error takes back neither the ids nor what stands in the histories."""
     asked = test_create_in_alguna.act(admin_client, *shops)
     fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
@@ -93,10 +92,9 @@ def test_the_action_creates_outside_of_a_transaction(
     assert LogEntry.objects.count() == 2
 
 
-def test_the_page_of_one_creates_outside_of_a_transaction(
+def test_the_object_page_creates_a_customer_outside_of_a_transaction(
     admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As the action does."""
     fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
         admin_client.post(test_create_in_alguna.page(shops[0]), {"confirmed": "Yes"})
@@ -107,7 +105,6 @@ def test_the_page_of_one_creates_outside_of_a_transaction(
 def test_links_are_sent_outside_of_a_transaction(
     admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A late error leaves no mails whose links nobody knows of; from the list as from the page of one."""
     asked = test_send_portal_links.act(admin_client, *shops)
     fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
@@ -121,7 +118,6 @@ def test_links_are_sent_outside_of_a_transaction(
 def test_links_are_sent_again_outside_of_a_transaction(
     admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also here."""
     link = row(shops[0])
     fail_late(monkeypatch, PortalLinkAdmin)
     with pytest.raises(Oops):
@@ -132,10 +128,9 @@ def test_links_are_sent_again_outside_of_a_transaction(
     assert (len(mail.outbox), PortalLink.objects.count()) == (2, 3)
 
 
-def test_what_was_revoked_stays_revoked(
+def test_revoked_links_stay_revoked_after_an_error(
     admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever happens afterwards."""
     first, second = row(shops[0]), row(shops[1])
     fail_late(monkeypatch, PortalLinkAdmin)
     with pytest.raises(Oops):
@@ -146,10 +141,9 @@ def test_what_was_revoked_stays_revoked(
 
 
 @pytest.mark.parametrize("address", [LIST, LINKS])
-def test_other_actions_are_as_the_host_has_them(
+def test_other_actions_run_in_a_transaction(
     admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    """Django's own, or the host's: in a transaction, which an error takes back."""
     link = row(shops[0])
     fail_late(monkeypatch, CustomerAdmin, PortalLinkAdmin)
     chosen = shops[0] if address == LIST else link
@@ -160,10 +154,9 @@ def test_other_actions_are_as_the_host_has_them(
     assert not LogEntry.objects.exists()
 
 
-def test_without_the_setting_there_is_no_transaction(
+def test_without_atomic_requests_there_is_no_transaction(
     admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As Django does it, which commits what was done."""
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", False)
     fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
@@ -171,8 +164,7 @@ def test_without_the_setting_there_is_no_transaction(
     assert list(Customer.objects.all()) == shops[1:]
 
 
-def test_every_other_page_is_as_the_host_has_it(shops: list[Customer]) -> None:
-    """Only those that ask Alguna or send mail are marked."""
+def test_only_pages_that_call_alguna_or_send_emails_are_non_atomic(shops: list[Customer]) -> None:
     link = row(shops[0])
     own = [
         test_create_in_alguna.page(shops[0]),

@@ -70,8 +70,7 @@ def told(fake: FakeAlguna, acme: Customer) -> WebhookDelivery:
     return delivery(type="subscription.updated", payload=payload, state="failed", error="plans: AlgunaUnavailable")
 
 
-def test_what_a_message_says_is_nowhere(admin_client: Client) -> None:
-    """Neither in the list nor on its page nor in its history; what is about it is."""
+def test_the_payload_is_not_shown(admin_client: Client) -> None:
     row = delivery(state="failed", error="shop.receive: KeyError", tries=3, done=["plans", "shop.count"])
     listed = text(admin_client.get(LIST))
     for each in ("invoice.paid", "msg_1", "failed", "shop.receive: KeyError", "May 6, 2026"):
@@ -87,15 +86,13 @@ def test_what_a_message_says_is_nowhere(admin_client: Client) -> None:
         assert "accountId" not in content
 
 
-def test_a_plan_that_is_not_mapped_is_told_with_the_remedy(admin_client: Client) -> None:
-    """On the message's page."""
+def test_a_plan_that_is_not_mapped_is_shown_with_the_remedy(admin_client: Client) -> None:
     remedy = "<strong>Add the plan to ALGUNA_PORTAL_PLAN_IDS, and handle the message again.</strong>"
     assert f"<div>plan not mapped</div>{remedy}" in text(admin_client.get(detail(delivery(state="unmapped"))))
     assert "PLAN_IDS" not in text(admin_client.get(detail(delivery(state="waiting"))))
 
 
-def test_the_content_is_not_even_read(admin_client: Client, django_assert_max_num_queries: Any) -> None:
-    """One message may have 256 KB, and there are a hundred on a page."""
+def test_the_payload_is_not_loaded(admin_client: Client, django_assert_max_num_queries: Any) -> None:
     row = delivery()
     for address in (LIST, detail(row)):
         with django_assert_max_num_queries(12) as queries:
@@ -103,8 +100,7 @@ def test_the_content_is_not_even_read(admin_client: Client, django_assert_max_nu
         assert not any("payload" in query["sql"] for query in queries.captured_queries)
 
 
-def test_messages_are_found(admin_client: Client) -> None:
-    """By state, by what they are about, by day, by id and by type; the latest first."""
+def test_deliveries_are_filtered_and_searched(admin_client: Client) -> None:
     rows = [
         delivery(),
         delivery(type="subscription.updated", state="failed"),
@@ -121,8 +117,7 @@ def test_messages_are_found(admin_client: Client) -> None:
     assert shown(admin_client, q="updated") == [ids[1]]
 
 
-def test_what_messages_are_about_is_offered(admin_client: Client) -> None:
-    """What lately came, each once; and what was chosen, though nothing of it came."""
+def test_the_type_filter_offers_recent_types_and_the_chosen_one(admin_client: Client) -> None:
     for kind in ("invoice.paid", "invoice.created", "subscription.version.updated"):
         delivery(type=kind)
     (_state, about) = admin_client.get(LIST).context["cl"].filter_specs
@@ -132,8 +127,7 @@ def test_what_messages_are_about_is_offered(admin_client: Client) -> None:
     assert not found.result_list
 
 
-def test_nobody_writes_messages(admin_client: Client) -> None:
-    """Not even a superuser adds, changes or deletes one."""
+def test_superusers_cannot_add_change_or_delete_deliveries(admin_client: Client) -> None:
     row = delivery()
     page = text(admin_client.get(detail(row)))
     assert 'name="_save"' not in page
@@ -145,8 +139,7 @@ def test_nobody_writes_messages(admin_client: Client) -> None:
     assert WebhookDelivery.objects.get().state == "waiting"
 
 
-def test_who_may_only_look_handles_nothing(stranger: User, told: WebhookDelivery, acme: Customer) -> None:
-    """The action is for those who may change deliveries; others may not even look."""
+def test_the_action_needs_the_change_permission(stranger: User, told: WebhookDelivery, acme: Customer) -> None:
     assert browser(stranger).get(LIST).status_code == 403
     client = browser(stranger, "view_webhookdelivery")
     assert "handle_again" not in text(client.get(LIST))
@@ -158,8 +151,7 @@ def test_who_may_only_look_handles_nothing(stranger: User, told: WebhookDelivery
     assert messages(act(client, told)) == [("success", "1 message handled.")]
 
 
-def test_handled_again_it_has_its_effect(admin_client: Client, told: WebhookDelivery, acme: Customer) -> None:
-    """Once, by whoever was not done with it; and what it said is forgotten."""
+def test_redelivery_runs_each_receiver_once(admin_client: Client, told: WebhookDelivery, acme: Customer) -> None:
     with listening("subscription.*") as heard:
         assert messages(act(admin_client, told)) == [("success", "1 message handled.")]
         assert messages(act(admin_client, told)) == [("info", "1 message was left out: it is handled already.")]
@@ -172,10 +164,9 @@ def test_handled_again_it_has_its_effect(admin_client: Client, told: WebhookDeli
     assert entry.object_repr == "subscription.updated, handled"
 
 
-def test_each_outcome_is_told(
+def test_each_outcome_is_reported_without_personal_data(
     admin_client: Client, fake: FakeAlguna, told: WebhookDelivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How many, and of what those failed that did; and of nobody's data a word."""
     new = Customer.objects.create(alias="new-1", customer_id=fake.add_customer("new-1"))
     fake.change_plan("new-1", "plan_new")
     rows = [
@@ -222,8 +213,9 @@ def test_each_outcome_is_told(
     assert LogEntry.objects.count() == 4
 
 
-def test_while_alguna_is_down_it_is_said(admin_client: Client, fake: FakeAlguna, told: WebhookDelivery) -> None:
-    """And the message stays what it was."""
+def test_during_an_outage_the_delivery_stays_failed(
+    admin_client: Client, fake: FakeAlguna, told: WebhookDelivery
+) -> None:
     fake.fail(503, times=9)
     assert messages(act(admin_client, told)) == [("error", "1 message failed (plans: AlgunaUnavailable).")]
     told.refresh_from_db()
@@ -238,18 +230,18 @@ def test_while_alguna_is_down_it_is_said(admin_client: Client, fake: FakeAlguna,
         ("USE_TASKS", "maybe", "ALGUNA_PORTAL_USE_TASKS"),
     ],
 )
-def test_wrong_settings_are_told(
+def test_invalid_settings_are_reported(
     admin_client: Client, told: WebhookDelivery, settings: Settings, name: str, value: Any, said: str
 ) -> None:
-    """And no page fails."""
     setattr(settings, f"ALGUNA_PORTAL_{name}", value)
     ((level, found),) = messages(act(admin_client, told))
     assert level == "error"
     assert found.startswith(said)
 
 
-def test_time_is_bounded_and_the_earliest_come_first(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not tried is told, and can be selected again."""
+def test_the_batch_has_a_time_limit_and_starts_with_the_oldest(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [delivery(received_at=NOW - timedelta(days=number)) for number in range(4)]
     clock = [100.0]
     monkeypatch.setattr(actions, "monotonic", lambda: clock[0])
@@ -266,8 +258,7 @@ def test_time_is_bounded_and_the_earliest_come_first(admin_client: Client, monke
     assert [event.id for event in heard] == [rows[3].message_id, rows[2].message_id]
 
 
-def test_many_reasons_share_a_message(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages wait for the next page in a cookie."""
+def test_many_different_errors_share_a_message(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "MAX_MESSAGES", 1)
     rows = [delivery(type=f"invoice.{number}") for number in range(3)]
 
@@ -282,8 +273,9 @@ def test_many_reasons_share_a_message(admin_client: Client, monkeypatch: pytest.
     assert found[1] == ("error", "1 message failed (…).")
 
 
-def test_an_unexpected_error_leaves_nothing_untold(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was handled by then is noted, and told on the next page."""
+def test_an_unexpected_error_does_not_hide_handled_deliveries(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [delivery(), delivery(), delivery()]
 
     real = inbox.process_delivery
@@ -312,8 +304,7 @@ def queued(settings: Settings) -> Any:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_failed_messages_are_queued_again(admin_client: Client, queued: Any) -> None:
-    """With a queue, whatever became of them before; nobody waits."""
+def test_with_a_queue_deliveries_are_queued(admin_client: Client, queued: Any) -> None:
     rows = [delivery(state=state) for state in ("waiting", "failed", "unmapped", "handled")]
     found = messages(act(admin_client, *rows))
     assert found == [
@@ -326,10 +317,9 @@ def test_failed_messages_are_queued_again(admin_client: Client, queued: Any) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_queue_that_runs_at_once_is_told_as_that(
+def test_an_immediate_queue_is_reported_by_outcome(
     admin_client: Client, settings: Settings, told: WebhookDelivery
 ) -> None:
-    """By what came of it."""
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
     bad = delivery(type="invoice.void")
@@ -344,11 +334,7 @@ def test_a_queue_that_runs_at_once_is_told_as_that(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_queue_that_is_not_there_is_told_once(
-    admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The others are not tried."""
-
+def test_a_failing_queue_stops_the_batch(admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_: Any) -> None:
         raise ConnectionError("amqp://user:password@queue")
 
@@ -361,9 +347,9 @@ def test_a_queue_that_is_not_there_is_told_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_claim_that_is_over_is_nobodys(admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever made it has crashed: where the queue is not there, the message is not told as being handled."""
-
+def test_an_expired_claim_is_not_reported_as_busy(
+    admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def lost(*_: Any) -> None:
         raise ConnectionError
 
@@ -376,10 +362,9 @@ def test_a_claim_that_is_over_is_nobodys(admin_client: Client, queued: Any, monk
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("workers", [True, False])
-def test_a_message_that_is_handled_meanwhile_is_told_as_that(
+def test_a_delivery_handled_during_the_request_is_reported_as_such(
     admin_client: Client, queued: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, *, workers: bool
 ) -> None:
-    """Neither as queued nor as handled now."""
     settings.ALGUNA_PORTAL_USE_TASKS = workers
     row = delivery()
     get = WebhookDelivery.objects.get
