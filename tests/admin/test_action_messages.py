@@ -1,7 +1,5 @@
 """Many customers created in the admin at once: in bounded time, with few messages, and no more calls than help."""
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 from django.core.exceptions import ValidationError
@@ -12,25 +10,14 @@ from alguna_portal.admin import actions, create_in_alguna
 from alguna_portal.customers import Provisioned, provision
 from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
-from alguna_portal.testing import FakeAlguna, fake_alguna
-from tests.admin.test_create_in_alguna import act, confirm, messages
-from tests.admin.test_customer import LIST, text
+from alguna_portal.testing import FakeAlguna
+from tests.support.admin import confirm, get_list_url, get_messages, get_text, run_action, run_confirmed_action
+
+LIST = get_list_url(Customer)
 
 LEFT = "Try again later, or run “manage.py alguna_provision”."
 
-
-@pytest.fixture(autouse=True)
-def fake() -> Iterator[FakeAlguna]:
-    """Alguna, which knows nobody yet."""
-    with fake_alguna(knows_everyone=False) as fake:
-        yield fake
-
-
-@pytest.fixture
-def shops(db: None) -> list[Customer]:
-    """Three customers that Alguna would take, in the order of the list."""
-    rows = [Customer(alias=f"shop-{number}", name=f"Shop {number}", currency="EUR") for number in range(3)]
-    return Customer.objects.bulk_create(rows)
+pytestmark = pytest.mark.usefixtures("fake")
 
 
 @pytest.mark.parametrize(
@@ -45,10 +32,10 @@ def test_an_outage_or_rejected_key_stops_the_batch(
     admin_client: Client, fake: FakeAlguna, shops: list[Customer], failure: int | Exception, begins: str
 ) -> None:
     fake.fail(failure)
-    told = messages(confirm(admin_client, act(admin_client, *shops)))
-    assert [level for level, _text in told] == ["error", "warning"]
-    assert told[0][1].startswith(begins)
-    assert told[1][1] == f"2 customers were not tried. {LEFT}"
+    messages = run_confirmed_action(admin_client, "create_in_alguna", *shops)
+    assert [level for level, _text in messages] == ["error", "warning"]
+    assert messages[0][1].startswith(begins)
+    assert messages[1][1] == f"2 customers were not tried. {LEFT}"
     assert not Customer.objects.exclude(customer_id=None).exists()
 
 
@@ -56,10 +43,10 @@ def test_a_rejected_customer_does_not_stop_the_batch(
     admin_client: Client, fake: FakeAlguna, shops: list[Customer]
 ) -> None:
     fake.fail(400, detail="No, mia@acme.example.")
-    told = messages(confirm(admin_client, act(admin_client, *shops)))
-    assert [level for level, _text in told] == ["error", "success", "success"]
-    assert told[0][1].startswith("Shop 0: failed. Alguna answered 400")
-    assert "mia@" not in told[0][1]
+    messages = run_confirmed_action(admin_client, "create_in_alguna", *shops)
+    assert [level for level, _text in messages] == ["error", "success", "success"]
+    assert messages[0][1].startswith("Shop 0: failed. Alguna answered 400")
+    assert "mia@" not in messages[0][1]
 
 
 def test_the_batch_and_its_last_call_have_a_time_limit(
@@ -68,14 +55,14 @@ def test_the_batch_and_its_last_call_have_a_time_limit(
     clock = iter([100, 100, 114.9, 115])
     given: list[float] = []
 
-    def noted(customer: Customer, *, within: float) -> Provisioned:
+    def recorded(customer: Customer, *, within: float) -> Provisioned:
         given.append(within)
         return provision(customer)
 
     monkeypatch.setattr(actions, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(create_in_alguna, "provision", noted)
-    told = messages(confirm(admin_client, act(admin_client, *shops)))
-    assert [text for _level, text in told] == [
+    monkeypatch.setattr(create_in_alguna, "provision", recorded)
+    messages = run_confirmed_action(admin_client, "create_in_alguna", *shops)
+    assert [text for _level, text in messages] == [
         "Shop 0: created in Alguna.",
         "Shop 1: created in Alguna.",
         f"1 customer was not tried. {LEFT}",
@@ -95,10 +82,10 @@ def test_customers_deleted_or_created_during_the_batch_are_reported(
     key = second.pk
     customer_provisioned.connect(meanwhile)
     try:
-        told = messages(confirm(admin_client, act(admin_client, *shops)))
+        messages = run_confirmed_action(admin_client, "create_in_alguna", *shops)
     finally:
         customer_provisioned.disconnect(meanwhile)
-    assert told == [
+    assert messages == [
         ("success", "Shop 0: created in Alguna."),
         ("warning", f"customer {key}: deleted meanwhile."),
         ("info", "Shop 2: known already."),
@@ -113,8 +100,8 @@ def test_an_id_stored_just_before_the_call_is_reported_as_known(
         return provision(customer, within=within)
 
     monkeypatch.setattr(create_in_alguna, "provision", late)
-    told = messages(confirm(admin_client, act(admin_client, shops[0])))
-    assert told == [("info", "Shop 0: known already.")]
+    messages = run_confirmed_action(admin_client, "create_in_alguna", shops[0])
+    assert messages == [("info", "Shop 0: known already.")]
 
 
 def test_a_customer_that_becomes_invalid_is_refused(
@@ -126,8 +113,8 @@ def test_a_customer_that_becomes_invalid_is_refused(
         return provision(customer, within=within)
 
     monkeypatch.setattr(create_in_alguna, "provision", late)
-    told = messages(confirm(admin_client, act(admin_client, *shops[:2])))
-    assert told == [
+    messages = run_confirmed_action(admin_client, "create_in_alguna", *shops[:2])
+    assert messages == [
         ("error", "Shop 0: refused. It was changed meanwhile."),
         ("success", "Shop 1: created in Alguna."),
     ]
@@ -142,8 +129,8 @@ def test_a_database_error_is_reported_by_name_and_does_not_stop_the_batch(
         return provision(customer, within=within)
 
     monkeypatch.setattr(create_in_alguna, "provision", failing)
-    told = messages(confirm(admin_client, act(admin_client, *shops)))
-    assert told == [
+    messages = run_confirmed_action(admin_client, "create_in_alguna", *shops)
+    assert messages == [
         ("success", "Shop 0: created in Alguna."),
         ("error", "Shop 1: the database failed (OperationalError). Try again."),
         ("success", "Shop 2: created in Alguna."),
@@ -160,9 +147,9 @@ def test_an_unexpected_error_does_not_hide_created_customers(
 
     monkeypatch.setattr(create_in_alguna, "provision", failing)
     admin_client.raise_request_exception = False
-    asked = act(admin_client, *shops)
-    assert confirm(admin_client, asked).status_code == 500
-    assert messages(admin_client.get(LIST)) == [
+    page = run_action(admin_client, "create_in_alguna", *shops)
+    assert confirm(admin_client, page).status_code == 500
+    assert get_messages(admin_client.get(LIST)) == [
         ("success", "Shop 0: created in Alguna."),
         ("warning", f"2 customers were not tried. {LEFT}"),
     ]
@@ -172,9 +159,19 @@ def test_many_customers_are_counted_by_outcome(admin_client: Client, fake: FakeA
     rows = [Customer(alias=f"old-{number}", name="Old", customer_id=f"cust_{number}") for number in range(15)]
     rows += [Customer(alias=f"bad-{number}", name="Zero") for number in range(3)]
     Customer.objects.bulk_create(rows)
-    assert len(messages(confirm(admin_client, act(admin_client, *Customer.objects.exclude(alias="shop-0"))))) == 20
+    assert (
+        len(
+            get_messages(
+                confirm(
+                    admin_client,
+                    run_action(admin_client, "create_in_alguna", *Customer.objects.exclude(alias="shop-0")),
+                )
+            )
+        )
+        == 20
+    )
     Customer.objects.exclude(name="Old").update(customer_id=None)
-    assert messages(confirm(admin_client, act(admin_client, *Customer.objects.all()))) == [
+    assert run_confirmed_action(admin_client, "create_in_alguna", *Customer.objects.all()) == [
         ("success", "2 customers: found in Alguna and adopted."),
         ("success", "1 customer: created in Alguna."),
         ("error", "3 customers: refused. Currency: Alguna has no customers without one."),
@@ -187,10 +184,10 @@ def test_many_different_reasons_are_limited(admin_client: Client, fake: FakeAlgu
     Customer.objects.bulk_create(rows)
     for number in range(23):
         fake.fail(400, detail=f"Reason {number}.")
-    told = messages(confirm(admin_client, act(admin_client, *Customer.objects.all())))
-    assert told[0] == ("success", "1 customer: created in Alguna.")
-    assert told[-1] == ("error", "4 customers: refused or failed, for yet other reasons.")
-    assert len(told) == 21
+    messages = run_confirmed_action(admin_client, "create_in_alguna", *Customer.objects.all())
+    assert messages[0] == ("success", "1 customer: created in Alguna.")
+    assert messages[-1] == ("error", "4 customers: refused or failed, for yet other reasons.")
+    assert len(messages) == 21
 
 
 def test_five_hundred_customers_are_created_in_one_request(
@@ -199,6 +196,6 @@ def test_five_hundred_customers_are_created_in_one_request(
     monkeypatch.setattr(actions, "monotonic", lambda: 0)
     rows = [Customer(alias=f"shop-{number}", name="Shop", currency="EUR") for number in range(500)]
     Customer.objects.bulk_create(rows)
-    shown = confirm(admin_client, act(admin_client, rows[0], select_across=1))
-    assert messages(shown) == [("success", "500 customers: created in Alguna.")]
-    assert "500 customers: created in Alguna." in text(shown)
+    shown = confirm(admin_client, run_action(admin_client, "create_in_alguna", rows[0], select_across=1))
+    assert get_messages(shown) == [("success", "500 customers: created in Alguna.")]
+    assert "500 customers: created in Alguna." in get_text(shown)

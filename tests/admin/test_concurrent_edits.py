@@ -11,27 +11,23 @@ from django.test import Client
 
 from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer
-from alguna_portal.testing import fake_alguna
-from tests.admin.test_customer import LIST, change, form, text
+from tests.support.admin import create_form_data, get_list_url, get_text, get_url
 
+LIST = get_list_url(Customer)
 
-@pytest.fixture(autouse=True)
-def _fake() -> Iterator[None]:
-    """Alguna, which the page of a customer asks."""
-    with fake_alguna():
-        yield
+pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 
 
 def opened(client: Client, customer: Customer) -> dict[str, Any]:
     """Open a customer's page; return what its form would send."""
-    page = client.get(change(customer))
+    page = client.get(get_url(customer))
     shown = page.context["adminform"].form
     fields = {name: shown[name].value() or "" for name in shown.fields}
     initial = {shown[name].html_initial_name: fields[name] for name in fields if shown[name].field.show_hidden_initial}
     for name, value in initial.items():
-        assert f'<input type="hidden" name="{name}"' in text(page)
-        assert not value or f'value="{value}"' in text(page)
-    return form(**fields, **initial)
+        assert f'<input type="hidden" name="{name}"' in get_text(page)
+        assert not value or f'value="{value}"' in get_text(page)
+    return create_form_data(**fields, **initial)
 
 
 @pytest.fixture
@@ -49,7 +45,7 @@ def stored_while_saving() -> Iterator[None]:
 def test_an_id_stored_while_the_form_is_open_is_kept(admin_client: Client, acme: Customer) -> None:
     fields = opened(admin_client, acme)
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_new")
-    assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
+    assert admin_client.post(get_url(acme), fields | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.customer_id) == ("Acme Ltd", "cust_new")
 
@@ -58,7 +54,7 @@ def test_values_stored_while_the_form_is_saved_are_kept(
     admin_client: Client, acme: Customer, stored_while_saving: None
 ) -> None:
     fields = opened(admin_client, acme)
-    assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
+    assert admin_client.post(get_url(acme), fields | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.customer_id, acme.plan) == ("Acme Ltd", "cust_new", "growth")
 
@@ -66,10 +62,10 @@ def test_values_stored_while_the_form_is_saved_are_kept(
 def test_a_rejected_form_keeps_its_initial_values(admin_client: Client, acme: Customer) -> None:
     fields = opened(admin_client, acme)
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_new")
-    refused = admin_client.post(change(acme), fields | {"currency": "ZZZ"})
-    (hidden,) = re.findall('<input type="hidden" name="initial-customer_id"[^>]*>', text(refused))
+    refused = admin_client.post(get_url(acme), fields | {"currency": "ZZZ"})
+    (hidden,) = re.findall('<input type="hidden" name="initial-customer_id"[^>]*>', get_text(refused))
     assert "cust_new" not in hidden
-    admin_client.post(change(acme), fields)
+    admin_client.post(get_url(acme), fields)
     acme.refresh_from_db()
     assert acme.customer_id == "cust_new"
 
@@ -77,7 +73,7 @@ def test_a_rejected_form_keeps_its_initial_values(admin_client: Client, acme: Cu
 @pytest.mark.parametrize(("typed", "stored"), [("", None), ("cust_other", "cust_other"), ("cust_old", "cust_old")])
 def test_an_id_can_be_emptied_and_changed(admin_client: Client, acme: Customer, typed: str, stored: str | None) -> None:
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_old")
-    admin_client.post(change(acme), opened(admin_client, acme) | {"customer_id": typed})
+    admin_client.post(get_url(acme), opened(admin_client, acme) | {"customer_id": typed})
     acme.refresh_from_db()
     assert acme.customer_id == stored
 
@@ -93,7 +89,7 @@ def test_all_changed_fields_are_saved(admin_client: Client, acme: Customer) -> N
     }
     settings = {"invoice_list_settings": {"show_section": False}}
     sent = {"portal_settings": '{"invoice_list_settings": {"show_section": false}}'}
-    admin_client.post(change(acme), opened(admin_client, acme) | fields | sent)
+    admin_client.post(get_url(acme), opened(admin_client, acme) | fields | sent)
     assert Customer.objects.values(*fields, "portal_settings").get() == fields | {"portal_settings": settings}
 
 
@@ -110,7 +106,7 @@ def test_values_set_by_a_subclass_before_saving_are_saved(
     monkeypatch.setattr(CustomerAdmin, "save_model", with_plan)
     # What is in no form is the very object that was read.
     monkeypatch.setattr(CustomerAdmin, "readonly_fields", [*CustomerAdmin.readonly_fields, "portal_settings"])
-    admin_client.post(change(acme), opened(admin_client, acme))
+    admin_client.post(get_url(acme), opened(admin_client, acme))
     acme.refresh_from_db()
     assert acme.plan == "enterprise"
     assert acme.portal_settings == {"invoice_list_settings": {"show_section": True}}
@@ -122,7 +118,7 @@ def test_a_read_only_id_is_kept(
     monkeypatch.setattr(CustomerAdmin, "readonly_fields", [*CustomerAdmin.readonly_fields, "customer_id"])
     fields = opened(admin_client, acme)
     assert "initial-customer_id" not in fields
-    assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
+    assert admin_client.post(get_url(acme), fields | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.customer_id) == ("Acme Ltd", "cust_new")
 
@@ -138,10 +134,10 @@ def test_list_editable_works(admin_client: Client, acme: Customer, monkeypatch: 
 def test_a_plan_stored_while_the_form_is_open_is_kept(admin_client: Client, acme: Customer) -> None:
     fields = opened(admin_client, acme)
     Customer.objects.filter(pk=acme.pk).update(plan="growth")
-    assert admin_client.post(change(acme), fields | {"name": "Acme Ltd"}).status_code == 302
+    assert admin_client.post(get_url(acme), fields | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.plan) == ("Acme Ltd", "growth")
-    assert admin_client.post(change(acme), fields | {"plan": "enterprise"}).status_code == 302
+    assert admin_client.post(get_url(acme), fields | {"plan": "enterprise"}).status_code == 302
     acme.refresh_from_db()
     assert acme.plan == "enterprise"
 
@@ -157,7 +153,7 @@ def test_the_page_of_a_customer_deleted_during_the_request_opens(
         return found
 
     monkeypatch.setattr(CustomerAdmin, "get_object", meanwhile)
-    page = admin_client.get(change(acme))
+    page = admin_client.get(get_url(acme))
     assert page.status_code == 200
-    assert text(page).count('<div class="readonly">-</div>') == 4
-    assert "Send portal link" not in text(page)
+    assert get_text(page).count('<div class="readonly">-</div>') == 4
+    assert "Send portal link" not in get_text(page)

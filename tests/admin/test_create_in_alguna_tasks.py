@@ -1,4 +1,4 @@
-"""“Create in Alguna” where a tasks framework is set up: left to workers, and what is wrong is told at once."""
+"""“Create in Alguna” where a tasks framework is set up: left to workers, and what is wrong is messages at once."""
 
 from typing import Any
 
@@ -10,19 +10,10 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from alguna_portal.customers.tasks import provision_customer
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna
-from tests.admin.test_create_in_alguna import act, confirm, messages, page
-from tests.admin.test_create_in_alguna import fake as fake  # the fixtures
-from tests.admin.test_customer import change
+from tests.support.admin import get_history, get_messages, get_url, run_confirmed_action
 from tests.test_tasks import backend
-from tests.test_tasks import queued as queued
 
-
-@pytest.fixture
-def shops(db: None) -> list[Customer]:
-    """Three customers that Alguna would take."""
-    return Customer.objects.bulk_create(
-        Customer(alias=f"shop-{number}", name=f"Shop {number}", currency="EUR") for number in range(3)
-    )
+pytestmark = pytest.mark.usefixtures("fake")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -30,24 +21,24 @@ def test_valid_customers_are_queued_and_the_others_are_reported_at_once(
     admin_client: Client, queued: Any, fake: FakeAlguna, shops: list[Customer], acme: Customer
 ) -> None:
     Customer.objects.create(alias="known", name="Known", customer_id="cust_1")
-    told = messages(confirm(admin_client, act(admin_client, *Customer.objects.all())))
-    assert told == [
+    messages = run_confirmed_action(admin_client, "create_in_alguna", *Customer.objects.all())
+    assert messages == [
         ("success", "3 customers queued: workers create them in Alguna."),
         ("error", "Acme: refused. Currency: Alguna has no customers without one."),
         ("info", "1 customer: known already."),
     ]
     assert [list(result.args) for result in queued.results] == [[shop.pk] for shop in shops]
     assert fake.requests == []
-    noted = {(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.all()}
-    assert noted == {(str(shop.pk), "Queued to be created in Alguna.") for shop in shops}
+    history = get_history()
+    assert history == {(str(shop.pk), "Queued to be created in Alguna.") for shop in shops}
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_creates_the_customer_queued_on_its_change_page(
     admin_client: Client, queued: Any, shops: list[Customer]
 ) -> None:
-    admin_client.post(page(shops[0]), {"confirmed": "Yes"})
-    assert messages(admin_client.get(change(shops[0]))) == [
+    admin_client.post(get_url(shops[0], "create_in_alguna"), {"confirmed": "Yes"})
+    assert get_messages(admin_client.get(get_url(shops[0]))) == [
         ("success", "1 customer queued: a worker creates it in Alguna.")
     ]
     (result,) = queued.results
@@ -57,8 +48,8 @@ def test_a_worker_creates_the_customer_queued_on_its_change_page(
 
 
 def test_if_nothing_is_queued_no_success_is_reported(admin_client: Client, queued: Any, acme: Customer) -> None:
-    told = messages(confirm(admin_client, act(admin_client, acme)))
-    assert [level for level, _said in told] == ["error"]
+    messages = run_confirmed_action(admin_client, "create_in_alguna", acme)
+    assert [level for level, _said in messages] == ["error"]
     assert not LogEntry.objects.exists()
 
 
@@ -75,8 +66,8 @@ def test_a_failing_queue_stops_the_batch_and_is_reported_by_name(
         raise ConnectionRefusedError("redis://:secret@queue.example")
 
     monkeypatch.setattr(type(queued), "enqueue", failing)
-    told = messages(confirm(admin_client, act(admin_client, *shops)))
-    assert told == [
+    messages = run_confirmed_action(admin_client, "create_in_alguna", *shops)
+    assert messages == [
         ("success", "1 customer queued: a worker creates it in Alguna."),
         ("error", "Shop 1: could not be queued (ConnectionRefusedError)."),
         ("warning", "1 customer was not tried. Try again later, or run “manage.py alguna_provision”."),
@@ -90,7 +81,7 @@ def test_in_a_transaction_tasks_are_enqueued_on_commit(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True) as callbacks:
-        confirm(admin_client, act(admin_client, *shops))
+        run_confirmed_action(admin_client, "create_in_alguna", *shops)
         assert queued.results == []
     assert len(callbacks) == 3
     assert [list(result.args) for result in queued.results] == [[shop.pk] for shop in shops]
@@ -109,7 +100,7 @@ def test_a_queue_that_fails_on_commit_is_logged_by_name(
 
     monkeypatch.setattr(type(queued), "enqueue", failing)
     with django_capture_on_commit_callbacks(execute=True):
-        confirm(admin_client, act(admin_client, *shops))
+        run_confirmed_action(admin_client, "create_in_alguna", *shops)
     assert [record.getMessage() for record in caplog.records if record.name.startswith("alguna_portal")] == [
         f"Customer {shop.pk} could not be enqueued (ConnectionRefusedError)." for shop in shops
     ]
@@ -120,13 +111,13 @@ def test_use_tasks_without_a_tasks_framework_is_reported(
 ) -> None:
     monkeypatch.setattr("alguna_portal.conf.types.find_spec", lambda module: None)
     settings.ALGUNA_PORTAL_USE_TASKS = True
-    ((level, said),) = messages(confirm(admin_client, act(admin_client, *shops)))
-    assert (level, "needs django.tasks or django_tasks" in said) == ("error", True)
+    ((level, text),) = run_confirmed_action(admin_client, "create_in_alguna", *shops)
+    assert (level, "needs django.tasks or django_tasks" in text) == ("error", True)
 
 
 def test_without_use_tasks_customers_are_created_at_once(
     admin_client: Client, settings: Settings, shops: list[Customer]
 ) -> None:
     settings.TASKS = backend("dummy")
-    confirm(admin_client, act(admin_client, *shops))
+    run_confirmed_action(admin_client, "create_in_alguna", *shops)
     assert not Customer.objects.filter(customer_id=None).exists()

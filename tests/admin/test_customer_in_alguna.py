@@ -1,6 +1,5 @@
 """Whether Alguna has a customer, as its page in the admin shows it: live, in one line, and without harm to others."""
 
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -14,20 +13,17 @@ from alguna_portal.api.circuit_breaker import FAILURES, OPEN_SECONDS, CircuitBre
 from alguna_portal.api.client import AlgunaClient
 from alguna_portal.exceptions import BreakerOpen
 from alguna_portal.models import Customer
-from alguna_portal.testing import FakeAlguna, fake_alguna
-from tests.admin.test_customer import ADD, change, form, text
+from alguna_portal.testing import FakeAlguna
+from tests.support.admin import create_form_data, get_list_url, get_text, get_url
+
+ADD = get_list_url(Customer, "add")
+
+pytestmark = pytest.mark.usefixtures("fake")
 
 
-@pytest.fixture(autouse=True)
-def fake() -> Iterator[FakeAlguna]:
-    """Alguna, which knows nobody yet."""
-    with fake_alguna(knows_everyone=False) as fake:
-        yield fake
-
-
-def said(client: Client, customer: Customer) -> str:
+def get_state(client: Client, customer: Customer) -> str:
     """What the page says of the customer in Alguna, with its markup."""
-    shown = text(client.get(change(customer)))
+    shown = get_text(client.get(get_url(customer)))
     assert shown.count("<label>In Alguna:</label>") == 1
     return shown.split("<label>In Alguna:</label>")[1].split('<div class="readonly">')[1].split("</div>")[0]
 
@@ -37,31 +33,33 @@ def test_a_customer_with_the_stored_id_is_found_with_one_request(
 ) -> None:
     acme.customer_id = fake.add_customer("acme-1")
     acme.save()
-    assert said(admin_client, acme) == f"Yes, as {acme.customer_id}"
+    assert get_state(admin_client, acme) == f"Yes, as {acme.customer_id}"
     assert [(request.method, request.path) for request in fake.requests] == [("GET", "/customers/lookup")]
 
 
 def test_a_customer_without_an_id_is_missing_in_alguna(admin_client: Client, acme: Customer) -> None:
-    assert said(admin_client, acme) == "No"
+    assert get_state(admin_client, acme) == "No"
 
 
 def test_a_customer_whose_id_is_not_stored_is_found(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
     there = fake.add_customer("acme-1")
-    assert said(admin_client, acme) == f"Yes, as {there}, which is not stored here yet. “Create in Alguna” stores it."
+    assert (
+        get_state(admin_client, acme) == f"Yes, as {there}, which is not stored here yet. “Create in Alguna” stores it."
+    )
 
 
 def test_another_id_is_a_warning(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
     there = fake.add_customer("acme-1")
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_y<b>")
-    warning = said(admin_client, acme)
+    warning = get_state(admin_client, acme)
     assert warning.startswith(f"<strong>Yes, but as {there}, while cust_y<b> is stored here: portal sessions are")
     assert "Move the alias in Alguna" in warning
-    assert "cust_y<b>" not in admin_client.get(change(acme)).content.decode()
+    assert "cust_y<b>" not in admin_client.get(get_url(acme)).content.decode()
 
 
 def test_a_stored_id_without_a_customer_in_alguna_is_a_warning(admin_client: Client, acme: Customer) -> None:
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_y")
-    assert said(admin_client, acme) == (
+    assert get_state(admin_client, acme) == (
         "<strong>No customer there has this alias, though cust_y is stored here. Add the alias to that customer in "
         "Alguna. Only where that customer is gone, empty the customer id here and create it anew.</strong>"
     )
@@ -75,18 +73,18 @@ def test_if_the_lookup_fails_the_state_is_unknown(
     admin_client: Client, fake: FakeAlguna, acme: Customer, failure: int | Exception, reason: str
 ) -> None:
     fake.fail(failure)
-    assert said(admin_client, acme).startswith(f'<span class="quiet">Unknown: {reason}')
+    assert get_state(admin_client, acme).startswith(f'<span class="quiet">Unknown: {reason}')
 
 
 def test_without_an_api_key_the_state_is_unknown(admin_client: Client, acme: Customer, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_API_KEY = ""
-    assert said(admin_client, acme).startswith('<span class="quiet">Unknown: ALGUNA_PORTAL_API_KEY is not set.')
+    assert get_state(admin_client, acme).startswith('<span class="quiet">Unknown: ALGUNA_PORTAL_API_KEY is not set.')
 
 
 def test_a_customer_being_added_is_not_looked_up(admin_client: Client, fake: FakeAlguna, db: None) -> None:
-    for response in (admin_client.get(ADD), admin_client.post(ADD, form())):
+    for response in (admin_client.get(ADD), admin_client.post(ADD, create_form_data())):
         assert response.status_code == 200
-        assert "In Alguna" not in text(response)
+        assert "In Alguna" not in get_text(response)
     assert fake.requests == []
 
 
@@ -94,10 +92,10 @@ def test_only_displayed_pages_look_up_the_saved_customer(
     admin_client: Client, fake: FakeAlguna, acme: Customer
 ) -> None:
     there = fake.add_customer("acme-1")
-    assert admin_client.post(change(acme), form(alias="acme-1")).status_code == 302
+    assert admin_client.post(get_url(acme), create_form_data(alias="acme-1")).status_code == 302
     assert fake.requests == []
-    refused = admin_client.post(change(acme), form(alias="elsewhere", currency="ZZZ"))
-    assert f"Yes, as {there}, which is not stored here yet." in text(refused)
+    refused = admin_client.post(get_url(acme), create_form_data(alias="elsewhere", currency="ZZZ"))
+    assert f"Yes, as {there}, which is not stored here yet." in get_text(refused)
     assert len(fake.requests) == 1
 
 
@@ -107,7 +105,7 @@ def test_the_view_permission_shows_the_state(fake: FakeAlguna, acme: Customer, s
     stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
     client = Client()
     client.force_login(stranger)
-    assert said(client, acme) == "No"
+    assert get_state(client, acme) == "No"
 
 
 def test_the_lookup_has_a_time_limit_of_two_seconds(
@@ -119,16 +117,16 @@ def test_the_lookup_has_a_time_limit_of_two_seconds(
         given.append(within)
 
     monkeypatch.setattr(AlgunaClient, "find_customer", find)
-    assert said(admin_client, acme) == "No"
+    assert get_state(admin_client, acme) == "No"
     assert given == [2]
 
 
 def test_failed_lookups_do_not_open_the_circuit_breaker(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
     for _ in range(FAILURES):
         fake.fail(503)
-        said(admin_client, acme)
+        get_state(admin_client, acme)
     CircuitBreaker().before_call()
-    assert said(admin_client, acme) == "No"
+    assert get_state(admin_client, acme) == "No"
 
 
 def test_an_open_circuit_breaker_stops_the_lookup(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
@@ -136,7 +134,7 @@ def test_an_open_circuit_breaker_stops_the_lookup(admin_client: Client, fake: Fa
         breaker = CircuitBreaker()
         breaker.before_call()
         breaker.after_call(BreakerOpen("down"))
-    assert "Alguna failed several times in a row" in said(admin_client, acme)
+    assert "Alguna failed several times in a row" in get_state(admin_client, acme)
     assert fake.requests == []
 
 
@@ -151,7 +149,7 @@ def test_the_lookup_is_never_the_probe_of_the_circuit_breaker(
         clock.shift(OPEN_SECONDS + 1)
         fake.fail(503)
         for _ in range(2):
-            assert "Alguna failed several times in a row" in said(admin_client, acme)
+            assert "Alguna failed several times in a row" in get_state(admin_client, acme)
         assert fake.requests == []
         probe = CircuitBreaker()
         probe.before_call()
@@ -161,11 +159,11 @@ def test_the_lookup_is_never_the_probe_of_the_circuit_breaker(
 def test_a_long_id_is_shown(admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch) -> None:
     there = f"cust_{uuid4()}"
     monkeypatch.setattr(AlgunaClient, "find_customer", lambda self, alias, within: there)
-    assert said(admin_client, acme).startswith(f"Yes, as {there}, which is not stored")
+    assert get_state(admin_client, acme).startswith(f"Yes, as {there}, which is not stored")
 
 
 def test_an_id_that_is_an_email_address_is_not_shown(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(AlgunaClient, "find_customer", lambda self, alias, within: "mia@acme.example")
-    assert said(admin_client, acme).startswith("Yes, as […], which is not stored")
+    assert get_state(admin_client, acme).startswith("Yes, as […], which is not stored")

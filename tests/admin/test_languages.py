@@ -11,8 +11,7 @@ from pytest_django import Settings
 
 from alguna_portal.admin import actions
 from alguna_portal.models import Customer
-from tests.admin.test_create_in_alguna import messages
-from tests.admin.test_send_portal_links import page
+from tests.support.admin import get_messages, get_url
 from tests.support.mailers import mail_by
 from tests.test_translations import catalogue, every_locale
 
@@ -20,7 +19,7 @@ DJANGO = Path(django.__file__).parent
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "text"),
     [
         ("en", "Acme, Umbrella, and 2 more"),
         ("de", "Acme, Umbrella und 2 weitere"),
@@ -31,10 +30,10 @@ DJANGO = Path(django.__file__).parent
         ("ar", "Acme، Umbrella، وعميلان آخران"),
     ],
 )
-def test_names_are_joined_in_each_language(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
+def test_names_are_joined_in_each_language(monkeypatch: pytest.MonkeyPatch, language: str, text: str) -> None:
     monkeypatch.setattr(actions, "MAX_MESSAGES", 2)
     with override(language):
-        assert actions.join_names(["Acme", "Umbrella", "Initech", "Hooli"]) == said
+        assert actions.join_names(["Acme", "Umbrella", "Initech", "Hooli"]) == text
         assert "2" not in actions.join_names(["Acme", "Umbrella"])
 
 
@@ -51,10 +50,12 @@ def test_a_failed_email_to_another_recipient_is_reported_in_the_language(
 ) -> None:
     mail_by(settings, "tests.support.mailers.Down")
     settings.LANGUAGE_CODE = "de"
-    done = admin_client.post(page(customer), {"role": "manager", "to": "tax@accountants.example"}, follow=True)
-    ((level, said),) = messages(done)
+    done = admin_client.post(
+        get_url(customer, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"}, follow=True
+    )
+    ((level, text),) = get_messages(done)
     assert level == "error"
-    assert said.startswith("1 Portal-Link konnte nicht gesendet werden (ConnectionRefusedError): <a ")
+    assert text.startswith("1 Portal-Link konnte nicht gesendet werden (ConnectionRefusedError): <a ")
 
 
 @every_locale
@@ -66,4 +67,4 @@ def test_translations_do_not_override_djangos(locale: str) -> None:
             theirs.setdefault((entry.msgctxt, entry.msgid), []).append(entry.msgstr_plural or entry.msgstr)
     assert len(theirs) > 500
     ours = {(entry.msgctxt, entry.msgid): entry.msgstr_plural or entry.msgstr for entry in catalogue(locale)}
-    assert not [key for key, said in ours.items() if said not in theirs.get(key, [said])]
+    assert not [key for key, text in ours.items() if text not in theirs.get(key, [text])]

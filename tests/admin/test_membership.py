@@ -13,18 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alguna_portal.models import Customer, Membership
-from alguna_portal.testing import fake_alguna
-from tests.admin.test_customer import ADD, browser, change, form, text
+from tests.support.admin import create_form_data, get_list_url, get_text, get_url, sign_in
 
-MEMBERS = reverse("admin:alguna_portal_membership_changelist")
-ADD_MEMBER = reverse("admin:alguna_portal_membership_add")
+ADD = get_list_url(Customer, "add")
 
+MEMBERS = get_list_url(Membership)
+ADD_MEMBER = get_list_url(Membership, "add")
 
-@pytest.fixture(autouse=True)
-def _fake() -> Iterator[None]:
-    """Alguna, which the page of a customer asks."""
-    with fake_alguna():
-        yield
+pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 
 
 @pytest.fixture
@@ -42,8 +38,8 @@ def people(customer: Customer, count: int) -> None:
     Membership.objects.bulk_create(Membership(user=user, customer=customer) for user in users)
 
 
-def asked(client: Client, url: str) -> list[str]:
-    """What the database is asked for a page."""
+def get_queries(client: Client, url: str) -> list[str]:
+    """What the database is page for a page."""
     with CaptureQueriesContext(connection) as queries:
         assert client.get(url).status_code == 200
     return [query["sql"] for query in queries]
@@ -61,73 +57,73 @@ def sent_by(page: Any) -> dict[str, Any]:
 
 def test_the_number_of_queries_is_constant_with_searched_users(admin_client: Client, acme: Customer) -> None:
     people(acme, 2)
-    admin_client.get(change(acme))
-    few = asked(admin_client, change(acme))
+    admin_client.get(get_url(acme))
+    few = get_queries(admin_client, get_url(acme))
     people(acme, 18)
-    assert len(asked(admin_client, change(acme))) == len(few)
-    assert text(admin_client.get(change(acme))).count(" selected>p0") == 20
+    assert len(get_queries(admin_client, get_url(acme))) == len(few)
+    assert get_text(admin_client.get(get_url(acme))).count(" selected>p0") == 20
 
 
 @pytest.mark.usefixtures("_no_users")
 def test_the_number_of_queries_is_constant_with_user_ids(admin_client: Client, acme: Customer) -> None:
     people(acme, 2)
-    admin_client.get(change(acme))
-    few = asked(admin_client, change(acme))
+    admin_client.get(get_url(acme))
+    few = get_queries(admin_client, get_url(acme))
     people(acme, 18)
-    assert len(asked(admin_client, change(acme))) == len(few)
-    assert len(re.findall(r"<strong>\s*p0\d\d\s*</strong>", text(admin_client.get(change(acme))))) == 20
+    assert len(get_queries(admin_client, get_url(acme))) == len(few)
+    assert len(re.findall(r"<strong>\s*p0\d\d\s*</strong>", get_text(admin_client.get(get_url(acme))))) == 20
 
 
 def test_the_number_of_queries_is_constant_on_a_read_only_page(stranger: User, acme: Customer) -> None:
-    client = browser(stranger, "view_customer", "view_membership")
+    client = sign_in(stranger, "view_customer", "view_membership")
     people(acme, 2)
-    client.get(change(acme))
-    few = asked(client, change(acme))
+    client.get(get_url(acme))
+    few = get_queries(client, get_url(acme))
     people(acme, 18)
-    assert len(asked(client, change(acme))) == len(few)
-    assert text(client.get(change(acme))).count(">p0") == 20
+    assert len(get_queries(client, get_url(acme))) == len(few)
+    assert get_text(client.get(get_url(acme))).count(">p0") == 20
 
 
 def test_a_rejected_form_shows_the_newly_selected_user(admin_client: Client, manager: User, stranger: User) -> None:
     customer = Customer.objects.get()
-    fields = sent_by(admin_client.get(change(customer)))
-    refused = admin_client.post(change(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
-    assert f'<option value="{stranger.pk}" selected>sue</option>' in text(refused)
-    assert ">mia</option>" not in text(refused)
+    fields = sent_by(admin_client.get(get_url(customer)))
+    refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
+    assert f'<option value="{stranger.pk}" selected>sue</option>' in get_text(refused)
+    assert ">mia</option>" not in get_text(refused)
 
 
 @pytest.mark.usefixtures("_no_users")
 def test_a_rejected_form_shows_the_newly_entered_user(admin_client: Client, manager: User, stranger: User) -> None:
     customer = Customer.objects.get()
-    fields = sent_by(admin_client.get(change(customer)))
-    refused = admin_client.post(change(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
-    assert re.findall(r"<strong>(?:<a [^>]*>)?(mia|sue)<", text(refused)) == ["sue"]
+    fields = sent_by(admin_client.get(get_url(customer)))
+    refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
+    assert re.findall(r"<strong>(?:<a [^>]*>)?(mia|sue)<", get_text(refused)) == ["sue"]
 
 
 def test_a_member_links_to_the_users_page(manager: User, stranger: User) -> None:
-    helper = browser(stranger, "change_customer", "view_customer", "change_membership", "view_membership")
-    shown = text(helper.get(change(Customer.objects.get())))
+    client = sign_in(stranger, "change_customer", "view_customer", "change_membership", "view_membership")
+    shown = get_text(client.get(get_url(Customer.objects.get())))
     address = reverse("admin:auth_user_change", args=[manager.pk])
     assert re.search(rf'<strong>\s*<a href="{address}">mia</a>\s*</strong>', shown)
 
 
 def test_up_to_a_hundred_members_are_edited_on_the_page(admin_client: Client, acme: Customer) -> None:
     people(acme, 100)
-    page = admin_client.get(change(acme))
-    assert ">Members<" not in text(page)
+    page = admin_client.get(get_url(acme))
+    assert ">Members<" not in get_text(page)
     fields = sent_by(page) | {"name": "Acme Ltd"}
-    assert admin_client.post(change(acme), fields | {"memberships-99-role": "viewer"}).status_code == 302
+    assert admin_client.post(get_url(acme), fields | {"memberships-99-role": "viewer"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.memberships.filter(role="viewer").count()) == ("Acme Ltd", 1)
     people(acme, 1)
-    assert "memberships-TOTAL_FORMS" not in text(admin_client.get(change(acme)))
+    assert "memberships-TOTAL_FORMS" not in get_text(admin_client.get(get_url(acme)))
 
 
 def test_a_customer_with_very_many_members_can_be_saved(admin_client: Client, acme: Customer) -> None:
     people(acme, 300)
-    page = admin_client.get(change(acme))
-    assert len(asked(admin_client, change(acme))) < 20
-    assert admin_client.post(change(acme), sent_by(page) | {"name": "Acme Ltd"}).status_code == 302
+    page = admin_client.get(get_url(acme))
+    assert len(get_queries(admin_client, get_url(acme))) < 20
+    assert admin_client.post(get_url(acme), sent_by(page) | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.memberships.count()) == ("Acme Ltd", 300)
 
@@ -136,7 +132,7 @@ def test_the_page_links_to_the_list_of_many_members(admin_client: Client, acme: 
     people(acme, 101)
     people(umbrella, 1)
     url = f"{MEMBERS}?customer={acme.pk}"
-    assert f'<li><a href="{url}">Members</a></li>' in text(admin_client.get(change(acme)))
+    assert f'<li><a href="{url}">Members</a></li>' in get_text(admin_client.get(get_url(acme)))
     found = admin_client.get(url).context["cl"]
     assert found.result_count == 101
     assert found.filter_specs[1].lookup_choices == [(str(acme.pk), "Acme")]
@@ -146,10 +142,10 @@ def test_the_link_to_members_needs_permission_and_a_registered_admin(
     admin_client: Client, stranger: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     people(acme, 101)
-    assert ">Members<" not in text(browser(stranger, "view_customer").get(change(acme)))
+    assert ">Members<" not in get_text(sign_in(stranger, "view_customer").get(get_url(acme)))
     registry: dict[Any, Any] = admin.site._registry
     monkeypatch.delitem(registry, Membership)
-    assert ">Members<" not in text(admin_client.get(change(acme)))
+    assert ">Members<" not in get_text(admin_client.get(get_url(acme)))
 
 
 @pytest.mark.parametrize(("before", "more"), [(100, 1), (101, -1)])
@@ -157,13 +153,13 @@ def test_a_form_is_saved_if_the_number_of_members_changes(
     admin_client: Client, acme: Customer, before: int, more: int
 ) -> None:
     people(acme, before)
-    fields = sent_by(admin_client.get(change(acme))) | {"name": "Acme Ltd"}
+    fields = sent_by(admin_client.get(get_url(acme))) | {"name": "Acme Ltd"}
     if more > 0:
         fields["memberships-0-role"] = "viewer"
         people(acme, more)
     else:
         Membership.objects.all()[0].delete()
-    assert admin_client.post(change(acme), fields).status_code == 302
+    assert admin_client.post(get_url(acme), fields).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.memberships.count()) == ("Acme Ltd", before + more)
     assert acme.memberships.filter(role="viewer").count() == (more > 0)
@@ -182,20 +178,20 @@ def test_the_list_shows_no_email_address_and_has_a_constant_number_of_queries(ad
     user = User.objects.create_user("mia@acme.example")
     customer = Customer.objects.create(alias="bill@acme.example")
     Membership.objects.create(user=user, customer=customer)
-    shown = text(admin_client.get(MEMBERS))
+    shown = get_text(admin_client.get(MEMBERS))
     assert f">user {user.pk}<" in shown
     assert f">customer {customer.pk}<" in shown
     assert "mia@" not in shown
     assert "bill@" not in shown
-    few = asked(admin_client, MEMBERS)
+    few = get_queries(admin_client, MEMBERS)
     people(customer, 20)
-    assert len(asked(admin_client, MEMBERS)) == len(few)
+    assert len(get_queries(admin_client, MEMBERS)) == len(few)
 
 
 def test_a_membership_is_added_with_searched_user_and_customer(
     admin_client: Client, acme: Customer, stranger: User
 ) -> None:
-    assert text(admin_client.get(ADD_MEMBER)).count('class="admin-autocomplete"') == 2
+    assert get_text(admin_client.get(ADD_MEMBER)).count('class="admin-autocomplete"') == 2
     fields = {"user": stranger.pk, "customer": acme.pk, "role": "viewer"}
     assert admin_client.post(ADD_MEMBER, fields).status_code == 302
     assert Membership.objects.values("user", "customer", "role").get() == fields
@@ -203,31 +199,31 @@ def test_a_membership_is_added_with_searched_user_and_customer(
 
 @pytest.mark.usefixtures("_no_users")
 def test_without_a_user_admin_the_user_id_is_entered(admin_client: Client) -> None:
-    shown = text(admin_client.get(ADD_MEMBER))
+    shown = get_text(admin_client.get(ADD_MEMBER))
     assert shown.count('class="admin-autocomplete"') == 1
     assert '<input type="text" name="user"' in shown
 
 
 def test_memberships_follow_djangos_permissions(stranger: User, manager: User) -> None:
     page = reverse("admin:alguna_portal_membership_change", args=[Membership.objects.get().pk])
-    assert browser(stranger, "change_customer").get(MEMBERS).status_code == 403
-    assert 'name="_save"' not in text(browser(stranger, "view_membership").get(page))
-    helper = browser(stranger, "view_membership", "change_membership")
-    assert 'name="_save"' in text(helper.get(page))
-    assert helper.get(ADD_MEMBER).status_code == 403
+    assert sign_in(stranger, "change_customer").get(MEMBERS).status_code == 403
+    assert 'name="_save"' not in get_text(sign_in(stranger, "view_membership").get(page))
+    client = sign_in(stranger, "view_membership", "change_membership")
+    assert 'name="_save"' in get_text(client.get(page))
+    assert client.get(ADD_MEMBER).status_code == 403
 
 
 def test_the_add_page_omits_the_fields_of_a_saved_customer(admin_client: Client) -> None:
-    shown = text(admin_client.get(ADD))
+    shown = get_text(admin_client.get(ADD))
     assert "Sent to Alguna" not in shown
     assert "in Alguna:" not in shown
     assert 'name="memberships-TOTAL_FORMS"' in shown
-    refused = text(admin_client.post(ADD, form(alias="")))
+    refused = get_text(admin_client.post(ADD, create_form_data(alias="")))
     assert "This field is required." in refused
     assert "Sent to Alguna" not in refused
 
 
 def test_the_page_reads_the_customer_twice(admin_client: Client, acme: Customer) -> None:
-    queries = asked(admin_client, change(acme))
+    queries = get_queries(admin_client, get_url(acme))
     of_customer = [sql for sql in queries if re.search(r"FROM .alguna_portal_customer. WHERE .*id. = ", sql)]
     assert len(of_customer) == 2

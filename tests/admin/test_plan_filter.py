@@ -11,7 +11,10 @@ from pytest_django import Settings
 from alguna_portal.admin import CustomerAdmin
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna
-from tests.admin.test_customer import ADD, LIST, change, form, text
+from tests.support.admin import create_form_data, get_list_url, get_text, get_url
+
+LIST = get_list_url(Customer)
+ADD = get_list_url(Customer, "add")
 
 PLAN_IDS = {"plan_g": "growth", "plan_s": "starter"}
 WHEN = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)
@@ -36,7 +39,7 @@ def learned(customer: Customer, plan_id: str) -> Customer:
 
 def page(client: Client, customer: Customer) -> str:
     """The page of a customer, with spaces for whatever Django breaks lines with."""
-    return " ".join(text(client.get(change(customer))).split())
+    return " ".join(get_text(client.get(get_url(customer))).split())
 
 
 def shown(client: Client, **query: str) -> list[str]:
@@ -65,15 +68,15 @@ def test_a_plan_that_is_not_mapped_or_not_stored_is_shown_with_the_remedy(
 
 
 @pytest.mark.parametrize(
-    ("plan_id", "synced_at", "said"),
+    ("plan_id", "synced_at", "text"),
     [("", None, "Not asked for yet<"), ("", WHEN, "None (asked on May 6, 2026, 2:08 a.m.)")],
 )
 def test_a_missing_plan_is_shown_as_such(
-    admin_client: Client, acme: Customer, plan_id: str, synced_at: Any, said: str
+    admin_client: Client, acme: Customer, plan_id: str, synced_at: Any, text: str
 ) -> None:
     Customer.objects.update(plan_id=plan_id, plan_synced_at=synced_at)
     found = page(admin_client, acme)
-    assert said in found
+    assert text in found
     assert "alguna_sync_plans" not in found
 
 
@@ -90,7 +93,7 @@ def test_without_plan_ids_there_is_no_warning_filter_or_hint(
     assert "plan_new (asked on" in found
     for each in ("alguna_sync_plans", HINT):
         assert each not in found
-    assert "plan_in_alguna" not in text(admin_client.get(LIST))
+    assert "plan_in_alguna" not in get_text(admin_client.get(LIST))
 
 
 def test_invalid_plan_ids_are_shown_on_the_page(admin_client: Client, acme: Customer, settings: Settings) -> None:
@@ -102,9 +105,9 @@ def test_invalid_plan_ids_are_shown_on_the_page(admin_client: Client, acme: Cust
 
 def test_a_rejected_form_shows_the_stored_plan(admin_client: Client, acme: Customer) -> None:
     learned(acme, "plan_g")
-    response = admin_client.post(change(acme), form(alias="", plan="growth"))
-    assert "That is “growth”, which is not stored here yet" in text(response)
-    assert "Plan in Alguna" not in text(admin_client.get(ADD))
+    response = admin_client.post(get_url(acme), create_form_data(alias="", plan="growth"))
+    assert "That is “growth”, which is not stored here yet" in get_text(response)
+    assert "Plan in Alguna" not in get_text(admin_client.get(ADD))
 
 
 def test_the_plan_field_says_that_it_follows_alguna(admin_client: Client, acme: Customer) -> None:
@@ -118,7 +121,7 @@ def test_customers_are_filtered_by_plans_that_are_not_mapped(
     Customer.objects.create(alias="never-3")
     learned(acme, "plan_new")
     learned(umbrella, "plan_g")
-    listed = text(admin_client.get(LIST))
+    listed = get_text(admin_client.get(LIST))
     assert '<a href="?plan_in_alguna=unmapped">' in listed
     assert shown(admin_client, plan_in_alguna="unmapped") == ["acme-1"]
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_new": "starter"}
@@ -132,7 +135,10 @@ def test_an_unknown_filter_value_redirects_to_the_list(admin_client: Client, acm
 
 def test_editing_keeps_the_synchronized_plan(admin_client: Client, acme: Customer) -> None:
     learned(acme, "plan_new")
-    assert admin_client.post(change(acme), form(name="Other", alias="acme-1", plan="starter")).status_code == 302
+    assert (
+        admin_client.post(get_url(acme), create_form_data(name="Other", alias="acme-1", plan="starter")).status_code
+        == 302
+    )
     acme.refresh_from_db()
     assert (acme.name, acme.plan_id, acme.plan_synced_at) == ("Other", "plan_new", WHEN)
 

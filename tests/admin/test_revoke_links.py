@@ -1,15 +1,14 @@
-"""Links revoked in the admin while something goes wrong: what was revoked by then is told, and noted."""
+"""Links revoked in the admin while something goes wrong: what was revoked by then is messages, and history."""
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalLink
-from tests.admin.test_create_in_alguna import messages
-from tests.admin.test_portal_link import LIST, row
-from tests.admin.test_portal_link_actions import act
+from tests.support.admin import create_link, get_history, get_list_url, get_messages, run_action
+
+LIST = get_list_url(PortalLink)
 
 UNREVOKED = "An unexpected error ended it: 2 portal links were not revoked, as far as is known."
 
@@ -17,12 +16,7 @@ UNREVOKED = "An unexpected error ended it: 2 portal links were not revoked, as f
 @pytest.fixture
 def links(acme: Customer) -> list[PortalLink]:
     """Three links that work, in the order of the list."""
-    return [row(acme), row(acme), row(acme)][::-1]
-
-
-def noted() -> set[tuple[str | None, str]]:
-    """What stands in the histories."""
-    return {(entry.object_id, entry.get_change_message()) for entry in LogEntry.objects.all()}
+    return [create_link(acme), create_link(acme), create_link(acme)][::-1]
 
 
 def test_a_link_deleted_during_the_action_does_not_stop_it(
@@ -36,11 +30,11 @@ def test_a_link_deleted_during_the_action_does_not_stop_it(
         revoke(self)
 
     monkeypatch.setattr(PortalLink, "revoke", meanwhile)
-    assert messages(act(admin_client, "revoke", *links)) == [
+    assert get_messages(run_action(admin_client, "revoke", *links)) == [
         ("success", "2 portal links revoked."),
         ("info", "1 link was deleted meanwhile."),
     ]
-    assert noted() == {(str(first.pk), "Revoked."), (str(third.pk), "Revoked.")}
+    assert get_history() == {(str(first.pk), "Revoked."), (str(third.pk), "Revoked.")}
 
 
 def test_an_unexpected_error_does_not_hide_revoked_links(
@@ -55,9 +49,9 @@ def test_an_unexpected_error_does_not_hide_revoked_links(
 
     monkeypatch.setattr(PortalLink, "revoke", lost)
     admin_client.raise_request_exception = False
-    assert act(admin_client, "revoke", *links).status_code == 500
-    assert messages(admin_client.get(LIST)) == [("error", UNREVOKED), ("success", "1 portal link revoked.")]
-    assert noted() == {(str(links[0].pk), "Revoked.")}
+    assert run_action(admin_client, "revoke", *links).status_code == 500
+    assert get_messages(admin_client.get(LIST)) == [("error", UNREVOKED), ("success", "1 portal link revoked.")]
+    assert get_history() == {(str(links[0].pk), "Revoked.")}
     assert list(PortalLink.objects.filter(revoked_at=None)) == links[1:]
 
 

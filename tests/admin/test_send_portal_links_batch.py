@@ -20,26 +20,24 @@ from pytest_django import Settings
 
 from alguna_portal.admin import actions, send_portal_links
 from alguna_portal.links import SendResult, send_links, sending
-from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, Membership, PortalLink
-from tests.admin.test_create_in_alguna import messages
-from tests.admin.test_customer import LIST, text
-from tests.admin.test_portal_link import row
-from tests.admin.test_send_portal_links import act, confirm, lost_at, named, recipients
 from tests.support import mailers
-from tests.test_tasks import backend
+from tests.support.admin import (
+    UNTRIED,
+    UNTRIED_ONE,
+    confirm,
+    create_link,
+    fail_to_save_link,
+    get_list_url,
+    get_messages,
+    get_recipients,
+    get_text,
+    render_customer,
+    run_action,
+    run_confirmed_action,
+)
 
-WHY = "since mailing takes too long for one request"
-UNTRIED_ONE = f"1 portal link was not tried, {WHY}: %s. Try it again, or set ALGUNA_PORTAL_USE_TASKS."
-UNTRIED = f"%d portal links were not tried, {WHY}: %s. Try them again, or set ALGUNA_PORTAL_USE_TASKS."
-
-
-@pytest.fixture
-def queued(settings: Settings) -> Any:
-    """A queue whose worker has the day off."""
-    settings.ALGUNA_PORTAL_USE_TASKS = True
-    settings.TASKS = backend("dummy")
-    return mail_link.get_backend()
+LIST = get_list_url(Customer)
 
 
 def rows(count: int) -> list[Customer]:
@@ -53,13 +51,13 @@ def rows(count: int) -> list[Customer]:
 def test_five_hundred_links_are_sent_in_one_request(admin_client: Client, settings: Settings) -> None:
     mailers.mail_by(settings, "tests.support.mailers.Picky")
     mailers.Picky.opened = 0
-    asked = act(admin_client, *rows(500))
+    page = run_action(admin_client, "send_portal_link", *rows(500))
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        done = confirm(admin_client, asked)
-    assert messages(done) == [("success", "500 portal links sent.")]
-    assert sorted(recipients()) == sorted(f"c{number}@example.com" for number in range(500))
+        done = confirm(admin_client, page)
+    assert get_messages(done) == [("success", "500 portal links sent.")]
+    assert sorted(get_recipients()) == sorted(f"c{number}@example.com" for number in range(500))
     assert mailers.Picky.opened == 1
     assert PortalLink.objects.exclude(sent_at=None).values("customer").distinct().count() == 500
     assert LogEntry.objects.values("object_id").distinct().count() == 500
@@ -78,7 +76,7 @@ def test_the_confirmation_page_for_five_hundred_has_few_queries(
     rows(496)
     customers = list(Customer.objects.all())
     with CaptureQueriesContext(connection) as queries:
-        shown = text(act(admin_client, *customers))
+        shown = get_text(run_action(admin_client, "send_portal_link", *customers))
     assert len(queries) < 20
     assert "<h2>496 customers get mail</h2>" in shown
     assert "<p>And 493 more, not listed here.</p>" in shown
@@ -91,11 +89,11 @@ def test_the_confirmation_page_for_five_hundred_has_few_queries(
 def test_messages_list_a_limited_number_of_names(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "MAX_MESSAGES", 2)
     none = Customer.objects.bulk_create(Customer(alias=f"none-{number}", name=f"N{number}") for number in range(4))
-    asked = act(admin_client, *none, *rows(1))
-    told = messages(confirm(admin_client, asked))
-    assert told[1] == (
+    page = run_action(admin_client, "send_portal_link", *none, *rows(1))
+    messages = get_messages(confirm(admin_client, page))
+    assert messages[1] == (
         "warning",
-        f"4 customers have no e-mail address: {named(none[0])}, {named(none[1])}, and 2 more",
+        f"4 customers have no e-mail address: {render_customer(none[0])}, {render_customer(none[1])}, and 2 more",
     )
 
 
@@ -107,19 +105,19 @@ def test_a_customer_found_twice_gets_one_email(
     filtered = f"{LIST}?memberships__role__exact=manager"
     fields = {"action": "send_portal_link", "_selected_action": [acme.pk], "index": 0, "select_across": 1}
     admin_client.post(filtered, {**fields, "role": "manager", "confirmed": "Send"})
-    assert recipients() == ["billing@acme.example"]
+    assert get_recipients() == ["billing@acme.example"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_with_a_queue_emails_are_enqueued(admin_client: Client, queued: Any, umbrella: Customer) -> None:
-    asked = act(admin_client, *rows(500), umbrella)
-    assert "The mail is left to workers." in text(asked)
-    done = confirm(admin_client, asked)
-    assert messages(done) == [
+    page = run_action(admin_client, "send_portal_link", *rows(500), umbrella)
+    assert "The mail is left to workers." in get_text(page)
+    done = confirm(admin_client, page)
+    assert get_messages(done) == [
         ("success", "500 portal links queued: workers mail them."),
         (
             "warning",
-            f"1 customer has no e-mail address: {named(umbrella)}",
+            f"1 customer has no e-mail address: {render_customer(umbrella)}",
         ),
     ]
     assert (len(queued.results), mail.outbox) == (500, [])
@@ -142,16 +140,16 @@ def test_the_batch_has_a_time_limit(admin_client: Client, settings: Settings, mo
     monkeypatch.setattr(Clock, "now", 0.0)
     monkeypatch.setattr(sending, "monotonic", lambda: Clock.now)
     customers = rows(4)
-    told = messages(confirm(admin_client, act(admin_client, *customers)))
+    messages = run_confirmed_action(admin_client, "send_portal_link", *customers)
     untried = customers[2:]
-    assert told == [
+    assert messages == [
         ("success", "2 portal links sent."),
-        ("warning", UNTRIED % (2, f"{named(untried[0])}, {named(untried[1])}")),
+        ("warning", UNTRIED % (2, f"{render_customer(untried[0])}, {render_customer(untried[1])}")),
     ]
     assert len(mail.outbox) == PortalLink.objects.count() == LogEntry.objects.count() == 2
     monkeypatch.setattr(actions, "START_SECONDS", 0.0)
-    told = messages(confirm(admin_client, act(admin_client, untried[0])))
-    assert told == [("warning", UNTRIED_ONE % named(untried[0]))]
+    messages = run_confirmed_action(admin_client, "send_portal_link", untried[0])
+    assert messages == [("warning", UNTRIED_ONE % render_customer(untried[0]))]
 
 
 def test_an_unexpected_error_does_not_hide_sent_links(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,27 +157,27 @@ def test_an_unexpected_error_does_not_hide_sent_links(admin_client: Client, monk
     stranger = User.objects.create_user("sue")
     send_links(customers, sent_by=stranger)
     send_links(customers, sent_by=User.objects.get(username="admin"))
-    asked = act(admin_client, *customers)
+    page = run_action(admin_client, "send_portal_link", *customers)
     mail.outbox.clear()
     admin_client.raise_request_exception = False
     other = Customer.objects.create(alias="other", name="Other")
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
-        row(customers[2], sent_by=stranger)
-        row(other, sent_by=User.objects.get(username="admin"))
-    lost_at(monkeypatch, 3)
-    assert confirm(admin_client, asked).status_code == 500
-    assert messages(admin_client.get(LIST)) == [
+        create_link(customers[2], sent_by=stranger)
+        create_link(other, sent_by=User.objects.get(username="admin"))
+    fail_to_save_link(monkeypatch, 3)
+    assert confirm(admin_client, page).status_code == 500
+    assert get_messages(admin_client.get(LIST)) == [
         ("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known."),
         ("success", "2 portal links sent."),
     ]
-    assert recipients() == ["c0@example.com", "c1@example.com"]
+    assert get_recipients() == ["c0@example.com", "c1@example.com"]
     entries = LogEntry.objects.order_by("object_id").values_list("object_id", flat=True)
     assert list(entries) == [str(customer.pk) for customer in customers[:2]]
 
 
 def test_a_link_without_an_email_is_not_reported_as_sent(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     customers = rows(1)
-    asked = act(admin_client, *customers)
+    page = run_action(admin_client, "send_portal_link", *customers)
 
     def cut(made: Iterable[PortalLink]) -> Any:
         for _each in made:
@@ -187,10 +185,10 @@ def test_a_link_without_an_email_is_not_reported_as_sent(admin_client: Client, m
 
     monkeypatch.setattr(sending, "send_emails", cut)
     admin_client.raise_request_exception = False
-    assert confirm(admin_client, asked).status_code == 500
+    assert confirm(admin_client, page).status_code == 500
     assert PortalLink.objects.exists()
-    told = messages(admin_client.get(LIST))
-    assert told == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]
+    messages = get_messages(admin_client.get(LIST))
+    assert messages == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -198,11 +196,11 @@ def test_an_unexpected_error_does_not_hide_queued_links(
     admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     customers = rows(2)
-    asked = act(admin_client, *customers)
-    lost_at(monkeypatch, 2)
+    page = run_action(admin_client, "send_portal_link", *customers)
+    fail_to_save_link(monkeypatch, 2)
     admin_client.raise_request_exception = False
-    assert confirm(admin_client, asked).status_code == 500
-    assert messages(admin_client.get(LIST))[1:] == [("success", "1 portal link queued: a worker mails it.")]
+    assert confirm(admin_client, page).status_code == 500
+    assert get_messages(admin_client.get(LIST))[1:] == [("success", "1 portal link queued: a worker mails it.")]
     assert (len(queued.results), LogEntry.objects.get().object_id) == (1, str(customers[0].pk))
 
 
@@ -210,15 +208,15 @@ def test_an_unexpected_error_counts_no_customer_twice(admin_client: Client, monk
     good = rows(4)
     none = Customer.objects.create(alias="none", name="None")
     malformed = Customer.objects.create(alias="bad", name="Bad", email="no address")
-    asked = act(admin_client, *good, none, malformed)
-    lost_at(monkeypatch, 2)
+    page = run_action(admin_client, "send_portal_link", *good, none, malformed)
+    fail_to_save_link(monkeypatch, 2)
     admin_client.raise_request_exception = False
-    assert confirm(admin_client, asked).status_code == 500
-    assert messages(admin_client.get(LIST)) == [
+    assert confirm(admin_client, page).status_code == 500
+    assert get_messages(admin_client.get(LIST)) == [
         ("error", "An unexpected error ended it: 3 portal links were not sent, as far as is known."),
         ("success", "1 portal link sent."),
-        ("warning", f"1 customer has no e-mail address: {named(none)}"),
-        ("error", f"1 portal link failed (malformed e-mail address): {named(malformed)}"),
+        ("warning", f"1 customer has no e-mail address: {render_customer(none)}"),
+        ("error", f"1 portal link failed (malformed e-mail address): {render_customer(malformed)}"),
     ]
 
 

@@ -1,6 +1,5 @@
 """The admin under ATOMIC_REQUESTS: what Alguna has, or has been mailed, is stored at once, and nothing stays locked."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,22 +13,12 @@ from alguna_portal.admin import CustomerAdmin, PortalLinkAdmin, create_in_alguna
 from alguna_portal.customers import provision
 from alguna_portal.links import send_again, send_links
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.testing import FakeAlguna, fake_alguna
-from tests.admin import test_create_in_alguna, test_portal_link_actions, test_send_portal_links
-from tests.admin.test_create_in_alguna import confirm
-from tests.admin.test_customer import LIST
-from tests.admin.test_portal_link import LIST as LINKS
-from tests.admin.test_portal_link import row
-from tests.admin.test_portal_link_actions import door
+from tests.support.admin import confirm, create_link, get_list_url, get_url, run_action
 
-pytestmark = pytest.mark.django_db(transaction=True)
+LIST = get_list_url(Customer)
+LINKS = get_list_url(PortalLink)
 
-
-@pytest.fixture(autouse=True)
-def fake() -> Iterator[FakeAlguna]:
-    """Alguna, which knows nobody yet."""
-    with fake_alguna(knows_everyone=False) as fake:
-        yield fake
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fake")]
 
 
 @pytest.fixture(autouse=True)
@@ -57,16 +46,16 @@ def in_transaction(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether each customer that was to be created, or link that was to be sent again, was so in a transaction."""
     seen: list[bool] = []
 
-    def noting(function: Any) -> Any:
-        def noted(*args: Any, **kwargs: Any) -> Any:
+    def recording(function: Any) -> Any:
+        def recorded(*args: Any, **kwargs: Any) -> Any:
             seen.append(connection.in_atomic_block)
             return function(*args, **kwargs)
 
-        return noted
+        return recorded
 
-    monkeypatch.setattr(create_in_alguna, "provision", noting(provision))
-    monkeypatch.setattr(portal_link, "send_again", noting(send_again))
-    monkeypatch.setattr(send_portal_links, "send_links", noting(send_links))
+    monkeypatch.setattr(create_in_alguna, "provision", recording(provision))
+    monkeypatch.setattr(portal_link, "send_again", recording(send_again))
+    monkeypatch.setattr(send_portal_links, "send_links", recording(send_links))
     return seen
 
 
@@ -83,10 +72,10 @@ def fail_late(monkeypatch: pytest.MonkeyPatch, *admins: type) -> None:
 def test_the_action_creates_customers_outside_of_a_transaction(
     admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = test_create_in_alguna.act(admin_client, *shops)
+    page = run_action(admin_client, "create_in_alguna", *shops)
     fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
-        confirm(admin_client, asked)
+        confirm(admin_client, page)
     assert in_transaction == [False, False]
     assert not Customer.objects.filter(customer_id=None).exists()
     assert LogEntry.objects.count() == 2
@@ -97,7 +86,7 @@ def test_the_object_page_creates_a_customer_outside_of_a_transaction(
 ) -> None:
     fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
-        admin_client.post(test_create_in_alguna.page(shops[0]), {"confirmed": "Yes"})
+        admin_client.post(get_url(shops[0], "create_in_alguna"), {"confirmed": "Yes"})
     assert in_transaction == [False]
     assert Customer.objects.exclude(customer_id=None).get() == shops[0]
 
@@ -105,12 +94,12 @@ def test_the_object_page_creates_a_customer_outside_of_a_transaction(
 def test_links_are_sent_outside_of_a_transaction(
     admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = test_send_portal_links.act(admin_client, *shops)
+    page = run_action(admin_client, "send_portal_link", *shops)
     fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
-        test_send_portal_links.confirm(admin_client, asked)
+        confirm(admin_client, page)
     with pytest.raises(Oops):
-        admin_client.post(test_send_portal_links.page(shops[0]), {"role": "viewer", "confirmed": "Send"})
+        admin_client.post(get_url(shops[0], "send_portal_link"), {"role": "viewer", "confirmed": "Send"})
     assert in_transaction == [False, False]
     assert (len(mail.outbox), PortalLink.objects.exclude(sent_at=None).count()) == (3, 3)
 
@@ -118,12 +107,12 @@ def test_links_are_sent_outside_of_a_transaction(
 def test_links_are_sent_again_outside_of_a_transaction(
     admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    link = row(shops[0])
+    link = create_link(shops[0])
     fail_late(monkeypatch, PortalLinkAdmin)
     with pytest.raises(Oops):
-        test_portal_link_actions.act(admin_client, "send_again", link)
+        run_action(admin_client, "send_again", link)
     with pytest.raises(Oops):
-        admin_client.post(door("send_again", link))
+        admin_client.post(get_url(link, "send_again"))
     assert in_transaction == [False, False]
     assert (len(mail.outbox), PortalLink.objects.count()) == (2, 3)
 
@@ -131,12 +120,12 @@ def test_links_are_sent_again_outside_of_a_transaction(
 def test_revoked_links_stay_revoked_after_an_error(
     admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = row(shops[0]), row(shops[1])
+    first, second = create_link(shops[0]), create_link(shops[1])
     fail_late(monkeypatch, PortalLinkAdmin)
     with pytest.raises(Oops):
-        test_portal_link_actions.act(admin_client, "revoke", first)
+        run_action(admin_client, "revoke", first)
     with pytest.raises(Oops):
-        admin_client.post(door("revoke", second))
+        admin_client.post(get_url(second, "revoke"))
     assert not PortalLink.objects.filter(revoked_at=None).exists()
 
 
@@ -144,7 +133,7 @@ def test_revoked_links_stay_revoked_after_an_error(
 def test_other_actions_run_in_a_transaction(
     admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    link = row(shops[0])
+    link = create_link(shops[0])
     fail_late(monkeypatch, CustomerAdmin, PortalLinkAdmin)
     chosen = shops[0] if address == LIST else link
     fields = {"action": "delete_selected", "_selected_action": chosen.pk, "post": "yes"}
@@ -165,11 +154,11 @@ def test_without_atomic_requests_there_is_no_transaction(
 
 
 def test_only_pages_that_call_alguna_or_send_emails_are_non_atomic(shops: list[Customer]) -> None:
-    link = row(shops[0])
+    link = create_link(shops[0])
     own = [
-        test_create_in_alguna.page(shops[0]),
-        test_send_portal_links.page(shops[0]),
-        door("revoke", link),
+        get_url(shops[0], "create_in_alguna"),
+        get_url(shops[0], "send_portal_link"),
+        get_url(link, "revoke"),
         LIST,
         LINKS,
     ]
