@@ -1,13 +1,12 @@
 """The admin, through its pages: customers found, edited with errors where they are, and previewed."""
 
 import pytest
-from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership
-from tests.support.admin import create_form_data, get_list_url, get_text, get_url
+from tests.support.admin import create_form_data, get_list_url, get_text, get_url, sign_in, unregister
 
 LIST = get_list_url(Customer)
 ADD = get_list_url(Customer, "add")
@@ -125,23 +124,18 @@ def test_customers_are_searched_by_name_alias_id_email_and_member(
     assert "billing@acme.example" not in get_text(response)
 
 
-def test_users_are_searched_if_their_admin_allows_it(admin_client: Client, acme: Customer, manager: User) -> None:
+def test_users_are_searched_if_their_admin_allows_it(
+    admin_client: Client, acme: Customer, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert "admin-autocomplete" in get_text(admin_client.get(get_url(acme)))
-    users = admin.site._registry.pop(User)
-    try:
-        shown = get_text(admin_client.get(get_url(acme)))
-    finally:
-        admin.site._registry[User] = users
+    unregister(monkeypatch, User)
+    shown = get_text(admin_client.get(get_url(acme)))
     assert "admin-autocomplete" not in shown
     assert f'<input type="text" name="memberships-0-user" value="{manager.pk}"' in shown
 
 
 def test_the_view_permission_opens_a_read_only_page(acme: Customer, stranger: User) -> None:
-    stranger.is_staff = True
-    stranger.save()
-    stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
-    client = Client()
-    client.force_login(stranger)
+    client = sign_in(stranger, "view_customer")
     assert '"customer_alias": "acme-1"' in get_text(client.get(get_url(acme)))
     assert client.post(get_url(acme), create_form_data(alias="x")).status_code == 403
 

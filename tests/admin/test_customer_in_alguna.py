@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 import requests
 import time_machine
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 from pytest_django import Settings
 
@@ -14,7 +14,7 @@ from alguna_portal.api.client import AlgunaClient
 from alguna_portal.exceptions import BreakerOpen
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna
-from tests.support.admin import create_form_data, get_list_url, get_text, get_url
+from tests.support.admin import create_form_data, get_list_url, get_text, get_url, sign_in
 
 ADD = get_list_url(Customer, "add")
 
@@ -100,11 +100,7 @@ def test_only_displayed_pages_look_up_the_saved_customer(
 
 
 def test_the_view_permission_shows_the_state(fake: FakeAlguna, acme: Customer, stranger: User) -> None:
-    stranger.is_staff = True
-    stranger.save()
-    stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
-    client = Client()
-    client.force_login(stranger)
+    client = sign_in(stranger, "view_customer")
     assert get_state(client, acme) == "No"
 
 

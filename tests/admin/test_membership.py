@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from alguna_portal.models import Customer, Membership
-from tests.support.admin import create_form_data, get_list_url, get_text, get_url, sign_in
+from tests.support.admin import create_form_data, get_list_url, get_text, get_url, sign_in, unregister
 
 ADD = get_list_url(Customer, "add")
 
@@ -143,8 +143,7 @@ def test_the_link_to_members_needs_permission_and_a_registered_admin(
 ) -> None:
     people(acme, 101)
     assert ">Members<" not in get_text(sign_in(stranger, "view_customer").get(get_url(acme)))
-    registry: dict[Any, Any] = admin.site._registry
-    monkeypatch.delitem(registry, Membership)
+    unregister(monkeypatch, Membership)
     assert ">Members<" not in get_text(admin_client.get(get_url(acme)))
 
 

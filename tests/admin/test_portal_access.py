@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client
@@ -16,7 +15,7 @@ from alguna_portal.admin import CustomerAdmin
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, PortalAccess, PortalLink
 from alguna_portal.testing import fake_alguna
-from tests.support.admin import create_access, get_list_url, get_rows, get_text, get_url
+from tests.support.admin import create_access, get_list_url, get_rows, get_text, get_url, sign_in, unregister
 
 LIST = get_list_url(PortalAccess)
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
@@ -25,11 +24,7 @@ AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 @pytest.fixture
 def auditor(db: None) -> Client:
     """The browser of somebody who may view accesses, and nothing else."""
-    user = User.objects.create_user("audrey", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_portalaccess"))
-    client = Client()
-    client.force_login(user)
-    return client
+    return sign_in(User.objects.create_user("audrey"), "view_portalaccess")
 
 
 def test_the_list_shows_user_customer_and_outcome(
@@ -103,11 +98,7 @@ def test_superusers_cannot_add_change_or_delete_accesses(admin_client: Client, m
 
 def test_the_view_permission_is_required(stranger: User, acme: Customer) -> None:
     each = create_access(stranger, acme)
-    stranger.is_staff = True
-    stranger.save()
-    stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
-    client = Client()
-    client.force_login(stranger)
+    client = sign_in(stranger, "view_customer")
     assert client.get(LIST).status_code == 403
     assert client.get(get_url(each)).status_code == 403
     with fake_alguna():
@@ -152,12 +143,11 @@ def test_the_customer_filter_hides_customers_that_the_customer_admin_hides(
     assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
 
 
-def test_without_a_customer_admin_the_customer_filter_redirects(admin_client: Client, acme: Customer) -> None:
-    customers = admin.site._registry.pop(Customer)
-    try:
-        assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
-    finally:
-        admin.site._registry[Customer] = customers
+def test_without_a_customer_admin_the_customer_filter_redirects(
+    admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unregister(monkeypatch, Customer)
+    assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
 
 
 @pytest.mark.parametrize(
@@ -258,6 +248,5 @@ def test_without_a_link_admin_the_links_number_is_shown(
     link = send_link(customer)
     each = create_access(None, customer, link=link)
     assert f">{link.pk}</a>" in get_text(admin_client.get(get_url(each)))
-    registry: dict[Any, Any] = admin.site._registry
-    monkeypatch.delitem(registry, PortalLink)
+    unregister(monkeypatch, PortalLink)
     assert f'<div class="readonly">{link.pk}</div>' in get_text(admin_client.get(get_url(each)))

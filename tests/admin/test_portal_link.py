@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.db import connection
 from django.test import Client
@@ -19,7 +18,7 @@ from pytest_django import Settings
 from alguna_portal.links import get_link_url
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
-from tests.support.admin import create_link, get_list_url, get_rows, get_text, get_url
+from tests.support.admin import create_link, get_list_url, get_rows, get_text, get_url, sign_in, unregister
 
 LIST = get_list_url(PortalLink)
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
@@ -36,11 +35,7 @@ def cells(response: Any) -> dict[str, str]:
 @pytest.fixture
 def auditor(db: None) -> Client:
     """The browser of somebody who may view links, and nothing else."""
-    user = User.objects.create_user("audrey", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_portallink"))
-    client = Client()
-    client.force_login(user)
-    return client
+    return sign_in(User.objects.create_user("audrey"), "view_portallink")
 
 
 @pytest.fixture
@@ -210,22 +205,17 @@ def test_a_customers_page_links_to_its_links(
     url = f"{LIST}?customer={acme.pk}"
     with fake_alguna():
         assert f'<a href="{url}">Portal links</a>' in get_text(admin_client.get(get_url(acme)))
-        stranger.is_staff = True
-        stranger.save()
-        stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
-        client = Client()
-        client.force_login(stranger)
+        client = sign_in(stranger, "view_customer")
         assert "Portal links" not in get_text(client.get(get_url(acme)))
     listed = admin_client.get(url)
     assert get_rows(listed) == [link]
     assert "Acme" in get_text(listed).split('id="changelist-filter"')[1]
 
 
-def test_without_a_customer_admin_the_name_is_no_link(auditor: Client, acme: Customer) -> None:
+def test_without_a_customer_admin_the_name_is_no_link(
+    auditor: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     create_link(acme)
-    customers = admin.site._registry.pop(Customer)
-    try:
-        shown = cells(auditor.get(LIST))
-    finally:
-        admin.site._registry[Customer] = customers
+    unregister(monkeypatch, Customer)
+    shown = cells(auditor.get(LIST))
     assert shown["customer_name"] == "Acme"

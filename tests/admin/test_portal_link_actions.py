@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.core import mail
 from django.test import Client
@@ -20,7 +19,7 @@ from tests.support.admin import (
     UNTRIED,
     UNTRIED_ONE,
     create_link,
-    fail_to_save_link,
+    fail_at_call,
     get_history,
     get_list_url,
     get_messages,
@@ -29,6 +28,7 @@ from tests.support.admin import (
     get_url,
     render_customer,
     run_action,
+    unregister,
 )
 from tests.support.mailers import mail_by
 from tests.test_tasks import backend
@@ -178,12 +178,11 @@ def test_links_that_were_not_tried_are_reported(
 
 
 def test_an_unexpected_error_does_not_hide_links_sent_again(
-    admin_client: Client, link: PortalLink, other: PortalLink, monkeypatch: pytest.MonkeyPatch
+    failing_client: Client, link: PortalLink, other: PortalLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail_to_save_link(monkeypatch, 2)
-    admin_client.raise_request_exception = False
-    assert run_action(admin_client, "send_again", link, other).status_code == 500
-    assert get_messages(admin_client.get(LIST)) == [
+    fail_at_call(monkeypatch, PortalLink, "save", 2)
+    assert run_action(failing_client, "send_again", link, other).status_code == 500
+    assert get_messages(failing_client.get(LIST)) == [
         ("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known."),
         ("success", "1 portal link sent."),
         STAYS,
@@ -198,14 +197,11 @@ def test_an_unexpected_error_does_not_hide_links_sent_again(
 
 
 def test_without_a_customer_admin_messages_contain_no_links(
-    admin_client: Client, settings: Settings, link: PortalLink
+    admin_client: Client, settings: Settings, link: PortalLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mail_by(settings, "tests.support.mailers.Down")
-    customers = admin.site._registry.pop(Customer)
-    try:
-        messages = get_messages(run_action(admin_client, "send_again", link))
-    finally:
-        admin.site._registry[Customer] = customers
+    unregister(monkeypatch, Customer)
+    messages = get_messages(run_action(admin_client, "send_again", link))
     assert messages == [("error", "1 portal link failed (ConnectionRefusedError): Acme")]
 
 

@@ -14,7 +14,7 @@ from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
 from tests.support.admin import (
     confirm,
-    fail_to_save_link,
+    fail_at_call,
     get_list_url,
     get_messages,
     get_recipients,
@@ -33,24 +33,18 @@ SEND = '<input type="submit" class="default" name="confirmed"'
 
 
 @pytest.fixture
-def shop(customer: Customer) -> Customer:
-    """A customer that can be written to."""
-    return customer
-
-
-@pytest.fixture
 def broken(db: None) -> Customer:
     """A customer whose address is none."""
     return Customer.objects.create(alias="broken-3", name="Broken", email="no address")
 
 
 def test_the_confirmation_page_lists_recipients_and_sends_nothing(
-    admin_client: Client, shop: Customer, umbrella: Customer, broken: Customer
+    admin_client: Client, customer: Customer, umbrella: Customer, broken: Customer
 ) -> None:
-    page = run_action(admin_client, "send_portal_link", shop, umbrella, broken)
+    page = run_action(admin_client, "send_portal_link", customer, umbrella, broken)
     shown = get_text(page)
     assert "<h2>1 customer gets mail</h2>" in shown
-    assert f"{render_customer(shop)}: b…@acme.example</li>" in shown
+    assert f"{render_customer(customer)}: b…@acme.example</li>" in shown
     assert "<h2>2 customers cannot be written to</h2>" in shown
     assert f"{render_customer(umbrella)}: The customer has no e-mail address.</li>" in shown
     assert f"{render_customer(broken)}: The customer's e-mail address is malformed.</li>" in shown
@@ -66,7 +60,7 @@ def test_the_confirmation_page_lists_recipients_and_sends_nothing(
     ("most", "text"), [(None, "and as often as one likes."), (1, "and once."), (3, "and 3 times.")]
 )
 def test_the_confirmation_page_shows_lifetime_uses_and_role(
-    admin_client: Client, settings: Settings, shop: Customer, most: int | None, text: str, zone: str
+    admin_client: Client, settings: Settings, customer: Customer, most: int | None, text: str, zone: str
 ) -> None:
     settings.ALGUNA_PORTAL_LINK_MAX_AGE = 3 * 24 * 60 * 60
     settings.ALGUNA_PORTAL_LINK_MAX_USES = most
@@ -74,7 +68,7 @@ def test_the_confirmation_page_shows_lifetime_uses_and_role(
     settings.TIME_ZONE = "Europe/Berlin"
     settings.USE_TZ = bool(zone)
     with time_machine.travel(datetime(2026, 1, 5, 10, 20, tzinfo=ZoneInfo("Europe/Berlin")), tick=False):
-        shown = " ".join(get_text(run_action(admin_client, "send_portal_link", shop)).split())
+        shown = " ".join(get_text(run_action(admin_client, "send_portal_link", customer)).split())
     ends = f"Jan. 8, 2026, 10:20 a.m.{' (CET)' if zone else ''}"
     assert f"no account is needed. It works for 3 days, until {ends}, {text} The mail is sent" in shown
     assert "A viewer's link only shows" in shown
@@ -86,7 +80,7 @@ def test_the_confirmation_page_shows_lifetime_uses_and_role(
 
 
 def test_confirming_sends_the_links_and_reports_failures(
-    admin_client: Client, shop: Customer, umbrella: Customer, broken: Customer
+    admin_client: Client, customer: Customer, umbrella: Customer, broken: Customer
 ) -> None:
     Customer.objects.create(alias="third-3", name="Third", email="third@example.com")
     page = run_action(admin_client, "send_portal_link", *Customer.objects.all())
@@ -111,14 +105,14 @@ def test_confirming_sends_the_links_and_reports_failures(
     assert "has expired." in str(mail.outbox[0].body)
 
 
-def test_sent_links_get_a_history_entry(admin_client: Client, shop: Customer, umbrella: Customer) -> None:
-    run_confirmed_action(admin_client, "send_portal_link", shop, umbrella)
+def test_sent_links_get_a_history_entry(admin_client: Client, customer: Customer, umbrella: Customer) -> None:
+    run_confirmed_action(admin_client, "send_portal_link", customer, umbrella)
     entry = LogEntry.objects.get()
-    assert (entry.object_id, entry.user.get_username(), entry.is_change()) == (str(shop.pk), "admin", True)
+    assert (entry.object_id, entry.user.get_username(), entry.is_change()) == (str(customer.pk), "admin", True)
     assert entry.get_change_message() == "Portal link sent."
 
 
-def test_failed_emails_are_grouped_by_error(admin_client: Client, settings: Settings, shop: Customer) -> None:
+def test_failed_emails_are_grouped_by_error(admin_client: Client, settings: Settings, customer: Customer) -> None:
     mail_by(settings, "tests.support.mailers.Picky")
     for name in ("refused", "dropped", "refused2"):
         Customer.objects.create(alias=name, name=name, email=f"{name}@example.com")
@@ -141,9 +135,9 @@ def test_failed_emails_are_grouped_by_error(admin_client: Client, settings: Sett
     ],
 )
 def test_invalid_input_is_a_field_error_and_keeps_the_selection(
-    admin_client: Client, shop: Customer, umbrella: Customer, chosen: dict[str, str], wrong: str
+    admin_client: Client, customer: Customer, umbrella: Customer, chosen: dict[str, str], wrong: str
 ) -> None:
-    page = run_action(admin_client, "send_portal_link", shop, umbrella)
+    page = run_action(admin_client, "send_portal_link", customer, umbrella)
     again = confirm(admin_client, page, **chosen)
     assert set(again.context["form"].errors) == {wrong}
     shown = get_text(again)
@@ -157,16 +151,16 @@ def test_invalid_input_is_a_field_error_and_keeps_the_selection(
     assert get_recipients() == [BILLING]
 
 
-def test_a_line_break_counts_as_one_character(admin_client: Client, shop: Customer) -> None:
-    confirm(admin_client, run_action(admin_client, "send_portal_link", shop), note="n\r\n" * 499 + "nn")
+def test_a_line_break_counts_as_one_character(admin_client: Client, customer: Customer) -> None:
+    confirm(admin_client, run_action(admin_client, "send_portal_link", customer), note="n\r\n" * 499 + "nn")
     assert get_recipients() == [BILLING]
 
 
-def test_a_selection_across_all_pages_keeps_the_filters(admin_client: Client, shop: Customer) -> None:
+def test_a_selection_across_all_pages_keeps_the_filters(admin_client: Client, customer: Customer) -> None:
     Customer.objects.create(alias="acme-2", name="Acme two", email="two@example.com")
     Customer.objects.create(alias="bakery", name="Bakery", email="bakery@example.com")
     filtered = f"{LIST}?q=Acme"
-    fields = {"action": "send_portal_link", "_selected_action": [shop.pk], "index": 0, "select_across": 1}
+    fields = {"action": "send_portal_link", "_selected_action": [customer.pk], "index": 0, "select_across": 1}
     page = admin_client.post(filtered, fields)
     assert page.context["ready"].count == 2
     assert page.context["back"] == filtered
@@ -189,9 +183,9 @@ def test_an_alias_that_is_an_email_address_is_not_shown(admin_client: Client) ->
     assert "mia@" not in str(get_messages(confirm(admin_client, page)))
 
 
-def test_names_are_escaped(admin_client: Client, shop: Customer) -> None:
+def test_names_are_escaped(admin_client: Client, customer: Customer) -> None:
     bold = Customer.objects.create(alias="b", name="<b>Bold</b>")
-    page = run_action(admin_client, "send_portal_link", shop, bold)
+    page = run_action(admin_client, "send_portal_link", customer, bold)
     assert b"<b>Bold" not in page.content
     assert b"<b>Bold" not in confirm(admin_client, page).content
 
@@ -206,14 +200,14 @@ def test_names_are_escaped(admin_client: Client, shop: Customer) -> None:
     ],
 )
 def test_invalid_settings_are_shown_instead_of_the_form(
-    admin_client: Client, settings: Settings, shop: Customer, setting: str, value: str, text: str
+    admin_client: Client, settings: Settings, customer: Customer, setting: str, value: str, text: str
 ) -> None:
-    page = run_action(admin_client, "send_portal_link", shop)
+    page = run_action(admin_client, "send_portal_link", customer)
     setattr(settings, setting, value)
-    posted = admin_client.post(get_url(shop, "send_portal_link"), {"role": "manager"})
+    posted = admin_client.post(get_url(customer, "send_portal_link"), {"role": "manager"})
     for shown in (
-        run_action(admin_client, "send_portal_link", shop),
-        admin_client.get(get_url(shop, "send_portal_link")),
+        run_action(admin_client, "send_portal_link", customer),
+        admin_client.get(get_url(customer, "send_portal_link")),
         confirm(admin_client, page),
         posted,
     ):
@@ -223,18 +217,18 @@ def test_invalid_settings_are_shown_instead_of_the_form(
     assert mail.outbox == []
 
 
-def test_one_link_is_sent_from_the_change_page(admin_client: Client, shop: Customer) -> None:
+def test_one_link_is_sent_from_the_change_page(admin_client: Client, customer: Customer) -> None:
     filters = "?_changelist_filters=q%3DAcme"
     with fake_alguna():
-        assert f'<a href="{get_url(shop, "send_portal_link")}{filters}">Send portal link</a>' in get_text(
-            admin_client.get(get_url(shop) + filters)
+        assert f'<a href="{get_url(customer, "send_portal_link")}{filters}">Send portal link</a>' in get_text(
+            admin_client.get(get_url(customer) + filters)
         )
-        page = admin_client.get(get_url(shop, "send_portal_link") + filters)
+        page = admin_client.get(get_url(customer, "send_portal_link") + filters)
         assert "b…@acme.example" in get_text(page)
-        assert page.context["back"] == get_url(shop) + filters
-        done = admin_client.post(get_url(shop, "send_portal_link") + filters, {"role": "manager", "note": ""})
-        assert done.headers["Location"] == get_url(shop) + filters
-        assert get_messages(admin_client.get(get_url(shop))) == [("success", "1 portal link sent.")]
+        assert page.context["back"] == get_url(customer) + filters
+        done = admin_client.post(get_url(customer, "send_portal_link") + filters, {"role": "manager", "note": ""})
+        assert done.headers["Location"] == get_url(customer) + filters
+        assert get_messages(admin_client.get(get_url(customer))) == [("success", "1 portal link sent.")]
     assert get_recipients() == [BILLING]
 
 
@@ -266,26 +260,29 @@ def test_an_invalid_recipient_is_a_field_error(admin_client: Client, umbrella: C
 
 
 def test_a_failed_email_to_another_recipient_is_reported(
-    admin_client: Client, settings: Settings, shop: Customer
+    admin_client: Client, settings: Settings, customer: Customer
 ) -> None:
     mail_by(settings, "tests.support.mailers.Down")
-    done = admin_client.post(get_url(shop, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"})
+    done = admin_client.post(
+        get_url(customer, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"}
+    )
     assert done.status_code == 302
     with fake_alguna():
-        messages = get_messages(admin_client.get(get_url(shop)))
+        messages = get_messages(admin_client.get(get_url(customer)))
     assert messages == [
-        ("error", f"1 portal link failed (ConnectionRefusedError): {render_customer(shop)}"),
+        ("error", f"1 portal link failed (ConnectionRefusedError): {render_customer(customer)}"),
     ]
     assert not LogEntry.objects.exists()
 
 
 def test_an_unexpected_error_with_another_recipient_is_reported(
-    admin_client: Client, shop: Customer, monkeypatch: pytest.MonkeyPatch
+    failing_client: Client, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fail_to_save_link(monkeypatch, 1)
-    admin_client.raise_request_exception = False
-    posted = admin_client.post(get_url(shop, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"})
+    fail_at_call(monkeypatch, PortalLink, "save", 1)
+    posted = failing_client.post(
+        get_url(customer, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"}
+    )
     assert posted.status_code == 500
-    messages = get_messages(admin_client.get(LIST))
+    messages = get_messages(failing_client.get(LIST))
     assert messages == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]
     assert (mail.outbox, LogEntry.objects.exists()) == ([], False)

@@ -27,7 +27,7 @@ from tests.support.admin import (
     UNTRIED_ONE,
     confirm,
     create_link,
-    fail_to_save_link,
+    fail_at_call,
     get_list_url,
     get_messages,
     get_recipients,
@@ -152,21 +152,20 @@ def test_the_batch_has_a_time_limit(admin_client: Client, settings: Settings, mo
     assert messages == [("warning", UNTRIED_ONE % render_customer(untried[0]))]
 
 
-def test_an_unexpected_error_does_not_hide_sent_links(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_does_not_hide_sent_links(failing_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     customers = rows(3)
     stranger = User.objects.create_user("sue")
     send_links(customers, sent_by=stranger)
     send_links(customers, sent_by=User.objects.get(username="admin"))
-    page = run_action(admin_client, "send_portal_link", *customers)
+    page = run_action(failing_client, "send_portal_link", *customers)
     mail.outbox.clear()
-    admin_client.raise_request_exception = False
     other = Customer.objects.create(alias="other", name="Other")
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
         create_link(customers[2], sent_by=stranger)
         create_link(other, sent_by=User.objects.get(username="admin"))
-    fail_to_save_link(monkeypatch, 3)
-    assert confirm(admin_client, page).status_code == 500
-    assert get_messages(admin_client.get(LIST)) == [
+    fail_at_call(monkeypatch, PortalLink, "save", 3)
+    assert confirm(failing_client, page).status_code == 500
+    assert get_messages(failing_client.get(LIST)) == [
         ("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known."),
         ("success", "2 portal links sent."),
     ]
@@ -175,44 +174,43 @@ def test_an_unexpected_error_does_not_hide_sent_links(admin_client: Client, monk
     assert list(entries) == [str(customer.pk) for customer in customers[:2]]
 
 
-def test_a_link_without_an_email_is_not_reported_as_sent(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_link_without_an_email_is_not_reported_as_sent(
+    failing_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     customers = rows(1)
-    page = run_action(admin_client, "send_portal_link", *customers)
+    page = run_action(failing_client, "send_portal_link", *customers)
 
     def cut(made: Iterable[PortalLink]) -> Any:
         for _each in made:
             raise OperationalError("lost")
 
     monkeypatch.setattr(sending, "send_emails", cut)
-    admin_client.raise_request_exception = False
-    assert confirm(admin_client, page).status_code == 500
+    assert confirm(failing_client, page).status_code == 500
     assert PortalLink.objects.exists()
-    messages = get_messages(admin_client.get(LIST))
+    messages = get_messages(failing_client.get(LIST))
     assert messages == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_an_unexpected_error_does_not_hide_queued_links(
-    admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
+    failing_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     customers = rows(2)
-    page = run_action(admin_client, "send_portal_link", *customers)
-    fail_to_save_link(monkeypatch, 2)
-    admin_client.raise_request_exception = False
-    assert confirm(admin_client, page).status_code == 500
-    assert get_messages(admin_client.get(LIST))[1:] == [("success", "1 portal link queued: a worker mails it.")]
+    page = run_action(failing_client, "send_portal_link", *customers)
+    fail_at_call(monkeypatch, PortalLink, "save", 2)
+    assert confirm(failing_client, page).status_code == 500
+    assert get_messages(failing_client.get(LIST))[1:] == [("success", "1 portal link queued: a worker mails it.")]
     assert (len(queued.results), LogEntry.objects.get().object_id) == (1, str(customers[0].pk))
 
 
-def test_an_unexpected_error_counts_no_customer_twice(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_counts_no_customer_twice(failing_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     good = rows(4)
     none = Customer.objects.create(alias="none", name="None")
     malformed = Customer.objects.create(alias="bad", name="Bad", email="no address")
-    page = run_action(admin_client, "send_portal_link", *good, none, malformed)
-    fail_to_save_link(monkeypatch, 2)
-    admin_client.raise_request_exception = False
-    assert confirm(admin_client, page).status_code == 500
-    assert get_messages(admin_client.get(LIST)) == [
+    page = run_action(failing_client, "send_portal_link", *good, none, malformed)
+    fail_at_call(monkeypatch, PortalLink, "save", 2)
+    assert confirm(failing_client, page).status_code == 500
+    assert get_messages(failing_client.get(LIST)) == [
         ("error", "An unexpected error ended it: 3 portal links were not sent, as far as is known."),
         ("success", "1 portal link sent."),
         ("warning", f"1 customer has no e-mail address: {render_customer(none)}"),

@@ -2,6 +2,7 @@
 
 import html
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -138,16 +139,16 @@ def create_access(user: User | None = None, customer: Customer | None = None, **
     return PortalAccess.objects.create(**{**values, **fields})
 
 
-def fail_to_save_link(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """Raise a database error when link `number` is saved, counted from 1."""
-    save = PortalLink.save
-    count = 0
+def fail_at_call(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, number: int, error: Exception | None = None
+) -> None:
+    """Raise an error, a database error by default, in call `number` of a function or method, counted from 1."""
+    function = getattr(owner, name)
+    calls = count(1)
 
-    def save_or_fail(self: PortalLink, *args: Any, **kwargs: Any) -> None:
-        nonlocal count
-        count += 1
-        if count == number:
-            raise OperationalError("lost")
-        save(self, *args, **kwargs)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if next(calls) == number:
+            raise error or OperationalError("lost")
+        return function(*args, **kwargs)
 
-    monkeypatch.setattr(PortalLink, "save", save_or_fail)
+    monkeypatch.setattr(owner, name, call)
