@@ -1,4 +1,4 @@
-"""“Create in Alguna” in the admin: what is page first, who is created, and who may."""
+"""“Create in Alguna”: the confirmation page, created customers, and the page of one customer."""
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -12,14 +12,14 @@ from tests.support.admin import confirm, get_list_url, get_messages, get_text, g
 
 LIST = get_list_url(Customer)
 
-QUESTION = "Yes, create"
+BUTTON = "Yes, create"
 
 pytestmark = pytest.mark.usefixtures("fake")
 
 
 @pytest.fixture
 def known(db: None) -> Customer:
-    """A customer that Alguna has."""
+    """A customer with an id."""
     return Customer.objects.create(alias="known-1", name="Known", currency="EUR", customer_id="cust_known")
 
 
@@ -48,7 +48,7 @@ def test_the_confirmation_page_lists_customers_with_reasons_and_creates_none(
     breadcrumbs = shown.split("breadcrumbs")[1].split("</nav>")[0]
     assert f'<a href="{LIST}">Customers</a>' in breadcrumbs
     assert breadcrumbs.count("Create in Alguna") == 1
-    assert QUESTION in shown
+    assert BUTTON in shown
     assert "csrfmiddlewaretoken" in shown.split('id="content-main"')[1]
     assert "@" not in shown
     assert fake.requests == []
@@ -74,7 +74,7 @@ def test_confirming_creates_or_adopts_each_customer_and_reports_it(
     assert [request.body["name"] for request in fake.requests if request.method == "POST"] == ["Shop"]
 
 
-def test_created_customers_get_a_history_entry(admin_client: Client, fake: FakeAlguna, shop: Customer) -> None:
+def test_created_customers_get_a_history_entry(admin_client: Client, shop: Customer) -> None:
     untouched = Customer.objects.create(alias="bad", name="Bad")
     run_confirmed_action(admin_client, "create_in_alguna", shop, untouched)
     shop.refresh_from_db()
@@ -83,20 +83,15 @@ def test_created_customers_get_a_history_entry(admin_client: Client, fake: FakeA
     assert entry.get_change_message() == f"As {shop.customer_id}: created in Alguna."
 
 
-def test_a_selection_across_all_pages_keeps_the_filters(admin_client: Client, fake: FakeAlguna, shop: Customer) -> None:
+def test_a_selection_across_all_pages_keeps_the_filters(admin_client: Client, shop: Customer) -> None:
     other = Customer.objects.create(alias="shop-10", name="Shop two", currency="EUR")
     elsewhere = Customer.objects.create(alias="bakery", name="Bakery", currency="EUR")
-    filtered = f"{LIST}?q=Shop"
-    fields = {"action": "create_in_alguna", "_selected_action": [shop.pk], "index": 0, "select_across": 1}
-    page = admin_client.post(filtered, fields)
+    page = run_action(admin_client, "create_in_alguna", shop, query="?q=Shop", select_across=1)
     assert [each.name for each in page.context["ready"]] == ["Shop", "Shop two"]
-    assert page.context["back"] == filtered
-    admin_client.post(filtered, {**dict(page.context["fields"]), "confirmed": "Yes"})
-    for customer in (shop, other, elsewhere):
-        customer.refresh_from_db()
-    assert shop.customer_id
-    assert other.customer_id
-    assert elsewhere.customer_id is None
+    assert page.context["back"] == f"{LIST}?q=Shop"
+    admin_client.post(f"{LIST}?q=Shop", {**dict(page.context["fields"]), "confirmed": "Yes"})
+    assert set(Customer.objects.exclude(customer_id=None)) == {shop, other}
+    assert Customer.objects.get(customer_id=None) == elsewhere
 
 
 def test_only_selected_customers_are_created(admin_client: Client, shop: Customer) -> None:
@@ -124,11 +119,11 @@ def test_without_customers_to_create_there_is_only_a_back_link(
     admin_client: Client, known: Customer, acme: Customer
 ) -> None:
     shown = get_text(run_action(admin_client, "create_in_alguna", known, acme))
-    assert QUESTION not in shown
+    assert BUTTON not in shown
     assert f'<a href="{LIST}" class="closelink">Back</a>' in shown
 
 
-def test_an_alias_that_is_an_email_address_is_not_shown(admin_client: Client, fake: FakeAlguna) -> None:
+def test_an_alias_that_is_an_email_address_is_not_shown(admin_client: Client) -> None:
     customer = Customer.objects.create(alias="mia@acme.example", currency="EUR")
     page = run_action(admin_client, "create_in_alguna", customer)
     assert [each.name for each in page.context["wrong"]] == [f"customer {customer.pk}"]
@@ -138,19 +133,19 @@ def test_an_alias_that_is_an_email_address_is_not_shown(admin_client: Client, fa
 
 def test_one_customer_is_created_from_its_change_page(admin_client: Client, fake: FakeAlguna, shop: Customer) -> None:
     filters = "?_changelist_filters=q%3DShop"
-    assert f'<a href="{get_url(shop, "create_in_alguna")}{filters}">Create in Alguna</a>' in get_text(
-        admin_client.get(get_url(shop) + filters)
-    )
-    page = admin_client.get(get_url(shop, "create_in_alguna") + filters)
+    url, change_url = get_url(shop, "create_in_alguna"), get_url(shop)
+    shown = get_text(admin_client.get(change_url + filters))
+    assert f'<a href="{url}{filters}">Create in Alguna</a>' in shown
+    page = admin_client.get(url + filters)
     assert [each.name for each in page.context["ready"]] == ["Shop"]
-    assert QUESTION in get_text(page)
-    assert page.context["back"] == get_url(shop) + filters
+    assert BUTTON in get_text(page)
+    assert page.context["back"] == change_url + filters
     assert [request.method for request in fake.requests] == ["GET"]  # the look-up of the first page
-    done = admin_client.post(get_url(shop, "create_in_alguna") + filters, {"confirmed": "Yes"})
-    assert done.headers["Location"] == get_url(shop) + filters
-    shown = admin_client.get(get_url(shop))
-    assert get_messages(shown) == [("success", "Shop: created in Alguna.")]
-    assert get_url(shop, "create_in_alguna") not in get_text(shown)
+    done = admin_client.post(url + filters, {"confirmed": "Yes"})
+    assert done.headers["Location"] == change_url + filters
+    response = admin_client.get(change_url)
+    assert get_messages(response) == [("success", "Shop: created in Alguna.")]
+    assert url not in get_text(response)
 
 
 def test_an_id_in_a_rejected_form_does_not_remove_the_button(admin_client: Client, shop: Customer) -> None:

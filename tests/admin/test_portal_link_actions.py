@@ -1,4 +1,4 @@
-"""Mailed links revoked and sent again from the admin: by whom, which, and what is messages of it."""
+"""The actions of the link admin: revoking links and sending them again."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,6 @@ from pytest_django import Settings
 
 from alguna_portal.admin import actions
 from alguna_portal.links import LinkUnusable, open_link, send_link
-from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, PortalLink
 from tests.support import mailers
 from tests.support.admin import (
@@ -31,7 +30,6 @@ from tests.support.admin import (
     unregister,
 )
 from tests.support.mailers import mail_by
-from tests.test_tasks import backend
 
 LIST = get_list_url(PortalLink)
 
@@ -42,13 +40,13 @@ AN_HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def link(acme: Customer) -> PortalLink:
-    """A link that works."""
+    """An active link."""
     return create_link(acme, role="viewer", note="See you.")
 
 
 @pytest.fixture
 def other(umbrella: Customer) -> PortalLink:
-    """Somebody else's."""
+    """A link to another customer."""
     return create_link(umbrella, recipient="else@umbrella.example")
 
 
@@ -81,33 +79,23 @@ def test_sending_again_creates_a_new_link(admin_client: Client, link: PortalLink
     assert messages == [("success", "1 portal link sent."), STAYS]
     assert get_recipients() == ["billing@acme.example"]
     again = PortalLink.objects.exclude(pk__in=[link.pk, other.pk]).get()
-    assert (again.customer, again.recipient, again.role, again.note) == (
-        link.customer,
-        link.recipient,
-        "viewer",
-        "See you.",
-    )
+    assert (again.customer, again.recipient) == (link.customer, link.recipient)
+    assert (again.role, again.note) == ("viewer", "See you.")
     assert again.sent_by
     assert (again.sent_by.get_username(), again.state) == ("admin", "active")
     link.refresh_from_db()
     assert (link.state, again.key == link.key) == ("active", False)
-    history = get_history()
-    assert history == {
-        (str(link.customer.pk), "Portal link sent."),
-        (str(link.pk), "Sent again, as a new link."),
-    }
+    sent = {(str(link.customer.pk), "Portal link sent."), (str(link.pk), "Sent again, as a new link.")}
+    assert get_history() == sent
 
 
 @pytest.mark.django_db(transaction=True)
 def test_with_a_queue_links_are_sent_again_by_workers(
-    admin_client: Client, settings: Settings, link: PortalLink, other: PortalLink
+    admin_client: Client, queued: Any, link: PortalLink, other: PortalLink
 ) -> None:
-    settings.ALGUNA_PORTAL_USE_TASKS = True
-    settings.TASKS = backend("dummy")
     messages = get_messages(run_action(admin_client, "send_again", link, other))
     assert messages == [("success", "2 portal links queued: workers mail them."), ALL_STAY]
-    queue: Any = mail_link.get_backend()
-    assert (len(queue.results), mail.outbox) == (2, [])
+    assert (len(queued.results), mail.outbox) == (2, [])
 
 
 def test_failures_are_grouped_by_error_and_name_each_customer_once(
@@ -230,3 +218,54 @@ def test_the_page_has_buttons_that_post(admin_client: Client, link: PortalLink) 
 def test_of_identical_links_as_many_are_found_as_were_sent(acme: Customer) -> None:
     first, second = create_link(acme), create_link(acme)
     assert actions.find_resent_links([first, second], [create_link(acme)]) == [first]
+
+
+UNREVOKED = "An unexpected error ended it: 2 portal links were not revoked, as far as is known."
+
+
+@pytest.fixture
+def links(acme: Customer) -> list[PortalLink]:
+    """Three active links, in the order of the changelist."""
+    return [create_link(acme), create_link(acme), create_link(acme)][::-1]
+
+
+def test_a_link_deleted_during_the_action_does_not_stop_it(
+    admin_client: Client, links: list[PortalLink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = links
+    revoke, key = PortalLink.revoke, second.pk
+
+    def delete_second(self: PortalLink) -> None:
+        PortalLink.objects.filter(pk=key).delete()
+        revoke(self)
+
+    monkeypatch.setattr(PortalLink, "revoke", delete_second)
+    assert get_messages(run_action(admin_client, "revoke", *links)) == [
+        ("success", "2 portal links revoked."),
+        ("info", "1 link was deleted meanwhile."),
+    ]
+    assert get_history() == {(str(first.pk), "Revoked."), (str(third.pk), "Revoked.")}
+
+
+def test_an_unexpected_error_does_not_hide_revoked_links(
+    failing_client: Client, links: list[PortalLink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_at_call(monkeypatch, PortalLink, "revoke", 2)
+    assert run_action(failing_client, "revoke", *links).status_code == 500
+    assert get_messages(failing_client.get(LIST)) == [("error", UNREVOKED), ("success", "1 portal link revoked.")]
+    assert get_history() == {(str(links[0].pk), "Revoked.")}
+    assert list(PortalLink.objects.filter(revoked_at=None)) == links[1:]
+
+
+def test_a_link_is_revoked_in_the_primary_database(settings: Settings, links: list[PortalLink]) -> None:
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
+    links[0].revoke()
+    assert links[0].state == "revoked"
+    settings.DATABASE_ROUTERS = []
+    assert PortalLink.objects.get(pk=links[0].pk).revoked_at == links[0].revoked_at
+
+
+def test_revoking_a_deleted_link_raises_no_error(links: list[PortalLink]) -> None:
+    PortalLink.objects.filter(pk=links[0].pk).delete()
+    links[0].revoke()
+    assert links[0].revoked_at is None

@@ -1,4 +1,4 @@
-"""Links sent to many customers from the admin: in one request, or left to workers."""
+"""The batch of “Send portal link”: queries, limits, errors, and the queue with `USE_TASKS`."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -40,8 +40,8 @@ from tests.support.admin import (
 LIST = get_list_url(Customer)
 
 
-def rows(count: int) -> list[Customer]:
-    """Make customers that can be written to."""
+def create_customers(count: int) -> list[Customer]:
+    """Store customers with an email address."""
     return Customer.objects.bulk_create(
         Customer(alias=f"c-{number:03}", name=f"C {number:03}", email=f"c{number}@example.com")
         for number in range(count)
@@ -51,10 +51,8 @@ def rows(count: int) -> list[Customer]:
 def test_five_hundred_links_are_sent_in_one_request(admin_client: Client, settings: Settings) -> None:
     mailers.mail_by(settings, "tests.support.mailers.Picky")
     mailers.Picky.opened = 0
-    page = run_action(admin_client, "send_portal_link", *rows(500))
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
+    page = run_action(admin_client, "send_portal_link", *create_customers(500))
+    with CaptureQueriesContext(connection) as queries:
         done = confirm(admin_client, page)
     assert get_messages(done) == [("success", "500 portal links sent.")]
     assert sorted(get_recipients()) == sorted(f"c{number}@example.com" for number in range(500))
@@ -73,7 +71,7 @@ def test_the_confirmation_page_for_five_hundred_has_few_queries(
 ) -> None:
     monkeypatch.setattr(send_portal_links, "MAX_LISTED", 3)
     Customer.objects.bulk_create(Customer(alias=f"none-{number}", name="None") for number in range(4))
-    rows(496)
+    create_customers(496)
     customers = list(Customer.objects.all())
     with CaptureQueriesContext(connection) as queries:
         shown = get_text(run_action(admin_client, "send_portal_link", *customers))
@@ -89,8 +87,7 @@ def test_the_confirmation_page_for_five_hundred_has_few_queries(
 def test_messages_list_a_limited_number_of_names(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "MAX_MESSAGES", 2)
     none = Customer.objects.bulk_create(Customer(alias=f"none-{number}", name=f"N{number}") for number in range(4))
-    page = run_action(admin_client, "send_portal_link", *none, *rows(1))
-    messages = get_messages(confirm(admin_client, page))
+    messages = run_confirmed_action(admin_client, "send_portal_link", *none, *create_customers(1))
     assert messages[1] == (
         "warning",
         f"4 customers have no e-mail address: {render_customer(none[0])}, {render_customer(none[1])}, and 2 more",
@@ -102,35 +99,31 @@ def test_a_customer_found_twice_gets_one_email(
 ) -> None:
     Membership.objects.update(role="manager")
     Customer.objects.filter(pk=acme.pk).update(email="billing@acme.example")
-    filtered = f"{LIST}?memberships__role__exact=manager"
-    fields = {"action": "send_portal_link", "_selected_action": [acme.pk], "index": 0, "select_across": 1}
-    admin_client.post(filtered, {**fields, "role": "manager", "confirmed": "Send"})
+    query = "?memberships__role__exact=manager"
+    run_action(admin_client, "send_portal_link", acme, query=query, select_across=1, role="manager", confirmed="Send")
     assert get_recipients() == ["billing@acme.example"]
 
 
 @pytest.mark.django_db(transaction=True)
 def test_with_a_queue_emails_are_enqueued(admin_client: Client, queued: Any, umbrella: Customer) -> None:
-    page = run_action(admin_client, "send_portal_link", *rows(500), umbrella)
+    page = run_action(admin_client, "send_portal_link", *create_customers(500), umbrella)
     assert "The mail is left to workers." in get_text(page)
     done = confirm(admin_client, page)
     assert get_messages(done) == [
         ("success", "500 portal links queued: workers mail them."),
-        (
-            "warning",
-            f"1 customer has no e-mail address: {render_customer(umbrella)}",
-        ),
+        ("warning", f"1 customer has no e-mail address: {render_customer(umbrella)}"),
     ]
     assert (len(queued.results), mail.outbox) == (500, [])
     assert {entry.get_change_message() for entry in LogEntry.objects.all()} == {"Portal link queued."}
 
 
 class Clock(EmailBackend):
-    """A server that takes ten seconds for a mail."""
+    """An email server that takes ten seconds for each email."""
 
     now = 0.0
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
-        """Send, slowly."""
+        """Send the emails, and advance the clock."""
         type(self).now += 10
         return super().send_messages(list(messages))
 
@@ -139,7 +132,7 @@ def test_the_batch_has_a_time_limit(admin_client: Client, settings: Settings, mo
     mailers.mail_by(settings, f"{__name__}.Clock")
     monkeypatch.setattr(Clock, "now", 0.0)
     monkeypatch.setattr(sending, "monotonic", lambda: Clock.now)
-    customers = rows(4)
+    customers = create_customers(4)
     messages = run_confirmed_action(admin_client, "send_portal_link", *customers)
     untried = customers[2:]
     assert messages == [
@@ -153,7 +146,7 @@ def test_the_batch_has_a_time_limit(admin_client: Client, settings: Settings, mo
 
 
 def test_an_unexpected_error_does_not_hide_sent_links(failing_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    customers = rows(3)
+    customers = create_customers(3)
     stranger = User.objects.create_user("sue")
     send_links(customers, sent_by=stranger)
     send_links(customers, sent_by=User.objects.get(username="admin"))
@@ -177,14 +170,14 @@ def test_an_unexpected_error_does_not_hide_sent_links(failing_client: Client, mo
 def test_a_link_without_an_email_is_not_reported_as_sent(
     failing_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    customers = rows(1)
+    customers = create_customers(1)
     page = run_action(failing_client, "send_portal_link", *customers)
 
-    def cut(made: Iterable[PortalLink]) -> Any:
-        for _each in made:
+    def fail(links: Iterable[PortalLink]) -> Any:
+        for _link in links:
             raise OperationalError("lost")
 
-    monkeypatch.setattr(sending, "send_emails", cut)
+    monkeypatch.setattr(sending, "send_emails", fail)
     assert confirm(failing_client, page).status_code == 500
     assert PortalLink.objects.exists()
     messages = get_messages(failing_client.get(LIST))
@@ -195,7 +188,7 @@ def test_a_link_without_an_email_is_not_reported_as_sent(
 def test_an_unexpected_error_does_not_hide_queued_links(
     failing_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    customers = rows(2)
+    customers = create_customers(2)
     page = run_action(failing_client, "send_portal_link", *customers)
     fail_at_call(monkeypatch, PortalLink, "save", 2)
     assert confirm(failing_client, page).status_code == 500
@@ -204,7 +197,7 @@ def test_an_unexpected_error_does_not_hide_queued_links(
 
 
 def test_an_unexpected_error_counts_no_customer_twice(failing_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    good = rows(4)
+    good = create_customers(4)
     none = Customer.objects.create(alias="none", name="None")
     malformed = Customer.objects.create(alias="bad", name="Bad", email="no address")
     page = run_action(failing_client, "send_portal_link", *good, none, malformed)

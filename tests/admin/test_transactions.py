@@ -1,4 +1,4 @@
-"""The admin under ATOMIC_REQUESTS: what Alguna has, or has been mailed, is stored at once, and nothing stays locked."""
+"""The admin with ATOMIC_REQUESTS: actions that call Alguna or send emails run outside of transactions."""
 
 from typing import Any
 
@@ -18,18 +18,18 @@ from tests.support.admin import confirm, create_link, get_list_url, get_url, run
 LIST = get_list_url(Customer)
 LINKS = get_list_url(PortalLink)
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fake")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fake", "failing_messages")]
 
 
 @pytest.fixture(autouse=True)
 def _atomic_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that has each request in a transaction."""
+    """A project that runs each request in a transaction."""
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
 
 
 @pytest.fixture
 def shops(db: None) -> list[Customer]:
-    """Two customers that Alguna would take, and that can be written to."""
+    """Two customers that can be created in Alguna and get an email."""
     for number in range(2):
         Customer.objects.create(
             alias=f"shop-{number}", name=f"Shop {number}", currency="EUR", email=f"{number}@shop.example"
@@ -38,12 +38,12 @@ def shops(db: None) -> list[Customer]:
 
 
 class Oops(Exception):
-    """A late error."""
+    """An error after the action's effect."""
 
 
 @pytest.fixture
 def in_transaction(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each customer that was to be created, or link that was to be sent again, was so in a transaction."""
+    """Record for each created customer and each sent link whether a transaction was open."""
     seen: list[bool] = []
 
     def recording(function: Any) -> Any:
@@ -59,21 +59,21 @@ def in_transaction(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return seen
 
 
-def fail_late(monkeypatch: pytest.MonkeyPatch, *admins: type) -> None:
-    """Let the last thing that is done fail: telling of it."""
+@pytest.fixture
+def failing_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail when an action shows its messages, which is the last step."""
 
-    def failing(self: Any, *args: Any, **kwargs: Any) -> None:
+    def fail(self: Any, *args: Any, **kwargs: Any) -> None:
         raise Oops
 
-    for each in admins:
-        monkeypatch.setattr(each, "message_user", failing)
+    for each in (CustomerAdmin, PortalLinkAdmin):
+        monkeypatch.setattr(each, "message_user", fail)
 
 
 def test_the_action_creates_customers_outside_of_a_transaction(
-    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool]
 ) -> None:
     page = run_action(admin_client, "create_in_alguna", *shops)
-    fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
         confirm(admin_client, page)
     assert in_transaction == [False, False]
@@ -82,9 +82,8 @@ def test_the_action_creates_customers_outside_of_a_transaction(
 
 
 def test_the_object_page_creates_a_customer_outside_of_a_transaction(
-    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool]
 ) -> None:
-    fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
         admin_client.post(get_url(shops[0], "create_in_alguna"), {"confirmed": "Yes"})
     assert in_transaction == [False]
@@ -92,10 +91,9 @@ def test_the_object_page_creates_a_customer_outside_of_a_transaction(
 
 
 def test_links_are_sent_outside_of_a_transaction(
-    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool]
 ) -> None:
     page = run_action(admin_client, "send_portal_link", *shops)
-    fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
         confirm(admin_client, page)
     with pytest.raises(Oops):
@@ -105,10 +103,9 @@ def test_links_are_sent_outside_of_a_transaction(
 
 
 def test_links_are_sent_again_outside_of_a_transaction(
-    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool]
 ) -> None:
     link = create_link(shops[0])
-    fail_late(monkeypatch, PortalLinkAdmin)
     with pytest.raises(Oops):
         run_action(admin_client, "send_again", link)
     with pytest.raises(Oops):
@@ -117,11 +114,8 @@ def test_links_are_sent_again_outside_of_a_transaction(
     assert (len(mail.outbox), PortalLink.objects.count()) == (2, 3)
 
 
-def test_revoked_links_stay_revoked_after_an_error(
-    admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_revoked_links_stay_revoked_after_an_error(admin_client: Client, shops: list[Customer]) -> None:
     first, second = create_link(shops[0]), create_link(shops[1])
-    fail_late(monkeypatch, PortalLinkAdmin)
     with pytest.raises(Oops):
         run_action(admin_client, "revoke", first)
     with pytest.raises(Oops):
@@ -130,11 +124,8 @@ def test_revoked_links_stay_revoked_after_an_error(
 
 
 @pytest.mark.parametrize("address", [LIST, LINKS])
-def test_other_actions_run_in_a_transaction(
-    admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
+def test_other_actions_run_in_a_transaction(admin_client: Client, shops: list[Customer], address: str) -> None:
     link = create_link(shops[0])
-    fail_late(monkeypatch, CustomerAdmin, PortalLinkAdmin)
     chosen = shops[0] if address == LIST else link
     fields = {"action": "delete_selected", "_selected_action": chosen.pk, "post": "yes"}
     with pytest.raises(Oops):
@@ -147,7 +138,6 @@ def test_without_atomic_requests_there_is_no_transaction(
     admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", False)
-    fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
         admin_client.post(LIST, {"action": "delete_selected", "_selected_action": shops[0].pk, "post": "yes"})
     assert list(Customer.objects.all()) == shops[1:]
