@@ -1,4 +1,4 @@
-"""A customer edited in the admin while others change it: what nobody touched stays as it is by now."""
+"""Concurrent edits of a customer: values that others store while the form is open are kept."""
 
 import re
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ LIST = get_list_url(Customer)
 pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 
 
-def opened(client: Client, customer: Customer) -> dict[str, Any]:
-    """Open a customer's page; return what its form would send."""
+def get_form_data(client: Client, customer: Customer) -> dict[str, Any]:
+    """Open a customer's page, and return the data that its form would submit."""
     page = client.get(get_url(customer))
     shown = page.context["adminform"].form
     fields = {name: shown[name].value() or "" for name in shown.fields}
@@ -32,7 +32,7 @@ def opened(client: Client, customer: Customer) -> dict[str, Any]:
 
 @pytest.fixture
 def stored_while_saving() -> Iterator[None]:
-    """Have a worker store the id after a form was read and before it is written, as where it waits for a lock."""
+    """Let a worker store an id and a plan between the validation and the saving of the form."""
 
     def store(instance: Customer, **kwargs: object) -> None:
         Customer.objects.filter(pk=instance.pk).update(customer_id="cust_new", plan="growth")
@@ -43,7 +43,7 @@ def stored_while_saving() -> Iterator[None]:
 
 
 def test_an_id_stored_while_the_form_is_open_is_kept(admin_client: Client, acme: Customer) -> None:
-    fields = opened(admin_client, acme)
+    fields = get_form_data(admin_client, acme)
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_new")
     assert admin_client.post(get_url(acme), fields | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
@@ -53,14 +53,14 @@ def test_an_id_stored_while_the_form_is_open_is_kept(admin_client: Client, acme:
 def test_values_stored_while_the_form_is_saved_are_kept(
     admin_client: Client, acme: Customer, stored_while_saving: None
 ) -> None:
-    fields = opened(admin_client, acme)
+    fields = get_form_data(admin_client, acme)
     assert admin_client.post(get_url(acme), fields | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.customer_id, acme.plan) == ("Acme Ltd", "cust_new", "growth")
 
 
 def test_a_rejected_form_keeps_its_initial_values(admin_client: Client, acme: Customer) -> None:
-    fields = opened(admin_client, acme)
+    fields = get_form_data(admin_client, acme)
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_new")
     refused = admin_client.post(get_url(acme), fields | {"currency": "ZZZ"})
     (hidden,) = re.findall('<input type="hidden" name="initial-customer_id"[^>]*>', get_text(refused))
@@ -73,7 +73,7 @@ def test_a_rejected_form_keeps_its_initial_values(admin_client: Client, acme: Cu
 @pytest.mark.parametrize(("typed", "stored"), [("", None), ("cust_other", "cust_other"), ("cust_old", "cust_old")])
 def test_an_id_can_be_emptied_and_changed(admin_client: Client, acme: Customer, typed: str, stored: str | None) -> None:
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_old")
-    admin_client.post(get_url(acme), opened(admin_client, acme) | {"customer_id": typed})
+    admin_client.post(get_url(acme), get_form_data(admin_client, acme) | {"customer_id": typed})
     acme.refresh_from_db()
     assert acme.customer_id == stored
 
@@ -89,7 +89,7 @@ def test_all_changed_fields_are_saved(admin_client: Client, acme: Customer) -> N
     }
     settings = {"invoice_list_settings": {"show_section": False}}
     sent = {"portal_settings": '{"invoice_list_settings": {"show_section": false}}'}
-    admin_client.post(get_url(acme), opened(admin_client, acme) | fields | sent)
+    admin_client.post(get_url(acme), get_form_data(admin_client, acme) | fields | sent)
     assert Customer.objects.values(*fields, "portal_settings").get() == fields | {"portal_settings": settings}
 
 
@@ -104,9 +104,9 @@ def test_values_set_by_a_subclass_before_saving_are_saved(
         save_model(self, request, obj, form, change)
 
     monkeypatch.setattr(CustomerAdmin, "save_model", with_plan)
-    # What is in no form is the very object that was read.
+    # A field that isn't in the form is taken from the object.
     monkeypatch.setattr(CustomerAdmin, "readonly_fields", [*CustomerAdmin.readonly_fields, "portal_settings"])
-    admin_client.post(get_url(acme), opened(admin_client, acme))
+    admin_client.post(get_url(acme), get_form_data(admin_client, acme))
     acme.refresh_from_db()
     assert acme.plan == "enterprise"
     assert acme.portal_settings == {"invoice_list_settings": {"show_section": True}}
@@ -116,7 +116,7 @@ def test_a_read_only_id_is_kept(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch, stored_while_saving: None
 ) -> None:
     monkeypatch.setattr(CustomerAdmin, "readonly_fields", [*CustomerAdmin.readonly_fields, "customer_id"])
-    fields = opened(admin_client, acme)
+    fields = get_form_data(admin_client, acme)
     assert "initial-customer_id" not in fields
     assert admin_client.post(get_url(acme), fields | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
@@ -132,7 +132,7 @@ def test_list_editable_works(admin_client: Client, acme: Customer, monkeypatch: 
 
 
 def test_a_plan_stored_while_the_form_is_open_is_kept(admin_client: Client, acme: Customer) -> None:
-    fields = opened(admin_client, acme)
+    fields = get_form_data(admin_client, acme)
     Customer.objects.filter(pk=acme.pk).update(plan="growth")
     assert admin_client.post(get_url(acme), fields | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
@@ -147,12 +147,12 @@ def test_the_page_of_a_customer_deleted_during_the_request_opens(
 ) -> None:
     get_object = CustomerAdmin.get_object
 
-    def meanwhile(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def get_and_delete(self: Any, *args: Any, **kwargs: Any) -> Any:
         found = get_object(self, *args, **kwargs)
         Customer.objects.filter(pk=acme.pk).delete()
         return found
 
-    monkeypatch.setattr(CustomerAdmin, "get_object", meanwhile)
+    monkeypatch.setattr(CustomerAdmin, "get_object", get_and_delete)
     page = admin_client.get(get_url(acme))
     assert page.status_code == 200
     assert get_text(page).count('<div class="readonly">-</div>') == 4

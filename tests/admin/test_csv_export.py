@@ -1,4 +1,4 @@
-"""The audit trail as CSV: what was selected, as programs read it, harmless in spreadsheets."""
+"""The export of portal accesses as CSV: selection, chunks, ASGI, escaped formulas."""
 
 import csv
 from datetime import datetime, timedelta, timezone
@@ -23,14 +23,14 @@ HEADER = (
 )
 
 
-def content(response: Any) -> str:
-    """The file."""
+def get_file(response: Any) -> str:
+    """Return the content of the file."""
     return b"".join(response.streaming_content).decode("utf-8")
 
 
-def cells(response: Any) -> list[list[str]]:
-    """What the file says, without its header."""
-    return list(csv.reader(StringIO(content(response), newline="")))[1:]
+def get_lines(response: Any) -> list[list[str]]:
+    """Return the cells of each line without the header."""
+    return list(csv.reader(StringIO(get_file(response), newline="")))[1:]
 
 
 @time_machine.travel("2026-03-05T23:30:00Z", tick=False)
@@ -57,7 +57,7 @@ def test_selected_accesses_are_exported_with_utc_times(
     assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert response.headers["Content-Disposition"] == 'attachment; filename="portal-accesses-2026-03-05.csv"'
     assert "no-store" in response.headers["Cache-Control"]
-    assert content(response) == HEADER + (
+    assert get_file(response) == HEADER + (
         '2026-03-04T05:06:00+00:00,mia,7,true,"Ächme, “Ltd”",acme-old,view,manager,opened,Oops,sess_9,'
         '"{""é"": {""show_section"": true}}",\r\n'
     )
@@ -70,7 +70,7 @@ def test_a_selection_across_all_pages_is_exported_with_one_query(
     create_access(manager, acme)
     response = run_action(admin_client, "export_as_csv", rows[0], query="?outcome__exact=denied", select_across=1)
     with django_assert_num_queries(1):
-        found = cells(response)
+        found = get_lines(response)
     assert len(found) == 150
     assert {row[8] for row in found} == {"denied"}
 
@@ -87,7 +87,7 @@ def test_rows_are_read_in_chunks_with_the_latest_first(
     first = PortalAccess.objects.all()[0]
     response = run_action(admin_client, "export_as_csv", first, query="?o=1", select_across=1)
     with django_assert_num_queries(4) as queries:
-        found = cells(response)
+        found = get_lines(response)
     assert [row[0][:10] for row in found] == [f"2026-03-0{4 + number}" for number in (3, 2, 2, 2, 1, 1, 1)]
     assert all("LIMIT 2" in query["sql"] for query in queries.captured_queries)
 
@@ -136,7 +136,7 @@ def test_an_export_that_ends_with_a_full_chunk_ends(acme: Customer, monkeypatch:
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_formulas_are_escaped(admin_client: Client, acme: Customer, first: str) -> None:
     create_access(None, acme, error=f"{first}cmd|' /C calc'!A0", session_id="a=b+c-d")
-    (row,) = cells(run_action(admin_client, "export_as_csv", PortalAccess.objects.get()))
+    (row,) = get_lines(run_action(admin_client, "export_as_csv", PortalAccess.objects.get()))
     assert row[9] == f"'{first}cmd|' /C calc'!A0"
     assert row[10] == "a=b+c-d"
 
@@ -148,7 +148,7 @@ def test_email_addresses_are_not_exported(admin_client: Client, db: None) -> Non
     second = create_access(None, None, user_key="gone@acme.example", customer_alias="left@acme.example")
     third = create_access(outcome="denied", role="")
     response = run_action(admin_client, "export_as_csv", first, second, third)
-    assert [row[1:6] for row in cells(response)] == [
+    assert [row[1:6] for row in get_lines(response)] == [
         ["", "", "false", "", ""],
         ["user g…@acme.example (deleted)", "g…@acme.example", "false", "", "l…@acme.example"],
         [f"user {user.pk}", str(user.pk), "false", f"customer {customer.pk}", "b…@acme.example"],

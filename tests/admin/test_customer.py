@@ -1,4 +1,4 @@
-"""The admin, through its pages: customers found, edited with errors where they are, and previewed."""
+"""The customer admin: search, form, plans, and the preview of session requests."""
 
 import pytest
 from django.contrib.auth.models import User

@@ -1,4 +1,4 @@
-"""Whether Alguna has a customer, as its page in the admin shows it: live, in one line, and without harm to others."""
+"""The lookup in Alguna on a customer's page, with its time limit and the circuit breaker."""
 
 from uuid import uuid4
 
@@ -21,8 +21,16 @@ ADD = get_list_url(Customer, "add")
 pytestmark = pytest.mark.usefixtures("fake")
 
 
+def open_circuit_breaker() -> None:
+    """Let enough calls fail to open the circuit breaker."""
+    for _ in range(FAILURES):
+        breaker = CircuitBreaker()
+        breaker.before_call()
+        breaker.after_call(BreakerOpen("down"))
+
+
 def get_state(client: Client, customer: Customer) -> str:
-    """What the page says of the customer in Alguna, with its markup."""
+    """Return the HTML that the page shows for the customer in Alguna."""
     shown = get_text(client.get(get_url(customer)))
     assert shown.count("<label>In Alguna:</label>") == 1
     return shown.split("<label>In Alguna:</label>")[1].split('<div class="readonly">')[1].split("</div>")[0]
@@ -43,9 +51,8 @@ def test_a_customer_without_an_id_is_missing_in_alguna(admin_client: Client, acm
 
 def test_a_customer_whose_id_is_not_stored_is_found(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
     there = fake.add_customer("acme-1")
-    assert (
-        get_state(admin_client, acme) == f"Yes, as {there}, which is not stored here yet. “Create in Alguna” stores it."
-    )
+    hint = "which is not stored here yet. “Create in Alguna” stores it."
+    assert get_state(admin_client, acme) == f"Yes, as {there}, {hint}"
 
 
 def test_another_id_is_a_warning(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
@@ -126,10 +133,7 @@ def test_failed_lookups_do_not_open_the_circuit_breaker(admin_client: Client, fa
 
 
 def test_an_open_circuit_breaker_stops_the_lookup(admin_client: Client, fake: FakeAlguna, acme: Customer) -> None:
-    for _ in range(FAILURES):
-        breaker = CircuitBreaker()
-        breaker.before_call()
-        breaker.after_call(BreakerOpen("down"))
+    open_circuit_breaker()
     assert "Alguna failed several times in a row" in get_state(admin_client, acme)
     assert fake.requests == []
 
@@ -138,10 +142,7 @@ def test_the_lookup_is_never_the_probe_of_the_circuit_breaker(
     admin_client: Client, fake: FakeAlguna, acme: Customer
 ) -> None:
     with time_machine.travel("2026-03-04T05:06:00Z", tick=False) as clock:
-        for _ in range(FAILURES):
-            breaker = CircuitBreaker()
-            breaker.before_call()
-            breaker.after_call(BreakerOpen("down"))
+        open_circuit_breaker()
         clock.shift(OPEN_SECONDS + 1)
         fake.fail(503)
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The admin in other languages: whole sentences, with the signs of each, and Django's own texts left to Django."""
+"""Messages of the admin in other languages."""
 
 from pathlib import Path
 

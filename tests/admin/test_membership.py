@@ -1,16 +1,13 @@
-"""The people of customers in the admin: on the page of a few, in a list of their own where they are many."""
+"""Memberships: on the page of a customer with few members, and in their own admin."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from alguna_portal.models import Customer, Membership
 from tests.support.admin import create_form_data, get_list_url, get_text, get_url, sign_in, unregister
@@ -24,29 +21,37 @@ pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 
 
 @pytest.fixture
-def _no_users() -> Iterator[None]:
-    """An admin without users: members are entered by their ids."""
-    users = admin.site._registry.pop(User)
-    yield
-    admin.site._registry[User] = users
+def _no_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove users from the admin, so that members are entered by id."""
+    unregister(monkeypatch, User)
 
 
-def people(customer: Customer, count: int) -> None:
-    """Make so many more members."""
+def create_members(customer: Customer, count: int) -> None:
+    """Add users as members."""
     first = User.objects.count()
     users = User.objects.bulk_create(User(username=f"p{first + number:03}") for number in range(count))
     Membership.objects.bulk_create(Membership(user=user, customer=customer) for user in users)
 
 
 def get_queries(client: Client, url: str) -> list[str]:
-    """What the database is page for a page."""
+    """Return the SQL of a page's queries."""
     with CaptureQueriesContext(connection) as queries:
         assert client.get(url).status_code == 200
     return [query["sql"] for query in queries]
 
 
-def sent_by(page: Any) -> dict[str, Any]:
-    """What the form of a customer's page would send, members included."""
+def check_queries(client: Client, customer: Customer) -> str:
+    """Check that the number of queries doesn't depend on the number of members; return the page with twenty."""
+    create_members(customer, 2)
+    client.get(get_url(customer))
+    few = get_queries(client, get_url(customer))
+    create_members(customer, 18)
+    assert len(get_queries(client, get_url(customer))) == len(few)
+    return get_text(client.get(get_url(customer)))
+
+
+def get_form_data(page: Any) -> dict[str, Any]:
+    """Return the data that the form of a customer's page would submit, with the members."""
     shown = page.context["adminform"].form
     fields = {name: shown[name].value() or "" for name in shown.fields}
     for inline in page.context["inline_admin_formsets"]:
@@ -56,37 +61,22 @@ def sent_by(page: Any) -> dict[str, Any]:
 
 
 def test_the_number_of_queries_is_constant_with_searched_users(admin_client: Client, acme: Customer) -> None:
-    people(acme, 2)
-    admin_client.get(get_url(acme))
-    few = get_queries(admin_client, get_url(acme))
-    people(acme, 18)
-    assert len(get_queries(admin_client, get_url(acme))) == len(few)
-    assert get_text(admin_client.get(get_url(acme))).count(" selected>p0") == 20
+    assert check_queries(admin_client, acme).count(" selected>p0") == 20
 
 
 @pytest.mark.usefixtures("_no_users")
 def test_the_number_of_queries_is_constant_with_user_ids(admin_client: Client, acme: Customer) -> None:
-    people(acme, 2)
-    admin_client.get(get_url(acme))
-    few = get_queries(admin_client, get_url(acme))
-    people(acme, 18)
-    assert len(get_queries(admin_client, get_url(acme))) == len(few)
-    assert len(re.findall(r"<strong>\s*p0\d\d\s*</strong>", get_text(admin_client.get(get_url(acme))))) == 20
+    assert len(re.findall(r"<strong>\s*p0\d\d\s*</strong>", check_queries(admin_client, acme))) == 20
 
 
 def test_the_number_of_queries_is_constant_on_a_read_only_page(stranger: User, acme: Customer) -> None:
     client = sign_in(stranger, "view_customer", "view_membership")
-    people(acme, 2)
-    client.get(get_url(acme))
-    few = get_queries(client, get_url(acme))
-    people(acme, 18)
-    assert len(get_queries(client, get_url(acme))) == len(few)
-    assert get_text(client.get(get_url(acme))).count(">p0") == 20
+    assert check_queries(client, acme).count(">p0") == 20
 
 
 def test_a_rejected_form_shows_the_newly_selected_user(admin_client: Client, manager: User, stranger: User) -> None:
     customer = Customer.objects.get()
-    fields = sent_by(admin_client.get(get_url(customer)))
+    fields = get_form_data(admin_client.get(get_url(customer)))
     refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
     assert f'<option value="{stranger.pk}" selected>sue</option>' in get_text(refused)
     assert ">mia</option>" not in get_text(refused)
@@ -95,7 +85,7 @@ def test_a_rejected_form_shows_the_newly_selected_user(admin_client: Client, man
 @pytest.mark.usefixtures("_no_users")
 def test_a_rejected_form_shows_the_newly_entered_user(admin_client: Client, manager: User, stranger: User) -> None:
     customer = Customer.objects.get()
-    fields = sent_by(admin_client.get(get_url(customer)))
+    fields = get_form_data(admin_client.get(get_url(customer)))
     refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
     assert re.findall(r"<strong>(?:<a [^>]*>)?(mia|sue)<", get_text(refused)) == ["sue"]
 
@@ -103,34 +93,34 @@ def test_a_rejected_form_shows_the_newly_entered_user(admin_client: Client, mana
 def test_a_member_links_to_the_users_page(manager: User, stranger: User) -> None:
     client = sign_in(stranger, "change_customer", "view_customer", "change_membership", "view_membership")
     shown = get_text(client.get(get_url(Customer.objects.get())))
-    address = reverse("admin:auth_user_change", args=[manager.pk])
+    address = get_url(manager)
     assert re.search(rf'<strong>\s*<a href="{address}">mia</a>\s*</strong>', shown)
 
 
 def test_up_to_a_hundred_members_are_edited_on_the_page(admin_client: Client, acme: Customer) -> None:
-    people(acme, 100)
+    create_members(acme, 100)
     page = admin_client.get(get_url(acme))
     assert ">Members<" not in get_text(page)
-    fields = sent_by(page) | {"name": "Acme Ltd"}
+    fields = get_form_data(page) | {"name": "Acme Ltd"}
     assert admin_client.post(get_url(acme), fields | {"memberships-99-role": "viewer"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.memberships.filter(role="viewer").count()) == ("Acme Ltd", 1)
-    people(acme, 1)
+    create_members(acme, 1)
     assert "memberships-TOTAL_FORMS" not in get_text(admin_client.get(get_url(acme)))
 
 
 def test_a_customer_with_very_many_members_can_be_saved(admin_client: Client, acme: Customer) -> None:
-    people(acme, 300)
+    create_members(acme, 300)
     page = admin_client.get(get_url(acme))
     assert len(get_queries(admin_client, get_url(acme))) < 20
-    assert admin_client.post(get_url(acme), sent_by(page) | {"name": "Acme Ltd"}).status_code == 302
+    assert admin_client.post(get_url(acme), get_form_data(page) | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.memberships.count()) == ("Acme Ltd", 300)
 
 
 def test_the_page_links_to_the_list_of_many_members(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
-    people(acme, 101)
-    people(umbrella, 1)
+    create_members(acme, 101)
+    create_members(umbrella, 1)
     url = f"{MEMBERS}?customer={acme.pk}"
     assert f'<li><a href="{url}">Members</a></li>' in get_text(admin_client.get(get_url(acme)))
     found = admin_client.get(url).context["cl"]
@@ -141,7 +131,7 @@ def test_the_page_links_to_the_list_of_many_members(admin_client: Client, acme: 
 def test_the_link_to_members_needs_permission_and_a_registered_admin(
     admin_client: Client, stranger: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    people(acme, 101)
+    create_members(acme, 101)
     assert ">Members<" not in get_text(sign_in(stranger, "view_customer").get(get_url(acme)))
     unregister(monkeypatch, Membership)
     assert ">Members<" not in get_text(admin_client.get(get_url(acme)))
@@ -151,11 +141,11 @@ def test_the_link_to_members_needs_permission_and_a_registered_admin(
 def test_a_form_is_saved_if_the_number_of_members_changes(
     admin_client: Client, acme: Customer, before: int, more: int
 ) -> None:
-    people(acme, before)
-    fields = sent_by(admin_client.get(get_url(acme))) | {"name": "Acme Ltd"}
+    create_members(acme, before)
+    fields = get_form_data(admin_client.get(get_url(acme))) | {"name": "Acme Ltd"}
     if more > 0:
         fields["memberships-0-role"] = "viewer"
-        people(acme, more)
+        create_members(acme, more)
     else:
         Membership.objects.all()[0].delete()
     assert admin_client.post(get_url(acme), fields).status_code == 302
@@ -168,7 +158,7 @@ def test_a_form_is_saved_if_the_number_of_members_changes(
 def test_memberships_are_searched_by_user_and_customer(
     admin_client: Client, manager: User, umbrella: Customer, query: str
 ) -> None:
-    people(umbrella, 1)
+    create_members(umbrella, 1)
     found = admin_client.get(MEMBERS, {"q": query}).context["cl"].result_list
     assert [each.user for each in found] == [manager]
 
@@ -183,7 +173,7 @@ def test_the_list_shows_no_email_address_and_has_a_constant_number_of_queries(ad
     assert "mia@" not in shown
     assert "bill@" not in shown
     few = get_queries(admin_client, MEMBERS)
-    people(customer, 20)
+    create_members(customer, 20)
     assert len(get_queries(admin_client, MEMBERS)) == len(few)
 
 
@@ -204,7 +194,7 @@ def test_without_a_user_admin_the_user_id_is_entered(admin_client: Client) -> No
 
 
 def test_memberships_follow_djangos_permissions(stranger: User, manager: User) -> None:
-    page = reverse("admin:alguna_portal_membership_change", args=[Membership.objects.get().pk])
+    page = get_url(Membership.objects.get())
     assert sign_in(stranger, "change_customer").get(MEMBERS).status_code == 403
     assert 'name="_save"' not in get_text(sign_in(stranger, "view_membership").get(page))
     client = sign_in(stranger, "view_membership", "change_membership")

@@ -1,4 +1,4 @@
-"""The audit trail in the admin: read, found and followed, changed by nobody, and without anybody's address."""
+"""The admin of portal accesses: list, page, filters and search, without email addresses."""
 
 import re
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 
 @pytest.fixture
 def auditor(db: None) -> Client:
-    """The browser of somebody who may view accesses, and nothing else."""
+    """A client with only the permission to view accesses."""
     return sign_in(User.objects.create_user("audrey"), "view_portalaccess")
 
 

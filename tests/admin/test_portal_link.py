@@ -1,4 +1,4 @@
-"""Mailed links in the admin: what they are worth at a glance, found and read, without what opens a portal."""
+"""The link admin: list, page, filters and search, without keys and email addresses."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -25,8 +25,8 @@ AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 STATES = ["not_sent", "active", "failed", "used_up", "expired", "revoked"]
 
 
-def cells(response: Any) -> dict[str, str]:
-    """The one row of the list, by column."""
+def get_cells(response: Any) -> dict[str, str]:
+    """Return the cells of the only row in the changelist by column."""
     (line,) = get_text(response).split("<tbody>")[1].split("</tbody>")[0].split("<tr>")[1:]
     fields = line.split('<td class="field-')[1:]
     return {field.split('"')[0].split(" ")[0]: field.split(">", 1)[1].split("</td>")[0] for field in fields}
@@ -34,13 +34,13 @@ def cells(response: Any) -> dict[str, str]:
 
 @pytest.fixture
 def auditor(db: None) -> Client:
-    """The browser of somebody who may view links, and nothing else."""
+    """A client with only the permission to view links."""
     return sign_in(User.objects.create_user("audrey"), "view_portallink")
 
 
 @pytest.fixture
-def one_of_each(acme: Customer) -> dict[str, PortalLink]:
-    """A link in each state."""
+def links_by_state(acme: Customer) -> dict[str, PortalLink]:
+    """One link in each state."""
     past = timezone.now() - timedelta(minutes=1)
     return {
         "not_sent": create_link(acme, sent_at=None),
@@ -57,7 +57,7 @@ def test_the_list_shows_a_link(auditor: Client, stranger: User, acme: Customer, 
     create_link(
         acme, sent_by=stranger, uses=2, max_uses=3, role="viewer", created_at=AT, expires_at=AT + timedelta(days=9999)
     )
-    assert cells(auditor.get(LIST)) == {
+    assert get_cells(auditor.get(LIST)) == {
         "customer_name": f'<a href="{get_url(acme)}">Acme</a>',
         "masked_recipient": "b…@acme.example",
         "role": "viewer",
@@ -70,7 +70,7 @@ def test_the_list_shows_a_link(auditor: Client, stranger: User, acme: Customer, 
 
 def test_a_link_without_limit_and_sender(auditor: Client, acme: Customer) -> None:
     create_link(acme, uses=2)
-    shown = cells(auditor.get(LIST))
+    shown = get_cells(auditor.get(LIST))
     assert (shown["used"], shown["sender"]) == ("2", "-")
 
 
@@ -85,23 +85,25 @@ def test_names_that_are_email_addresses_are_not_shown(auditor: Client, db: None)
             assert address not in shown
 
 
-def test_each_state_has_a_label_styled_by_the_stylesheet(auditor: Client, one_of_each: dict[str, PortalLink]) -> None:
+def test_each_state_has_a_label_styled_by_the_stylesheet(
+    auditor: Client, links_by_state: dict[str, PortalLink]
+) -> None:
     shown = get_text(auditor.get(LIST))
     labels = ["not sent yet", "active", "could not be mailed", "used up", "expired", "revoked"]
     for state, label in zip(STATES, labels, strict=True):
         assert f'<span class="alguna-portal-state alguna-portal-{state}">{label}</span>' in shown
-    for response in (auditor.get(LIST), auditor.get(get_url(one_of_each["active"]))):
+    for response in (auditor.get(LIST), auditor.get(get_url(links_by_state["active"]))):
         assert '<link href="/static/alguna_portal/admin.css" media="all" rel="stylesheet">' in get_text(response)
         assert "style=" not in get_text(response).split('id="content"')[1]
     assert finders.find("alguna_portal/admin.css")
 
 
-def test_the_error_of_a_failed_email_is_shown(auditor: Client, one_of_each: dict[str, PortalLink]) -> None:
+def test_the_error_of_a_failed_email_is_shown(auditor: Client, links_by_state: dict[str, PortalLink]) -> None:
     label = '<span class="alguna-portal-state alguna-portal-failed">could not be mailed</span>'
-    assert cells(auditor.get(LIST, {"state": "failed"}))["worth"] == f"{label} SMTPDataError"
-    shown = get_text(auditor.get(get_url(one_of_each["failed"])))
+    assert get_cells(auditor.get(LIST, {"state": "failed"}))["worth"] == f"{label} SMTPDataError"
+    shown = get_text(auditor.get(get_url(links_by_state["failed"])))
     assert "SMTPDataError" in shown.split("field-failure")[1].split("field-expires_at")[0]
-    assert "SMTPDataError" not in get_text(auditor.get(get_url(one_of_each["not_sent"])))
+    assert "SMTPDataError" not in get_text(auditor.get(get_url(links_by_state["not_sent"])))
 
 
 def test_important_states_have_a_style() -> None:
@@ -122,8 +124,8 @@ def test_the_sender_of_a_renewal_is_the_recipient(auditor: Client, stranger: Use
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_links_are_filtered_by_state(auditor: Client, one_of_each: dict[str, PortalLink], state: str) -> None:
-    assert get_rows(auditor.get(LIST, {"state": state})) == [one_of_each[state]]
+def test_links_are_filtered_by_state(auditor: Client, links_by_state: dict[str, PortalLink], state: str) -> None:
+    assert get_rows(auditor.get(LIST, {"state": state})) == [links_by_state[state]]
 
 
 def test_the_state_filter_and_the_model_agree(auditor: Client, acme: Customer) -> None:
@@ -217,5 +219,5 @@ def test_without_a_customer_admin_the_name_is_no_link(
 ) -> None:
     create_link(acme)
     unregister(monkeypatch, Customer)
-    shown = cells(auditor.get(LIST))
+    shown = get_cells(auditor.get(LIST))
     assert shown["customer_name"] == "Acme"

@@ -1,4 +1,4 @@
-"""“Send portal link” in the admin: what is page first, who gets mail, and what is messages of it."""
+"""“Send portal link”: the confirmation page, its form, sent links, and the page of one customer."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -11,7 +11,6 @@ from django.test import Client
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.testing import fake_alguna
 from tests.support.admin import (
     confirm,
     fail_at_call,
@@ -29,12 +28,15 @@ from tests.support.mailers import mail_by
 LIST = get_list_url(Customer)
 
 BILLING = "billing@acme.example"
-SEND = '<input type="submit" class="default" name="confirmed"'
+OTHER_RECIPIENT = {"role": "manager", "to": "tax@accountants.example"}
+BUTTON = '<input type="submit" class="default" name="confirmed"'
+
+pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 
 
 @pytest.fixture
 def broken(db: None) -> Customer:
-    """A customer whose address is none."""
+    """A customer with a malformed email address."""
     return Customer.objects.create(alias="broken-3", name="Broken", email="no address")
 
 
@@ -87,14 +89,8 @@ def test_confirming_sends_the_links_and_reports_failures(
     done = confirm(admin_client, page, role="viewer", note="Your card\r\nhas expired.")
     assert get_messages(done) == [
         ("success", "2 portal links sent."),
-        (
-            "warning",
-            f"1 customer has no e-mail address: {render_customer(umbrella)}",
-        ),
-        (
-            "error",
-            f"1 portal link failed (malformed e-mail address): {render_customer(broken)}",
-        ),
+        ("warning", f"1 customer has no e-mail address: {render_customer(umbrella)}"),
+        ("error", f"1 portal link failed (malformed e-mail address): {render_customer(broken)}"),
     ]
     assert f"{render_customer(umbrella)}</li>" in done.content.decode()
     assert get_recipients() == [BILLING, "third@example.com"]
@@ -116,9 +112,8 @@ def test_failed_emails_are_grouped_by_error(admin_client: Client, settings: Sett
     mail_by(settings, "tests.support.mailers.Picky")
     for name in ("refused", "dropped", "refused2"):
         Customer.objects.create(alias=name, name=name, email=f"{name}@example.com")
-    page = run_action(admin_client, "send_portal_link", *Customer.objects.all())
-    messages = get_messages(confirm(admin_client, page))
-    assert [level for level, _said in messages] == ["success", "error", "error"]
+    messages = run_confirmed_action(admin_client, "send_portal_link", *Customer.objects.all())
+    assert [level for level, _text in messages] == ["success", "error", "error"]
     assert messages[1][1].startswith("2 portal links failed (SMTPRecipientsRefused): ")
     assert ">refused</a>, <a " in messages[1][1]
     assert messages[2][1].startswith("1 portal link failed (SMTPServerDisconnected): ")
@@ -159,18 +154,16 @@ def test_a_line_break_counts_as_one_character(admin_client: Client, customer: Cu
 def test_a_selection_across_all_pages_keeps_the_filters(admin_client: Client, customer: Customer) -> None:
     Customer.objects.create(alias="acme-2", name="Acme two", email="two@example.com")
     Customer.objects.create(alias="bakery", name="Bakery", email="bakery@example.com")
-    filtered = f"{LIST}?q=Acme"
-    fields = {"action": "send_portal_link", "_selected_action": [customer.pk], "index": 0, "select_across": 1}
-    page = admin_client.post(filtered, fields)
+    page = run_action(admin_client, "send_portal_link", customer, query="?q=Acme", select_across=1)
     assert page.context["ready"].count == 2
-    assert page.context["back"] == filtered
-    admin_client.post(filtered, {**dict(page.context["fields"]), "role": "manager", "confirmed": "Send"})
+    assert page.context["back"] == f"{LIST}?q=Acme"
+    admin_client.post(f"{LIST}?q=Acme", {**dict(page.context["fields"]), "role": "manager", "confirmed": "Send"})
     assert get_recipients() == [BILLING, "two@example.com"]
 
 
 def test_without_recipients_there_is_only_a_back_link(admin_client: Client, umbrella: Customer) -> None:
     shown = get_text(run_action(admin_client, "send_portal_link", umbrella))
-    assert SEND not in shown
+    assert BUTTON not in shown
     assert 'name="role"' not in shown
     assert f'<a href="{LIST}" class="closelink">Back</a>' in shown
 
@@ -204,36 +197,32 @@ def test_invalid_settings_are_shown_instead_of_the_form(
 ) -> None:
     page = run_action(admin_client, "send_portal_link", customer)
     setattr(settings, setting, value)
-    posted = admin_client.post(get_url(customer, "send_portal_link"), {"role": "manager"})
-    for shown in (
-        run_action(admin_client, "send_portal_link", customer),
-        admin_client.get(get_url(customer, "send_portal_link")),
-        confirm(admin_client, page),
-        posted,
-    ):
+    url = get_url(customer, "send_portal_link")
+    posted = admin_client.post(url, {"role": "manager"})
+    selected = run_action(admin_client, "send_portal_link", customer)
+    for shown in (selected, admin_client.get(url), confirm(admin_client, page), posted):
         assert shown.status_code == 200
         assert text in get_text(shown)
-        assert SEND not in get_text(shown)
+        assert BUTTON not in get_text(shown)
     assert mail.outbox == []
 
 
 def test_one_link_is_sent_from_the_change_page(admin_client: Client, customer: Customer) -> None:
     filters = "?_changelist_filters=q%3DAcme"
-    with fake_alguna():
-        assert f'<a href="{get_url(customer, "send_portal_link")}{filters}">Send portal link</a>' in get_text(
-            admin_client.get(get_url(customer) + filters)
-        )
-        page = admin_client.get(get_url(customer, "send_portal_link") + filters)
-        assert "b…@acme.example" in get_text(page)
-        assert page.context["back"] == get_url(customer) + filters
-        done = admin_client.post(get_url(customer, "send_portal_link") + filters, {"role": "manager", "note": ""})
-        assert done.headers["Location"] == get_url(customer) + filters
-        assert get_messages(admin_client.get(get_url(customer))) == [("success", "1 portal link sent.")]
+    url, change_url = get_url(customer, "send_portal_link"), get_url(customer)
+    shown = get_text(admin_client.get(change_url + filters))
+    assert f'<a href="{url}{filters}">Send portal link</a>' in shown
+    page = admin_client.get(url + filters)
+    assert "b…@acme.example" in get_text(page)
+    assert page.context["back"] == change_url + filters
+    done = admin_client.post(url + filters, {"role": "manager", "note": ""})
+    assert done.headers["Location"] == change_url + filters
+    assert get_messages(admin_client.get(change_url)) == [("success", "1 portal link sent.")]
     assert get_recipients() == [BILLING]
 
 
 def test_one_link_can_have_another_recipient(admin_client: Client, umbrella: Customer) -> None:
-    assert f'{SEND} value="Send portal link">' in get_text(admin_client.get(get_url(umbrella, "send_portal_link")))
+    assert f'{BUTTON} value="Send portal link">' in get_text(admin_client.get(get_url(umbrella, "send_portal_link")))
     admin_client.post(get_url(umbrella, "send_portal_link"), {"role": "viewer", "to": "tax@accountants.example"})
     assert get_recipients() == ["tax@accountants.example"]
     link = PortalLink.objects.get()
@@ -263,15 +252,10 @@ def test_a_failed_email_to_another_recipient_is_reported(
     admin_client: Client, settings: Settings, customer: Customer
 ) -> None:
     mail_by(settings, "tests.support.mailers.Down")
-    done = admin_client.post(
-        get_url(customer, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"}
-    )
+    done = admin_client.post(get_url(customer, "send_portal_link"), OTHER_RECIPIENT)
     assert done.status_code == 302
-    with fake_alguna():
-        messages = get_messages(admin_client.get(get_url(customer)))
-    assert messages == [
-        ("error", f"1 portal link failed (ConnectionRefusedError): {render_customer(customer)}"),
-    ]
+    messages = get_messages(admin_client.get(get_url(customer)))
+    assert messages == [("error", f"1 portal link failed (ConnectionRefusedError): {render_customer(customer)}")]
     assert not LogEntry.objects.exists()
 
 
@@ -279,9 +263,7 @@ def test_an_unexpected_error_with_another_recipient_is_reported(
     failing_client: Client, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fail_at_call(monkeypatch, PortalLink, "save", 1)
-    posted = failing_client.post(
-        get_url(customer, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"}
-    )
+    posted = failing_client.post(get_url(customer, "send_portal_link"), OTHER_RECIPIENT)
     assert posted.status_code == 500
     messages = get_messages(failing_client.get(LIST))
     assert messages == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]

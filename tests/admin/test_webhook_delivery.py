@@ -1,4 +1,4 @@
-"""Webhook deliveries in the admin: what is shown of them, what never is, and what “Handle again” does and tells."""
+"""The admin of webhook deliveries: list and page without the payload, and the action “Handle again”."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,16 @@ from alguna_portal.admin import actions
 from alguna_portal.models import Customer, WebhookDelivery
 from alguna_portal.testing import FakeAlguna
 from alguna_portal.webhooks import inbox
-from tests.support.admin import get_list_url, get_messages, get_text, get_url, run_action, sign_in
+from tests.support.admin import (
+    fail_at_call,
+    get_list_url,
+    get_messages,
+    get_rows,
+    get_text,
+    get_url,
+    run_action,
+    sign_in,
+)
 from tests.support.webhooks import listening
 from tests.test_tasks import backend
 
@@ -27,28 +36,38 @@ pytestmark = pytest.mark.django_db
 
 
 def create_delivery(**fields: Any) -> WebhookDelivery:
-    """Store a message that nobody has handled."""
+    """Store a delivery that wasn't handled."""
     number = WebhookDelivery.objects.count() + 1
     payload = f'{{"accountId": "cust_1", "email": "{PERSONAL}"}}'
     values = {"message_id": f"msg_{number}", "type": "invoice.paid", "sent_at": NOW, "payload": payload}
     return WebhookDelivery.objects.create(**{**values, "received_at": NOW + timedelta(minutes=number), **fields})
 
 
-def shown(client: Client, **query: str) -> list[str]:
-    """The ids of the messages in the list."""
-    return [row.message_id for row in client.get(LIST, query).context["cl"].result_list]
+def get_ids(client: Client, **query: str) -> list[str]:
+    """Return the message ids in the changelist."""
+    return [row.message_id for row in get_rows(client.get(LIST, query))]
+
+
+def handle_again(client: Client, *deliveries: WebhookDelivery) -> list[tuple[str, str]]:
+    """Run the action, and return the messages."""
+    return get_messages(run_action(client, "handle_again", *deliveries))
+
+
+def refuse(_event: object) -> None:
+    """Fail, as a receiver."""
+    raise LookupError(PERSONAL)
 
 
 @pytest.fixture
 def fake(fresh_alguna: FakeAlguna, settings: Settings) -> FakeAlguna:
-    """Alguna, two of whose plans are mapped."""
+    """An Alguna API without customers, with two mapped plans."""
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_starter": "starter", "plan_growth": "growth"}
     return fresh_alguna
 
 
 @pytest.fixture
 def delivery(fake: FakeAlguna, acme: Customer) -> WebhookDelivery:
-    """A message that failed, of a customer who has moved in Alguna."""
+    """A failed delivery about a customer whose plan has changed in Alguna."""
     customer_id = fake.add_customer(acme.alias)
     Customer.objects.filter(pk=acme.pk).update(customer_id=customer_id)
     fake.change_plan(acme.alias, "plan_growth")
@@ -76,9 +95,8 @@ def test_the_payload_is_not_shown(admin_client: Client) -> None:
 
 def test_a_plan_that_is_not_mapped_is_shown_with_the_remedy(admin_client: Client) -> None:
     remedy = "<strong>Add the plan to ALGUNA_PORTAL_PLAN_IDS, and handle the message again.</strong>"
-    assert f"<div>plan not mapped</div>{remedy}" in get_text(
-        admin_client.get(get_url(create_delivery(state="unmapped")))
-    )
+    page = admin_client.get(get_url(create_delivery(state="unmapped")))
+    assert f"<div>plan not mapped</div>{remedy}" in get_text(page)
     assert "PLAN_IDS" not in get_text(admin_client.get(get_url(create_delivery(state="waiting"))))
 
 
@@ -98,13 +116,13 @@ def test_deliveries_are_filtered_and_searched(admin_client: Client) -> None:
         create_delivery(type="invoice", received_at=NOW - timedelta(days=40)),
     ]
     ids = [row.message_id for row in rows]
-    assert shown(admin_client) == [ids[2], ids[1], ids[0], ids[3]]
-    assert shown(admin_client, state__exact="failed") == [ids[1]]
-    assert shown(admin_client, about="subscription") == [ids[1]]
-    assert shown(admin_client, about="invoice") == [ids[0], ids[3]]
-    assert shown(admin_client, received_at__year="2026", received_at__month="3") == [ids[3]]
-    assert shown(admin_client, q="msg_3") == [ids[2]]
-    assert shown(admin_client, q="updated") == [ids[1]]
+    assert get_ids(admin_client) == [ids[2], ids[1], ids[0], ids[3]]
+    assert get_ids(admin_client, state__exact="failed") == [ids[1]]
+    assert get_ids(admin_client, about="subscription") == [ids[1]]
+    assert get_ids(admin_client, about="invoice") == [ids[0], ids[3]]
+    assert get_ids(admin_client, received_at__year="2026", received_at__month="3") == [ids[3]]
+    assert get_ids(admin_client, q="msg_3") == [ids[2]]
+    assert get_ids(admin_client, q="updated") == [ids[1]]
 
 
 def test_the_type_filter_offers_recent_types_and_the_chosen_one(admin_client: Client) -> None:
@@ -138,24 +156,17 @@ def test_the_action_needs_the_change_permission(stranger: User, delivery: Webhoo
     assert (delivery.state, delivery.tries) == ("failed", 0)
     client = sign_in(stranger, "change_webhookdelivery")
     assert "handle_again" in get_text(client.get(LIST))
-    assert get_messages(run_action(client, "handle_again", delivery)) == [("success", "1 message handled.")]
+    assert handle_again(client, delivery) == [("success", "1 message handled.")]
 
 
 def test_redelivery_runs_each_receiver_once(admin_client: Client, delivery: WebhookDelivery, acme: Customer) -> None:
     with listening("subscription.*") as heard:
-        assert get_messages(run_action(admin_client, "handle_again", delivery)) == [("success", "1 message handled.")]
-        assert get_messages(run_action(admin_client, "handle_again", delivery)) == [
-            ("info", "1 message was left out: it is handled already.")
-        ]
+        assert handle_again(admin_client, delivery) == [("success", "1 message handled.")]
+        assert handle_again(admin_client, delivery) == [("info", "1 message was left out: it is handled already.")]
     assert len(heard) == 1
     acme.refresh_from_db()
     delivery.refresh_from_db()
-    assert (acme.plan, delivery.state, delivery.payload, delivery.error) == (
-        "growth",
-        "handled",
-        "",
-        "",
-    )
+    assert (acme.plan, delivery.state, delivery.payload, delivery.error) == ("growth", "handled", "", "")
     entry = LogEntry.objects.get()
     assert (entry.object_id, entry.get_change_message()) == (str(delivery.pk), "Handling tried again.")
     assert entry.object_repr == "subscription.updated, handled"
@@ -178,21 +189,18 @@ def test_each_outcome_is_reported_without_personal_data(
     ]
     get = WebhookDelivery.objects.get
 
-    def reading(**key: Any) -> WebhookDelivery:
+    def get_changed(**key: Any) -> WebhookDelivery:
         if key == {"pk": rows[6].pk}:
             raise DatabaseError(f"row of {PERSONAL}")
         if key == {"pk": rows[7].pk}:
             rows[7].delete()
         return get(**key)
 
-    def refuse(_event: object) -> None:
-        raise LookupError(PERSONAL)
-
-    monkeypatch.setattr(WebhookDelivery.objects, "get", reading)
+    monkeypatch.setattr(WebhookDelivery.objects, "get", get_changed)
     with listening("invoice.void", then=refuse):
-        found = get_messages(run_action(admin_client, "handle_again", *rows))
-    (failed,) = (text for level, text in found if "LookupError" in text)
-    assert found == [
+        messages = handle_again(admin_client, *rows)
+    (failed,) = (text for level, text in messages if "LookupError" in text)
+    assert messages == [
         ("success", "1 message handled."),
         ("info", "1 message was left out: it is handled already."),
         ("info", "1 message is being handled by somebody else."),
@@ -206,7 +214,7 @@ def test_each_outcome_is_reported_without_personal_data(
         ("error", "1 message failed (DatabaseError)."),
     ]
     assert failed.startswith("2 messages failed (tests.support.webhooks.receiver_")
-    assert PERSONAL not in str(found)
+    assert PERSONAL not in str(messages)
     assert LogEntry.objects.count() == 4
 
 
@@ -214,9 +222,7 @@ def test_during_an_outage_the_delivery_stays_failed(
     admin_client: Client, fake: FakeAlguna, delivery: WebhookDelivery
 ) -> None:
     fake.fail(503, times=9)
-    assert get_messages(run_action(admin_client, "handle_again", delivery)) == [
-        ("error", "1 message failed (plans: AlgunaUnavailable).")
-    ]
+    assert handle_again(admin_client, delivery) == [("error", "1 message failed (plans: AlgunaUnavailable).")]
     delivery.refresh_from_db()
     assert (delivery.state, delivery.tries, PERSONAL in delivery.payload) == ("failed", 1, True)
 
@@ -233,7 +239,7 @@ def test_invalid_settings_are_reported(
     admin_client: Client, delivery: WebhookDelivery, settings: Settings, name: str, value: Any, text: str
 ) -> None:
     setattr(settings, f"ALGUNA_PORTAL_{name}", value)
-    ((level, found),) = get_messages(run_action(admin_client, "handle_again", delivery))
+    ((level, found),) = handle_again(admin_client, delivery)
     assert level == "error"
     assert found.startswith(text)
 
@@ -249,8 +255,8 @@ def test_the_batch_has_a_time_limit_and_starts_with_the_oldest(
         clock[0] += 8.0
 
     with listening("invoice.*", then=take_long) as heard:
-        found = get_messages(run_action(admin_client, "handle_again", *rows))
-    assert found == [
+        messages = handle_again(admin_client, *rows)
+    assert messages == [
         ("success", "2 messages handled."),
         ("warning", "2 messages were not tried. Select them again later."),
     ]
@@ -261,30 +267,22 @@ def test_many_different_errors_share_a_message(admin_client: Client, monkeypatch
     monkeypatch.setattr(actions, "MAX_MESSAGES", 1)
     rows = [create_delivery(type=f"invoice.{number}") for number in range(3)]
 
-    def refuse(event: Any) -> None:
+    def raise_error(event: Any) -> None:
         raise {"0": KeyError, "1": LookupError, "2": LookupError}[event.type.partition(".")[2]]
 
-    with listening("invoice.*", then=refuse):
-        found = get_messages(run_action(admin_client, "handle_again", *rows))
-    assert len(found) == 2
-    assert found[0][1].startswith("2 messages failed (")
-    assert found[0][1].endswith("LookupError).")
-    assert found[1] == ("error", "1 message failed (…).")
+    with listening("invoice.*", then=raise_error):
+        messages = handle_again(admin_client, *rows)
+    assert len(messages) == 2
+    assert messages[0][1].startswith("2 messages failed (")
+    assert messages[0][1].endswith("LookupError).")
+    assert messages[1] == ("error", "1 message failed (…).")
 
 
 def test_an_unexpected_error_does_not_hide_handled_deliveries(
     failing_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [create_delivery(), create_delivery(), create_delivery()]
-
-    real = inbox.process_delivery
-
-    def break_off(row: WebhookDelivery) -> bool:
-        if row == rows[1]:
-            raise RuntimeError
-        return real(row)
-
-    monkeypatch.setattr(inbox, "process_delivery", break_off)
+    fail_at_call(monkeypatch, inbox, "process_delivery", 2, RuntimeError())
     assert run_action(failing_client, "handle_again", *rows).status_code == 500
     assert LogEntry.objects.get().object_id == str(rows[0].pk)
     assert get_messages(failing_client.get(LIST)) == [
@@ -296,8 +294,8 @@ def test_an_unexpected_error_does_not_hide_handled_deliveries(
 @pytest.mark.django_db(transaction=True)
 def test_with_a_queue_deliveries_are_queued(admin_client: Client, queued: Any) -> None:
     rows = [create_delivery(state=state) for state in ("waiting", "failed", "unmapped", "handled")]
-    found = get_messages(run_action(admin_client, "handle_again", *rows))
-    assert found == [
+    messages = handle_again(admin_client, *rows)
+    assert messages == [
         ("success", "3 messages queued: workers handle them."),
         ("info", "1 message was left out: it is handled already."),
     ]
@@ -313,14 +311,10 @@ def test_an_immediate_queue_is_reported_by_outcome(
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
     bad = create_delivery(type="invoice.void")
-
-    def refuse(_event: object) -> None:
-        raise LookupError
-
     with listening("invoice.void", then=refuse):
-        found = get_messages(run_action(admin_client, "handle_again", delivery, bad))
-    assert [level for level, _text in found] == ["success", "error"]
-    assert found[0][1] == "1 message handled."
+        messages = handle_again(admin_client, delivery, bad)
+    assert [level for level, _text in messages] == ["success", "error"]
+    assert messages[0][1] == "1 message handled."
 
 
 @pytest.mark.django_db(transaction=True)
@@ -329,9 +323,7 @@ def test_a_failing_queue_stops_the_batch(admin_client: Client, queued: Any, monk
         raise ConnectionError("amqp://user:password@queue")
 
     monkeypatch.setattr(type(queued), "enqueue", lost)
-    assert get_messages(
-        run_action(admin_client, "handle_again", create_delivery(), create_delivery(), create_delivery())
-    ) == [
+    assert handle_again(admin_client, create_delivery(), create_delivery(), create_delivery()) == [
         ("error", "1 message could not be queued."),
         ("warning", "2 messages were not tried. Select them again later."),
     ]
@@ -347,11 +339,9 @@ def test_an_expired_claim_is_not_reported_as_busy(
 
     monkeypatch.setattr(type(queued), "enqueue", lost)
     over = create_delivery(claimed_until=timezone.now() - timedelta(seconds=1))
-    assert get_messages(run_action(admin_client, "handle_again", over)) == [("error", "1 message could not be queued.")]
+    assert handle_again(admin_client, over) == [("error", "1 message could not be queued.")]
     claimed = create_delivery(claimed_until=timezone.now() + timedelta(minutes=1))
-    assert get_messages(run_action(admin_client, "handle_again", claimed)) == [
-        ("info", "1 message is being handled by somebody else.")
-    ]
+    assert handle_again(admin_client, claimed) == [("info", "1 message is being handled by somebody else.")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -363,11 +353,11 @@ def test_a_delivery_handled_during_the_request_is_reported_as_such(
     row = create_delivery()
     get = WebhookDelivery.objects.get
 
-    def reading(**key: Any) -> WebhookDelivery:
+    def get_changed(**key: Any) -> WebhookDelivery:
         WebhookDelivery.objects.filter(pk=row.pk).update(state="handled", payload="")
         return get(**key)
 
-    monkeypatch.setattr(WebhookDelivery.objects, "get", reading)
-    found = get_messages(run_action(admin_client, "handle_again", row, create_delivery(state="handled", payload="")))
-    assert found == [("info", "2 messages were left out: they are handled already.")]
+    monkeypatch.setattr(WebhookDelivery.objects, "get", get_changed)
+    messages = handle_again(admin_client, row, create_delivery(state="handled", payload=""))
+    assert messages == [("info", "2 messages were left out: they are handled already.")]
     assert (list(queued.results), LogEntry.objects.exists()) == ([], False)
