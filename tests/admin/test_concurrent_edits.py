@@ -79,14 +79,8 @@ def test_an_id_can_be_emptied_and_changed(admin_client: Client, acme: Customer, 
 
 
 def test_all_changed_fields_are_saved(admin_client: Client, acme: Customer) -> None:
-    fields = {
-        "name": "New",
-        "alias": "new-1",
-        "customer_id": "cust_1",
-        "email": "new@acme.example",
-        "currency": "EUR",
-        "plan": "growth",
-    }
+    fields = {"name": "New", "alias": "new-1", "customer_id": "cust_1", "email": "new@acme.example"}
+    fields |= {"currency": "EUR", "plan": "growth"}
     settings = {"invoice_list_settings": {"show_section": False}}
     sent = {"portal_settings": '{"invoice_list_settings": {"show_section": false}}'}
     admin_client.post(get_url(acme), get_form_data(admin_client, acme) | fields | sent)

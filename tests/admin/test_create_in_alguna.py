@@ -11,7 +11,6 @@ from alguna_portal.testing import FakeAlguna
 from tests.support.admin import confirm, get_list_url, get_messages, get_text, get_url, run_action, run_confirmed_action
 
 LIST = get_list_url(Customer)
-
 BUTTON = "Yes, create"
 
 pytestmark = pytest.mark.usefixtures("fake")

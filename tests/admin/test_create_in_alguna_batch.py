@@ -30,7 +30,6 @@ from tests.support.admin import (
 from tests.test_tasks import backend
 
 LIST = get_list_url(Customer)
-
 LEFT = "Try again later, or run “manage.py alguna_provision”."
 
 pytestmark = pytest.mark.usefixtures("fake")

@@ -17,7 +17,6 @@ from alguna_portal.models import Customer, PortalAccess
 from tests.support.admin import AT, create_access, get_list_url, get_text, run_action
 
 LIST = get_list_url(PortalAccess)
-
 HEADER = (
     "at,user,user_key,impersonated,customer,customer_alias,via,role,outcome,error,session_id,portal_settings,link\r\n"
 )

@@ -15,15 +15,9 @@ pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 
 
 def test_a_customer_is_added_with_members(admin_client: Client, stranger: User) -> None:
-    people = {
-        "memberships-TOTAL_FORMS": 1,
-        "memberships-0-user": stranger.pk,
-        "memberships-0-role": "viewer",
-    }
-    response = admin_client.post(
-        ADD, create_form_data(name="Acme", alias="acme-1", plan="enterprise", currency="EUR", **people)
-    )
-    assert response.status_code == 302
+    members = {"memberships-TOTAL_FORMS": 1, "memberships-0-user": stranger.pk, "memberships-0-role": "viewer"}
+    data = create_form_data(name="Acme", alias="acme-1", plan="enterprise", currency="EUR", **members)
+    assert admin_client.post(ADD, data).status_code == 302
     customer = Customer.objects.get()
     assert (customer.alias, customer.plan, customer.customer_id) == ("acme-1", "enterprise", None)
     assert [(each.user, each.role) for each in customer.memberships.all()] == [(stranger, "viewer")]
@@ -142,7 +136,7 @@ def test_the_view_permission_opens_a_read_only_page(acme: Customer, stranger: Us
 
 def test_a_member_cannot_be_added_twice(admin_client: Client, acme: Customer, manager: User) -> None:
     membership = Membership.objects.get()
-    people = {
+    members = {
         "memberships-TOTAL_FORMS": 2,
         "memberships-INITIAL_FORMS": 1,
         "memberships-0-id": membership.pk,
@@ -153,7 +147,7 @@ def test_a_member_cannot_be_added_twice(admin_client: Client, acme: Customer, ma
         "memberships-1-user": manager.pk,
         "memberships-1-role": "viewer",
     }
-    response = admin_client.post(get_url(acme), create_form_data(alias="acme-1", **people))
+    response = admin_client.post(get_url(acme), create_form_data(alias="acme-1", **members))
     # Django 5.2 speaks of duplicates, Django 6 of a membership that exists.
     assert response.context["errors"]
     assert Membership.objects.count() == 1

@@ -15,7 +15,6 @@ from tests.support.admin import create_form_data, get_list_url, get_rows, get_te
 
 LIST = get_list_url(Customer)
 ADD = get_list_url(Customer, "add")
-
 PLAN_IDS = {"plan_g": "growth", "plan_s": "starter"}
 WHEN = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)
 HINT = "It follows Alguna: what is chosen here lasts until it is next asked for the plan."

@@ -13,7 +13,6 @@ from alguna_portal.models import Customer, Membership
 from tests.support.admin import create_form_data, get_list_url, get_text, get_url, sign_in, unregister
 
 ADD = get_list_url(Customer, "add")
-
 MEMBERS = get_list_url(Membership)
 ADD_MEMBER = get_list_url(Membership, "add")
 

@@ -1,5 +1,6 @@
 """Permissions for the actions on customers and links, in the changelist and on the page of one object."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
 from tests.support.admin import (
     confirm,
+    create_access,
+    create_delivery,
     create_link,
     get_list_url,
     get_recipients,
@@ -188,3 +191,18 @@ def test_the_view_permission_is_checked_for_each_link(
     states = {each.pk: each.state for each in PortalLink.objects.filter(pk__in=[link.pk, other.pk])}
     assert states == {link.pk: "revoked", other.pk: "active"}
     assert get_recipients() == ["billing@acme.example"]
+
+
+@pytest.mark.parametrize("create", [create_access, create_delivery])
+def test_superusers_cannot_add_change_or_delete_records(admin_client: Client, create: Callable[[], Model]) -> None:
+    record = create()
+    shown = get_text(admin_client.get(get_url(record)))
+    assert 'name="_save"' not in shown
+    assert "delete_selected" not in get_text(admin_client.get(get_list_url(type(record))))
+    assert admin_client.get(get_list_url(type(record), "add")).status_code == 403
+    assert admin_client.post(get_url(record), {"state": "handled", "error": "x"}).status_code == 403
+    assert admin_client.post(get_url(record, "delete"), {"post": "yes"}).status_code == 403
+    run_action(admin_client, "delete_selected", record, post="yes")
+    stored: Any = type(record)._default_manager.get()
+    assert stored.error == ""
+    assert getattr(stored, "state", "waiting") == "waiting"

@@ -1,6 +1,6 @@
 """The link admin: list, page, filters and search, without keys and email addresses."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,11 @@ from pytest_django import Settings
 
 from alguna_portal.links import get_link_url
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.testing import fake_alguna
-from tests.support.admin import create_link, get_list_url, get_rows, get_text, get_url, sign_in, unregister
+from tests.support.admin import AT, create_link, get_list_url, get_rows, get_text, get_url, sign_in, unregister
 
 LIST = get_list_url(PortalLink)
-AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+
+pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 STATES = ["not_sent", "active", "failed", "used_up", "expired", "revoked"]
 
 
@@ -205,10 +205,8 @@ def test_a_customers_page_links_to_its_links(
     link = create_link(acme)
     create_link(umbrella)
     url = f"{LIST}?customer={acme.pk}"
-    with fake_alguna():
-        assert f'<a href="{url}">Portal links</a>' in get_text(admin_client.get(get_url(acme)))
-        client = sign_in(stranger, "view_customer")
-        assert "Portal links" not in get_text(client.get(get_url(acme)))
+    assert f'<a href="{url}">Portal links</a>' in get_text(admin_client.get(get_url(acme)))
+    assert "Portal links" not in get_text(sign_in(stranger, "view_customer").get(get_url(acme)))
     listed = admin_client.get(url)
     assert get_rows(listed) == [link]
     assert "Acme" in get_text(listed).split('id="changelist-filter"')[1]

@@ -32,7 +32,6 @@ from tests.support.admin import (
 from tests.support.mailers import mail_by
 
 LIST = get_list_url(PortalLink)
-
 STAYS = ("info", "A new link, to the same recipient: the earlier one stays what it is.")
 ALL_STAY = ("info", "New links, to the same recipients: the earlier ones stay what they are.")
 AN_HOUR = timedelta(hours=1)

@@ -26,7 +26,6 @@ from tests.support.admin import (
 from tests.support.mailers import mail_by
 
 LIST = get_list_url(Customer)
-
 BILLING = "billing@acme.example"
 OTHER_RECIPIENT = {"role": "manager", "to": "tax@accountants.example"}
 BUTTON = '<input type="submit" class="default" name="confirmed"'
@@ -123,11 +122,7 @@ def test_failed_emails_are_grouped_by_error(admin_client: Client, settings: Sett
 
 @pytest.mark.parametrize(
     ("chosen", "wrong"),
-    [
-        ({"role": "owner"}, "role"),
-        ({"role": ""}, "role"),
-        ({"note": "n" * 1001}, "note"),
-    ],
+    [({"role": "owner"}, "role"), ({"role": ""}, "role"), ({"note": "n" * 1001}, "note")],
 )
 def test_invalid_input_is_a_field_error_and_keeps_the_selection(
     admin_client: Client, customer: Customer, umbrella: Customer, chosen: dict[str, str], wrong: str

@@ -30,11 +30,10 @@ def _atomic_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def shops(db: None) -> list[Customer]:
     """Two customers that can be created in Alguna and get an email."""
-    for number in range(2):
-        Customer.objects.create(
-            alias=f"shop-{number}", name=f"Shop {number}", currency="EUR", email=f"{number}@shop.example"
-        )
-    return list(Customer.objects.all())
+    return Customer.objects.bulk_create(
+        Customer(alias=f"shop-{number}", name=f"Shop {number}", currency="EUR", email=f"{number}@shop.example")
+        for number in range(2)
+    )
 
 
 class Oops(Exception):
@@ -145,14 +144,8 @@ def test_without_atomic_requests_there_is_no_transaction(
 
 def test_only_pages_that_call_alguna_or_send_emails_are_non_atomic(shops: list[Customer]) -> None:
     link = create_link(shops[0])
-    own = [
-        get_url(shops[0], "create_in_alguna"),
-        get_url(shops[0], "send_portal_link"),
-        get_url(link, "revoke"),
-        LIST,
-        LINKS,
-    ]
-    for address in own:
+    pages = [get_url(shops[0], "create_in_alguna"), get_url(shops[0], "send_portal_link"), get_url(link, "revoke")]
+    for address in (*pages, LIST, LINKS):
         assert resolve(address).func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]
     for address in (f"{LIST}add/", f"{LIST}{shops[0].pk}/change/", f"{LINKS}{link.pk}/delete/"):
         assert not hasattr(resolve(address).func, "_non_atomic_requests")

@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from alguna_portal.models import Customer, PortalAccess, PortalLink
+from alguna_portal.models import Customer, PortalAccess, PortalLink, WebhookDelivery
 
 # The messages about links that a time limit has left out.
 _REASON = "since mailing takes too long for one request"
@@ -24,6 +24,8 @@ UNTRIED_ONE = f"1 portal link was not tried, {_REASON}: %s. Try it again, or set
 UNTRIED = f"%d portal links were not tried, {_REASON}: %s. Try them again, or set ALGUNA_PORTAL_USE_TASKS."
 
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
+RECEIVED_AT = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)
+PERSONAL = "anna@acme.example"
 
 
 def sign_in(user: User, *permissions: str) -> Client:
@@ -137,6 +139,16 @@ def create_access(user: User | None = None, customer: Customer | None = None, **
         "outcome": "opened",
     }
     return PortalAccess.objects.create(**{**values, **fields})
+
+
+def create_delivery(**fields: Any) -> WebhookDelivery:
+    """Store a delivery that wasn't handled, with an email address in its payload."""
+    number = WebhookDelivery.objects.count() + 1
+    payload = f'{{"accountId": "cust_1", "email": "{PERSONAL}"}}'
+    values = {"message_id": f"msg_{number}", "type": "invoice.paid", "sent_at": RECEIVED_AT, "payload": payload}
+    return WebhookDelivery.objects.create(
+        **{**values, "received_at": RECEIVED_AT + timedelta(minutes=number), **fields}
+    )
 
 
 def fail_at_call(
