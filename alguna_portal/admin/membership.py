@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.widgets import AutocompleteSelect, ForeignKeyRawIdWidget
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import ForeignKey, QuerySet
@@ -64,7 +65,22 @@ class MembershipForm(forms.ModelForm):
             getattr(widget, "widget", widget).user = self.instance.user
 
 
-class MembershipInline(admin.TabularInline):
+class AutocompleteMixin(BaseModelAdmin):
+    """Use the `raw_id_fields` as autocomplete fields if the user can search for their objects in this site."""
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
+        """Return the fields whose objects can be searched for."""
+
+        def is_searchable(name: str) -> bool:
+            model: Any = Membership._meta.get_field(name).related_model
+            # `get_model_admin` raises an exception if the model isn't registered.
+            related: Any = self.admin_site._registry.get(model)  # noqa: SLF001
+            return bool(related and related.get_search_fields(request) and related.has_view_permission(request))
+
+        return [name for name in self.raw_id_fields if is_searchable(name)]
+
+
+class MembershipInline(AutocompleteMixin, admin.TabularInline):
     """The members of a customer with their roles."""
 
     model = Membership
@@ -76,10 +92,6 @@ class MembershipInline(admin.TabularInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         """Select users in the same query."""
         return super().get_queryset(request).select_related("user")
-
-    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-        """Search users if their admin allows it."""
-        return get_searchable_fields(self, request)
 
     def formfield_for_foreignkey(self, db_field: "ForeignKey[Any]", request: HttpRequest, **kwargs: Any) -> Any:
         """Use the widgets that need no query for each member."""
@@ -93,7 +105,7 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(Membership)
-class MembershipAdmin(BaseAdmin):
+class MembershipAdmin(AutocompleteMixin, BaseAdmin):
     """Memberships, also of customers with very many members."""
 
     list_display = ["user_name", "customer_name", "role"]
@@ -106,10 +118,6 @@ class MembershipAdmin(BaseAdmin):
     fields = ["user", "customer", "role"]
     raw_id_fields = ["user", "customer"]
 
-    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-        """Search users and customers if their admins allow it."""
-        return get_searchable_fields(self, request)
-
     @admin.display(description=_("user"))
     def user_name(self, membership: Membership) -> str:
         """Show the user."""
@@ -119,15 +127,3 @@ class MembershipAdmin(BaseAdmin):
     def customer_name(self, membership: Membership) -> str:
         """Show the customer."""
         return get_customer_name(membership.customer)
-
-
-def get_searchable_fields(model_admin: MembershipInline | MembershipAdmin, request: HttpRequest) -> list[str]:
-    """Return the `raw_id_fields` whose models the user can search in this site."""
-
-    def is_searchable(name: str) -> bool:
-        model: Any = Membership._meta.get_field(name).related_model
-        # `get_model_admin` raises an exception if the model isn't registered.
-        related: Any = model_admin.admin_site._registry.get(model)  # noqa: SLF001
-        return bool(related and related.get_search_fields(request) and related.has_view_permission(request))
-
-    return [name for name in model_admin.raw_id_fields if is_searchable(name)]
