@@ -229,7 +229,7 @@ def _render_customer(customer: Customer, url: str) -> SafeString | str:
 
 @dataclass(frozen=True, kw_only=True)
 class ListedCustomer:
-    """A customer on a confirmation page: with the masked e-mail address, or with reasons why it's left out."""
+    """A customer on a confirmation page: with the masked email address, or with reasons why it's left out."""
 
     customer: Customer
     url: str

@@ -102,7 +102,7 @@ class BaseAdmin(admin.ModelAdmin):
 
 
 class ReadOnlyAdmin(BaseAdmin):
-    """A model admin with a `date_hierarchy` for objects that the app creates and that nobody adds or changes here."""
+    """A model admin with a `date_hierarchy` for objects that the app creates: users can't add or change them."""
 
     # Such tables grow with use: their rows are counted once per page, not twice.
     show_full_result_count = False
@@ -148,7 +148,7 @@ def _check_serializable(value: Any) -> Any:
 
 
 def get_user_name(user: AbstractBaseUser | None, key: str = "") -> str:
-    """Return the display name of a user, or of a deleted user by the stored key; e-mail addresses aren't shown."""
+    """Return the display name of a user, or of a deleted user by the stored key; email addresses aren't shown."""
     if user is None:
         return _("user %(key)s (deleted)") % {"key": mask_email(key)} if key else ""
     name = user.get_username()
@@ -156,7 +156,7 @@ def get_user_name(user: AbstractBaseUser | None, key: str = "") -> str:
 
 
 def get_customer_name(customer: Customer) -> str:
-    """Return the display name of a customer; e-mail addresses aren't shown."""
+    """Return the display name of a customer; email addresses aren't shown."""
     name = str(customer)
     return _("customer %(key)s") % {"key": customer.pk} if "@" in name else name
 

@@ -138,7 +138,7 @@ class PortalLinkAdmin(ReadOnlyAdmin):
 
     @admin.action(permissions=["send"], description=_("Send again, as new links"))
     def send_again(self, request: HttpRequest, links: QuerySet[PortalLink]) -> None:
-        """Send a new link to the recipient of each, except of revoked links: those are only sent one by one."""
+        """Send a new link to the recipient of each; revoked links are only sent again from their own page."""
         visible = self._get_visible(request, links)
         if count := sum(link.revoked_at is not None for link in visible):
             text = ngettext(
