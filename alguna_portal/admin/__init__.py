@@ -1,4 +1,4 @@
-"""The admin: customers and their people, links, who opened portals, and what Alguna told. Each in its own file."""
+"""Model admins for customers, memberships, portal links, portal accesses and webhook deliveries."""
 
 from .customer import CustomerAdmin
 from .membership import MembershipAdmin

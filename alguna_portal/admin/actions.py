@@ -1,16 +1,18 @@
-"""Pages that ask before something is done with customers: what they have in common."""
+"""What admin actions share: bounded batches, messages about their results, history entries, confirmation pages."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, cast
+from time import monotonic
+from typing import Any, cast
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import Model
@@ -23,130 +25,117 @@ from django.utils.translation import ngettext, pgettext
 
 from alguna_portal.conf import conf
 from alguna_portal.links import SendResult
-from alguna_portal.models import Customer
+from alguna_portal.models import Customer, PortalLink
 
-from .base import PagesAdmin, company
+from .base import BaseAdmin, Message, get_customer_name
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
-
-
-# --- from alguna_portal.admin.telling
-
-# What is begun late still has time to end well: gunicorn kills whoever takes longer than 30 seconds, and with that
-# goes the report.
+# No object is begun later, so that the last one can end: gunicorn kills requests after 30 seconds.
 START_SECONDS = 15
 
-# Of each kind, messages or names: they are kept in a cookie, or else in the session.
-MOST_TOLD = 20
+# Messages of one action, and names in one message: a cookie or the session stores them.
+MAX_MESSAGES = 20
 
-# A level of Django's, and a text.
-Message = tuple[int, str]
+# Customers of each kind on a confirmation page.
+MAX_LISTED = 200
 
-
-def enumerated(names: Iterable[SafeString | str]) -> SafeString:
-    """Put names in a row; of many, the first, and how many more there are."""
-    every = list(names)
-    # Translators: stands between the names of customers.
-    separator = pgettext("between names", ", ")
-    told = format_html_join(separator, "{}", ((name,) for name in every[:MOST_TOLD]))
-    if not (rest := len(every) - MOST_TOLD) > 0:
-        return told
-    # Translators: ends a list of customers' names.
-    text = ngettext("%(names)s, and %(count)d more", "%(names)s, and %(count)d more", rest)
-    return filled(text, count=rest, names=told)
+# The failure that `send_links` reports for a malformed address.
+MALFORMED = ValidationError.__name__
 
 
-def filled(text: str, *, count: int, **parts: SafeString | str) -> SafeString:
-    """Fill a text of ours in: parts that are marked up stay so, and all others are escaped."""
-    return format_html(text % {"count": count, **{name: f"{{{name}}}" for name in parts}}, **parts)
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The result of an action for one object. If `stops` is set, the action would fail for the next object, too."""
+
+    outcome: str
+    level: int = messages.ERROR
+    # The display name of the object.
+    name: str = ""
+    # The exception's name.
+    error: str = ""
+    # The object, if its history gets an entry.
+    changed: Any = None
+    stops: bool = False
 
 
-# --- from alguna_portal.admin.history
+def run_batch(keys: Iterable[Any], process: Callable[[Any, float], Result]) -> Iterator[Result]:
+    """Process one object after the other, until START_SECONDS have passed or a result stops the batch.
+
+    `process` gets the primary key and the seconds that have passed. It reads the object itself, so that it sees
+    changes that were made since the selection.
+    """
+    started = monotonic()
+    for key in keys:
+        elapsed = monotonic() - started
+        if elapsed >= START_SECONDS:
+            return
+        result = process(key, elapsed)
+        yield result
+        if result.stops:
+            return
 
 
-def author(request: HttpRequest) -> "AbstractBaseUser":
-    """Return the user; nobody else gets into the admin."""
+def get_user(request: HttpRequest) -> AbstractBaseUser:
+    """Return the user, who is never anonymous in the admin."""
     return cast("AbstractBaseUser", request.user)
 
 
-def note(request: HttpRequest, rows: Sequence[Model], text: str) -> None:
-    """Note in each row's history who did what, with one statement; not of somebody who was deleted meanwhile."""
+def log_change(request: HttpRequest, objects: Sequence[Model], text: str) -> None:
+    """Add an entry to each object's history with one query, unless the user has been deleted in the meantime."""
     # Django's own admin passes lists, too.
-    queryset: Any = rows
+    queryset: Any = objects
     with suppress(IntegrityError):
-        LogEntry.objects.log_actions(author(request).pk, queryset, CHANGE, text)
+        LogEntry.objects.log_actions(get_user(request).pk, queryset, CHANGE, text)
 
 
-# --- from alguna_portal.admin.posting
-
-MALFORMED = ValidationError.__name__  # what `send_links` calls an address that is none
-
-Page = Callable[[Customer], str]
-
-
-def report(posted: SendResult, hidden: list[Customer], page: Page) -> Iterator[Message]:
-    """Tell what became of links; `hidden` are the customers that the sender may not see."""
-    if posted.sent:
-        yield sent(len(posted.sent))
-    yield from left_out(posted, hidden, page)
-
-
-def left_out(posted: SendResult, hidden: list[Customer], page: Page) -> Iterator[Message]:
-    """Tell who got no mail, and why."""
-    if posted.untried:
-        count = len(posted.untried)
-        text = ngettext(
-            "%(count)d portal link was not tried, since mailing takes too long for one request: %(names)s. "
-            "Try it again, or set ALGUNA_PORTAL_USE_TASKS.",
-            "%(count)d portal links were not tried, since mailing takes too long for one request: %(names)s. "
-            "Try them again, or set ALGUNA_PORTAL_USE_TASKS.",
-            count,
-        )
-        yield messages.WARNING, filled(text, count=count, names=_names(posted.untried, page))
-    if posted.skipped:
-        count = len(posted.skipped)
-        text = ngettext(
-            "%(count)d customer has no e-mail address: %(names)s",
-            "%(count)d customers have no e-mail address: %(names)s",
-            count,
-        )
-        yield messages.WARNING, filled(text, count=count, names=_names(posted.skipped, page))
-    if hidden:
-        count = len(hidden)
-        text = ngettext(
-            "%(count)d customer that you may not view: %(names)s",
-            "%(count)d customers that you may not view: %(names)s",
-            count,
-        )
-        yield messages.WARNING, filled(text, count=count, names=_names(hidden, page))
-    for kind, failures in groupby(sorted(posted.failed, key=itemgetter(1)), key=itemgetter(1)):
-        customers = [customer for customer, _kind in failures]
-        text = ngettext(
-            "%(count)d portal link failed (%(kind)s): %(names)s",
-            "%(count)d portal links failed (%(kind)s): %(names)s",
-            len(customers),
-        )
-        reason = _("malformed e-mail address") if kind == MALFORMED else kind
-        yield messages.ERROR, filled(text, count=len(customers), kind=reason, names=_names(customers, page))
+def join_names(names: Iterable[SafeString | str]) -> SafeString:
+    """Join names for a message: at most MAX_MESSAGES, then how many more there are."""
+    every = list(names)
+    # Translators: stands between the names of customers.
+    separator = pgettext("between names", ", ")
+    joined = format_html_join(separator, "{}", ((name,) for name in every[:MAX_MESSAGES]))
+    if not (rest := len(every) - MAX_MESSAGES) > 0:
+        return joined
+    # Translators: ends a list of customers' names.
+    text = ngettext("%(names)s, and %(count)d more", "%(names)s, and %(count)d more", rest)
+    return format_message(text, count=rest, names=joined)
 
 
-def sent(count: int) -> Message:
-    """Say how many links were sent, or are left to workers."""
-    if conf.USE_TASKS:
-        text = ngettext(
-            "%(count)d portal link queued: a worker mails it.",
-            "%(count)d portal links queued: workers mail them.",
-            count,
-        )
-    else:
-        text = ngettext("%(count)d portal link sent.", "%(count)d portal links sent.", count)
-    return messages.SUCCESS, text % {"count": count}
+def format_message(text: str, *, count: int, **parts: SafeString | str) -> SafeString:
+    """Fill in a translated text as HTML: all parts that aren't marked as safe are escaped."""
+    return format_html(text % {"count": count, **{name: f"{{{name}}}" for name in parts}}, **parts)
 
 
-def broken_off(wanted: int, posted: SendResult) -> Message:
-    """Say that an error ended it, and of how many of the links that were `wanted` nothing else is told."""
-    count = wanted - len(posted.sent) - len(posted.untried) - len(posted.failed) - len(posted.skipped)
+@contextmanager
+def report_sent_links(
+    model_admin: BaseAdmin,
+    request: HttpRequest,
+    total: int,
+    *,
+    hidden: Sequence[Customer] = (),
+    originals: Sequence[PortalLink] = (),
+) -> Iterator[SendResult]:
+    """Report in histories and messages which of the `total` links the block has sent, also if it raises an error.
+
+    `hidden` are customers that the user may not view. `originals` are the earlier links if the links are sent again.
+    """
+    result = SendResult()
+    try:
+        yield result
+    except BaseException:
+        model_admin.show_messages(request, [get_error_message(total, result)])
+        raise
+    finally:
+        # This is the only report of emails that can't be taken back.
+        sent = _("Portal link queued.") if conf.USE_TASKS else _("Portal link sent.")
+        log_change(request, [link.customer for link in result.sent], sent)
+        log_change(request, find_resent_links(originals, result.sent), _("Sent again, as a new link."))
+        model_admin.show_messages(request, _get_sent_messages(len(result.sent), resent=bool(originals)))
+        model_admin.show_messages(request, _get_unsent_messages(result, hidden, model_admin.get_change_url))
+
+
+def get_error_message(total: int, result: SendResult) -> Message:
+    """Return the message about an unexpected error, with the number of links that no other message counts."""
+    count = total - len(result.sent) - len(result.untried) - len(result.failed) - len(result.skipped)
     text = ngettext(
         "An unexpected error ended it: %(count)d portal link was not sent, as far as is known.",
         "An unexpected error ended it: %(count)d portal links were not sent, as far as is known.",
@@ -155,69 +144,125 @@ def broken_off(wanted: int, posted: SendResult) -> Message:
     return messages.ERROR, text % {"count": count}
 
 
-def noted() -> str:
-    """Say in a customer's history what was done."""
-    return _("Portal link queued.") if conf.USE_TASKS else _("Portal link sent.")
+def find_resent_links(originals: Sequence[PortalLink], sent: Sequence[PortalLink]) -> list[PortalLink]:
+    """Return the originals of the sent links; of identical originals, only as many as were sent."""
+    remaining = Counter(map(_get_email, sent))
+    resent = []
+    for link in originals:
+        if remaining[_get_email(link)]:
+            remaining[_get_email(link)] -= 1
+            resent.append(link)
+    return resent
 
 
-def _names(customers: Iterable[Customer], page: Page) -> SafeString:
-    """Name each customer once, however many links it was to have, with the way to its page."""
-    return enumerated(_named(customer, page(customer)) for customer in dict.fromkeys(customers))
+def _get_email(link: PortalLink) -> tuple[int, str, str, str]:
+    return link.customer_id, link.recipient, link.role, link.note
 
 
-def _named(customer: Customer, url: str) -> SafeString | str:
-    name = company(customer)
+def _get_sent_messages(count: int, *, resent: bool) -> Iterator[Message]:
+    if not count:
+        return
+    if conf.USE_TASKS:
+        text = ngettext(
+            "%(count)d portal link queued: a worker mails it.",
+            "%(count)d portal links queued: workers mail them.",
+            count,
+        )
+    else:
+        text = ngettext("%(count)d portal link sent.", "%(count)d portal links sent.", count)
+    yield messages.SUCCESS, text % {"count": count}
+    if resent:
+        text = ngettext(
+            "A new link, to the same recipient: the earlier one stays what it is.",
+            "New links, to the same recipients: the earlier ones stay what they are.",
+            count,
+        )
+        yield messages.INFO, text
+
+
+def _get_unsent_messages(
+    result: SendResult, hidden: Sequence[Customer], get_url: Callable[[Customer], str]
+) -> Iterator[Message]:
+    def fill_in(text: str, customers: Sequence[Customer], **parts: str) -> SafeString:
+        # Each customer is named once, however many links it was to get.
+        names = join_names(_render_customer(customer, get_url(customer)) for customer in dict.fromkeys(customers))
+        return format_message(text, count=len(customers), names=names, **parts)
+
+    if result.untried:
+        text = ngettext(
+            "%(count)d portal link was not tried, since mailing takes too long for one request: %(names)s. "
+            "Try it again, or set ALGUNA_PORTAL_USE_TASKS.",
+            "%(count)d portal links were not tried, since mailing takes too long for one request: %(names)s. "
+            "Try them again, or set ALGUNA_PORTAL_USE_TASKS.",
+            len(result.untried),
+        )
+        yield messages.WARNING, fill_in(text, result.untried)
+    if result.skipped:
+        text = ngettext(
+            "%(count)d customer has no e-mail address: %(names)s",
+            "%(count)d customers have no e-mail address: %(names)s",
+            len(result.skipped),
+        )
+        yield messages.WARNING, fill_in(text, result.skipped)
+    if hidden:
+        text = ngettext(
+            "%(count)d customer that you may not view: %(names)s",
+            "%(count)d customers that you may not view: %(names)s",
+            len(hidden),
+        )
+        yield messages.WARNING, fill_in(text, hidden)
+    for failure, failures in groupby(sorted(result.failed, key=itemgetter(1)), key=itemgetter(1)):
+        customers = [customer for customer, _failure in failures]
+        text = ngettext(
+            "%(count)d portal link failed (%(kind)s): %(names)s",
+            "%(count)d portal links failed (%(kind)s): %(names)s",
+            len(customers),
+        )
+        reason = _("malformed e-mail address") if failure == MALFORMED else failure
+        yield messages.ERROR, fill_in(text, customers, kind=reason)
+
+
+def _render_customer(customer: Customer, url: str) -> SafeString | str:
+    name = get_customer_name(customer)
     return format_html('<a href="{}" class="alguna-portal-named">{}</a>', url, name) if url else name
 
 
-if TYPE_CHECKING:
-
-    class CustomerAdminBase(PagesAdmin, admin.ModelAdmin[Customer]): ...
-
-else:
-    CustomerAdminBase = PagesAdmin
-
-
-# Of each kind, on such a page.
-MOST_LISTED = 200
-
-
 @dataclass(frozen=True, kw_only=True)
-class Listed:
-    """A customer on such a page: its address, masked, where it gets mail, or why it is left out."""
+class ListedCustomer:
+    """A customer on a confirmation page: with the masked email address, or with reasons why it's left out."""
 
-    name: str
+    customer: Customer
     url: str
     address: str = ""
     reasons: Sequence[str] = ()
 
+    @property
+    def name(self) -> str:
+        """The display name."""
+        return get_customer_name(self.customer)
 
-def selection(request: HttpRequest, action: str) -> list[tuple[str, str]]:
-    """Give the form fields with which a page that asks says once more what was selected in the list."""
+
+def get_selection_fields(request: HttpRequest, action: str) -> list[tuple[str, str]]:
+    """Return the hidden form fields that repeat the changelist's selection on a confirmation page."""
     across = request.POST.get("select_across") == "1"
     selected = request.POST.getlist(ACTION_CHECKBOX_NAME)
-    # Of a selection across all pages Django wants one name, and finds the others by the filters in the address.
+    # For a selection across all pages Django needs one key, and finds the objects by the filters in the URL.
     fields = [(ACTION_CHECKBOX_NAME, key) for key in (selected[:1] if across else selected)]
     return [*fields, ("select_across", "1" if across else "0"), ("action", action)]
 
 
-class AskingAdmin(CustomerAdminBase):
-    """The frame of such a page, and the ways back from it."""
-
-    def _question(self, request: HttpRequest, template: str, title: str, context: dict[str, Any]) -> HttpResponse:
-        """Show a page that asks, in the admin's frame."""
-        frame = {
-            **self.admin_site.each_context(request),
-            "title": title,
-            "original": title,
-            "subtitle": None,
-            "has_view_permission": True,
-            "opts": self.opts,
-            "media": self.media,
-        }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, f"admin/alguna_portal/customer/{template}.html", frame | context)
-
-    def _keep_filters(self, request: HttpRequest, url: str) -> str:
-        """Let the way back to the list lead to the list as it was filtered."""
-        return add_preserved_filters({"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}, url)
+def render_confirmation_page(
+    model_admin: BaseAdmin, request: HttpRequest, template: str, title: str, context: dict[str, Any]
+) -> HttpResponse:
+    """Render the page that an action shows before it does anything."""
+    page = {
+        **model_admin.admin_site.each_context(request),
+        "title": title,
+        "original": title,
+        "subtitle": None,
+        "has_view_permission": True,
+        "opts": model_admin.opts,
+        "media": model_admin.media,
+    }
+    request.current_app = model_admin.admin_site.name
+    return TemplateResponse(request, f"admin/alguna_portal/customer/{template}.html", page | context)

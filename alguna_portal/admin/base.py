@@ -1,161 +1,175 @@
-"""Lists of what has happened: gone through by date, where the database can tell dates, and written by nobody here."""
+"""Base classes of the model admins, and the display names, URLs and form fields that they share."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import AdminSite
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import quote, unquote
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connections, transaction
 from django.db.models import Model
 from django.forms.fields import InvalidJSONInput
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from alguna_portal.models import Customer
 from alguna_portal.models.portal_link import mask_email
 from alguna_portal.transactions import non_atomic
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+# A level of Django's messages framework, and a text.
+Message = tuple[int, str]
 
 
-# --- from alguna_portal.admin.naming
+class BaseAdmin(admin.ModelAdmin):
+    """A model admin with extra pages for each object and with actions that run outside ATOMIC_REQUESTS."""
+
+    # Each name adds the URL `<object_id>/<name>/`, which the method `<name>_view` serves.
+    object_pages: tuple[str, ...] = ()
+    # Actions that commit each step, since they call Alguna, send emails or revoke links.
+    non_atomic_actions: frozenset[str] = frozenset()
+    # A lookup that leads to a user, whose name can then be searched for.
+    user_lookup = ""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the object pages. If an action needs it, take the changelist out of ATOMIC_REQUESTS."""
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        patterns = super().get_urls()
+        for pattern in patterns:
+            # Only the changelist itself knows which action was chosen.
+            if self.non_atomic_actions and pattern.name == f"{prefix}_changelist":
+                non_atomic(pattern.callback)
+        pages = []
+        for name in self.object_pages:
+            view = non_atomic(self.admin_site.admin_view(getattr(self, f"{name}_view")))
+            pages.append(path(f"<path:object_id>/{name.replace('_', '-')}/", view, name=f"{prefix}_{name}"))
+        # Django's last pattern matches any path.
+        return [*pages, *patterns]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """Run all but the non-atomic actions in a transaction on each database that has ATOMIC_REQUESTS."""
+        with ExitStack() as stack:
+            if self.non_atomic_actions and not self.non_atomic_actions & set(request.POST.getlist("action")):
+                for alias, database in connections.settings.items():
+                    if database["ATOMIC_REQUESTS"]:
+                        stack.enter_context(transaction.atomic(using=alias))
+            return super().changelist_view(request, extra_context)
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """Add the user name, whose field depends on the user model."""
+        fields = super().get_search_fields(request)
+        return [*fields, f"{self.user_lookup}__{get_user_model().USERNAME_FIELD}"] if self.user_lookup else [*fields]
+
+    def get_change_url(self, obj: Model) -> str:
+        """Return the URL of the change page of any object, or "" if its model isn't registered in this site."""
+        return get_change_url(obj, self.admin_site)
+
+    def get_object_page_url(self, name: str, obj: Model) -> str:
+        """Return the URL of one of the `object_pages`."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}"
+        return reverse(name, args=[quote(obj.pk)], current_app=self.admin_site.name)
+
+    def get_permitted_object(self, request: HttpRequest, object_id: str, is_permitted: Callable[[Any], bool]) -> Any:
+        """Return the object of an object page, or raise `PermissionDenied` or `Http404`.
+
+        The permission is checked first: a user without it doesn't learn whether the object exists.
+        """
+        obj = self.get_object(request, unquote(object_id))
+        if not is_permitted(obj):
+            raise PermissionDenied
+        if obj is None:
+            raise Http404
+        return obj
+
+    def add_list_filters(self, request: HttpRequest, url: str) -> str:
+        """Add the filters of the changelist to a URL, so that the page leads back to the filtered list."""
+        return add_preserved_filters({"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}, url)
+
+    def show_messages(self, request: HttpRequest, messages: Iterable[Message]) -> None:
+        """Show messages on the next page."""
+        for level, text in messages:
+            self.message_user(request, text, level)
 
 
-def person(user: "AbstractBaseUser | None", key: str) -> str:
-    """Name a user; one who has been deleted, or was nobody's row, by the key that was kept of them."""
+class ReadOnlyAdmin(BaseAdmin):
+    """A model admin with a `date_hierarchy` for objects that the app creates: users can't add or change them."""
+
+    # Such tables grow with use: their rows are counted once per page, not twice.
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        """Return False: the app creates the objects."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Return False: the objects are a record of what happened."""
+        return False
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Omit the date hierarchy if the time zone tables of MySQL or MariaDB are empty: it would raise an error."""
+        changelist = super().get_changelist_instance(request)
+        if not connections[changelist.queryset.db].features.has_zoneinfo_database:
+            changelist.date_hierarchy = None
+        return changelist
+
+
+class JSONField(forms.JSONField):
+    """A JSON form field that rejects what can't be stored: endless nesting or numbers, and lone surrogates."""
+
+    def to_python(self, value: Any) -> Any:
+        """Parse the JSON; raise `ValidationError` if it can't be serialized again."""
+        try:
+            return _check_serializable(super().to_python(value))
+        except (RecursionError, ValueError):
+            raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": value}) from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Return the value to show again; rejected text is returned as it was entered."""
+        try:
+            return _check_serializable(super().bound_data(data, initial))
+        except (RecursionError, ValueError):
+            return InvalidJSONInput(data)
+
+
+def _check_serializable(value: Any) -> Any:
+    # As it is displayed and sent to the database.
+    json.dumps(value, ensure_ascii=False).encode()
+    return value
+
+
+def get_user_name(user: AbstractBaseUser | None, key: str = "") -> str:
+    """Return the display name of a user, or of a deleted user by the stored key; email addresses aren't shown."""
     if user is None:
         return _("user %(key)s (deleted)") % {"key": mask_email(key)} if key else ""
     name = user.get_username()
     return _("user %(key)s") % {"key": mask_email(str(user.pk))} if "@" in name else name
 
 
-def company(customer: Customer) -> str:
-    """Name a customer."""
+def get_customer_name(customer: Customer) -> str:
+    """Return the display name of a customer; email addresses aren't shown."""
     name = str(customer)
     return _("customer %(key)s") % {"key": customer.pk} if "@" in name else name
 
 
-def page_of(row: Model, site: AdminSite) -> str:
-    """Give the address of a row's page; nothing where this admin has none."""
-    meta = row._meta
+def get_change_url(obj: Model, site: AdminSite) -> str:
+    """Return the URL of an object's change page, or "" if its model isn't registered in the site."""
+    meta = obj._meta
     if not site.is_registered(meta.model):
         return ""
     name = f"admin:{meta.app_label}_{meta.model_name}_change"
-    return reverse(name, args=[quote(row.pk)], current_app=site.name)
+    return reverse(name, args=[quote(obj.pk)], current_app=site.name)
 
 
-# --- from alguna_portal.admin.json_field
-
-
-class JSONField(forms.JSONField):
-    """JSON that can be stored and shown again: no endless nesting or number, and no half of a surrogate pair."""
-
-    def to_python(self, value: Any) -> Any:
-        """Read what was typed; refuse what cannot be written again."""
-        try:
-            return _writable(lambda: super(JSONField, self).to_python(value))
-        except (RecursionError, ValueError):
-            raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": value}) from None
-
-    def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return what to show again: as it was typed, where it was refused."""
-        try:
-            return _writable(lambda: super(JSONField, self).bound_data(data, initial))
-        except (RecursionError, ValueError):
-            return InvalidJSONInput(data)
-
-
-def _writable(read: Callable[[], Any]) -> Any:
-    value = read()
-    # As it is shown, and sent to the database.
-    json.dumps(value, ensure_ascii=False).encode()
-    return value
-
-
-# --- from alguna_portal.admin.transactions
-
-if TYPE_CHECKING:
-    ModelAdminBase = admin.ModelAdmin[Any]
-else:
-    ModelAdminBase = admin.ModelAdmin
-
-
-class CommittingAdmin(ModelAdminBase):
-    """A list whose page runs outside of transactions for some of its actions, and for the rest as the host has it."""
-
-    committing_actions: frozenset[str] = frozenset()
-
-    def get_urls(self) -> list[URLPattern]:
-        """Mark the list's page. Which action is meant is known only in it."""
-        patterns = super().get_urls()
-        for pattern in patterns:
-            if pattern.name == f"{self.opts.app_label}_{self.opts.model_name}_changelist":
-                non_atomic(pattern.callback)
-        return patterns
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """Do in a transaction what is not one of these actions, where the host wants that of requests."""
-        with ExitStack() as stack:
-            if not self.committing_actions & set(request.POST.getlist("action")):
-                for alias, database in connections.settings.items():
-                    if database["ATOMIC_REQUESTS"]:
-                        stack.enter_context(transaction.atomic(using=alias))
-            return super().changelist_view(request, extra_context)
-
-
-# --- from alguna_portal.admin.pages
-
-
-class PagesAdmin(CommittingAdmin):
-    """An admin whose rows have more pages than Django gives them."""
-
-    def page_of(self, row: Model) -> str:
-        """Give the address of the page of any row; nothing where this site has none."""
-        return page_of(row, self.admin_site)
-
-    def door_of(self, name: str, row: Model) -> str:
-        """Give the address of one of the pages that a row has here."""
-        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}"
-        return reverse(name, args=[quote(row.pk)], current_app=self.admin_site.name)
-
-    def _door(self, name: str, view: Callable[..., HttpResponse]) -> URLPattern:
-        """Give the pattern of such a page, which belongs before Django's own: that takes any path."""
-        route = f"<path:object_id>/{name.replace('_', '-')}/"
-        full_name = f"{self.opts.app_label}_{self.opts.model_name}_{name}"
-        return path(route, non_atomic(self.admin_site.admin_view(view)), name=full_name)
-
-    def _row(self, request: HttpRequest, object_id: str, may: Callable[[Any], bool]) -> Any:
-        """Find the row of such a page; refuse those who may not have it, before they learn whether there is one."""
-        row = self.get_object(request, unquote(object_id))
-        if not may(row):
-            raise PermissionDenied
-        if row is None:
-            raise Http404
-        return row
-
-
-class RecordsAdmin(ModelAdminBase):
-    """A list with a `date_hierarchy`, of rows that are only looked at."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """Rows come from what happens, not from here."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Nobody corrects what has happened."""
-        return False
-
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Go without on MySQL and MariaDB whose time zone tables are empty: there the whole page would be an error."""
-        changes = super().get_changelist_instance(request)
-        if not connections[changes.queryset.db].features.has_zoneinfo_database:
-            changes.date_hierarchy = None
-        return changes
+def render_link(url: str, text: object) -> SafeString | str:
+    """Render a link, or only its text if there is no URL."""
+    return format_html('<a href="{}">{}</a>', url, text) if url else str(text)

@@ -1,13 +1,13 @@
-"""Memberships: who may open whose portal, in a list that stays quick where a customer has very many people."""
+"""The admin of memberships, and the inline that edits them on a customer's page."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.sites import AdminSite
+from django.contrib.admin.options import BaseModelAdmin
 from django.contrib.admin.widgets import AutocompleteSelect, ForeignKeyRawIdWidget
-from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest
 from django.utils.text import Truncator
@@ -15,139 +15,115 @@ from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.models import Customer, Membership
 
-from .base import company, page_of, person
+from .base import BaseAdmin, get_change_url, get_customer_name, get_user_name
 from .filters import CustomerFilter
 
-# --- from alguna_portal.admin.members
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
-
-    MembershipInlineBase = admin.TabularInline[Membership, Customer]
-    MembershipFormBase = forms.ModelForm[Membership]
-else:
-    MembershipInlineBase = admin.TabularInline
-    MembershipFormBase = forms.ModelForm
-
-# Each is four fields of a form, or five, and Django refuses more than 1000: see DATA_UPLOAD_MAX_NUMBER_FIELDS.
-MOST_IN_FORM = 100
+# Each member is up to five form fields, and Django accepts 1000: see DATA_UPLOAD_MAX_NUMBER_FIELDS.
+MAX_INLINE_MEMBERS = 100
 
 
-def few_members(request: HttpRequest, customer: Customer) -> bool:
-    """Say whether a customer's people are edited on its page."""
+def has_inline_members(request: HttpRequest, customer: Customer) -> bool:
+    """Check whether a customer has few enough members to edit them on its page."""
     if request.method == "POST":
-        # As the page was when it was opened: they may have become more since, or fewer.
+        # As the page was when it was opened: the number of members may have changed.
         return "memberships-TOTAL_FORMS" in request.POST
-    return not Membership.objects.filter(customer=customer)[MOST_IN_FORM : MOST_IN_FORM + 1].exists()
+    return not Membership.objects.filter(customer=customer)[MAX_INLINE_MEMBERS : MAX_INLINE_MEMBERS + 1].exists()
 
 
-class SearchedUser(AutocompleteSelect):
-    """A field to search users in, which needs no query to name the one that is known."""
+class UserSelect(AutocompleteSelect):
+    """A field to search for users, which shows the member without another query."""
 
-    known: "AbstractBaseUser | None" = None
+    user: AbstractBaseUser | None = None
 
     def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> Any:
-        """Offer the user that is chosen."""
-        if self.known is None or list(value) != [str(self.known.pk)]:
+        """Return the option of the selected user."""
+        if self.user is None or list(value) != [str(self.user.pk)]:
             return super().optgroups(name, value, attr)
-        return [(None, [self.create_option(name, self.known.pk, str(self.known), True, 0)], 0)]
+        return [(None, [self.create_option(name, self.user.pk, str(self.user), True, 0)], 0)]
 
 
-class UserById(ForeignKeyRawIdWidget):
-    """A field for the id of a user, which needs no query to name the one that is known."""
+class UserRawIdWidget(ForeignKeyRawIdWidget):
+    """A field for a user's id, which shows the member without another query."""
 
-    known: "AbstractBaseUser | None" = None
+    user: AbstractBaseUser | None = None
 
     def label_and_url_for_value(self, value: Any) -> tuple[str, str]:
-        """Name the user whose id stands there, and lead to its page."""
-        if self.known is None or str(value) != str(self.known.pk):
+        """Return the name and the URL of the user."""
+        if self.user is None or str(value) != str(self.user.pk):
             return super().label_and_url_for_value(value)
-        return Truncator(self.known).words(14), page_of(self.known, self.admin_site)
+        return Truncator(self.user).words(14), get_change_url(self.user, self.admin_site)
 
 
-class MembershipForm(MembershipFormBase):
-    """A person and a role; the person has been read along with the membership."""
+class MembershipForm(forms.ModelForm):
+    """A user and a role. The widget gets the user, who was selected in the same query."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and "user" in self.fields:
             widget: Any = self.fields["user"].widget
-            # Where users have pages, Django wraps it to lead there.
-            getattr(widget, "widget", widget).known = self.instance.user
+            # If users have change pages, Django wraps the widget to add links to them.
+            getattr(widget, "widget", widget).user = self.instance.user
 
 
-class MembershipInline(MembershipInlineBase):
-    """The people of a customer, and their roles."""
+class AutocompleteMixin(BaseModelAdmin):
+    """Use the `raw_id_fields` as autocomplete fields if the user can search for their objects in this site."""
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
+        """Return the fields whose objects can be searched for."""
+
+        def is_searchable(name: str) -> bool:
+            model: Any = Membership._meta.get_field(name).related_model
+            # `get_model_admin` raises an exception if the model isn't registered.
+            related: Any = self.admin_site._registry.get(model)  # noqa: SLF001
+            return bool(related and related.get_search_fields(request) and related.has_view_permission(request))
+
+        return [name for name in self.raw_id_fields if is_searchable(name)]
+
+
+class MembershipInline(AutocompleteMixin, admin.TabularInline):
+    """The members of a customer with their roles."""
 
     model = Membership
     form = MembershipForm
     extra = 0
-    # Used where users cannot be searched, below: a list of all of them may be endless.
+    # For users that can't be searched: a list of all users could be very long.
     raw_id_fields = ["user"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        """Read the users along: one query, however many rows."""
+        """Select users in the same query."""
         return super().get_queryset(request).select_related("user")
 
-    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-        """Search users as one types, where their own admin can be searched."""
-        return searchable(self.raw_id_fields, self.admin_site, request)
-
     def formfield_for_foreignkey(self, db_field: "ForeignKey[Any]", request: HttpRequest, **kwargs: Any) -> Any:
-        """Name those who are members without asking for each."""
+        """Use the widgets that need no query for each member."""
         if db_field.name == "user":
             using = kwargs.get("using")
             if "user" in self.get_autocomplete_fields(request):
-                kwargs["widget"] = SearchedUser(db_field, self.admin_site, using=using)
+                kwargs["widget"] = UserSelect(db_field, self.admin_site, using=using)
             else:
-                kwargs["widget"] = UserById(db_field.remote_field, self.admin_site, using=using)
+                kwargs["widget"] = UserRawIdWidget(db_field.remote_field, self.admin_site, using=using)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
-def searchable(names: Iterable[str], site: AdminSite, request: HttpRequest) -> list[str]:
-    """Choose the fields of a membership for which whoever asks can search."""
-
-    def searched(name: str) -> bool:
-        model: Any = Membership._meta.get_field(name).related_model
-        found = site._registry.get(model)  # noqa: SLF001  (`get_model_admin` raises)
-        return bool(found and found.get_search_fields(request) and found.has_view_permission(request))
-
-    return [name for name in names if searched(name)]
-
-
-if TYPE_CHECKING:
-    MembershipAdminBase = admin.ModelAdmin[Membership]
-else:
-    MembershipAdminBase = admin.ModelAdmin
-
-
 @admin.register(Membership)
-class MembershipAdmin(MembershipAdminBase):
-    """Memberships, to be found by people and customers."""
+class MembershipAdmin(AutocompleteMixin, BaseAdmin):
+    """Memberships, also of customers with very many members."""
 
     list_display = ["user_name", "customer_name", "role"]
     list_filter = ["role", CustomerFilter]
     list_select_related = ["user", "customer"]
     search_fields = ["customer__name", "customer__alias"]
     search_help_text = _("Search by a user's name, or by a customer's name or alias.")
+    user_lookup = "user"
     show_full_result_count = False
     fields = ["user", "customer", "role"]
     raw_id_fields = ["user", "customer"]
 
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        """Search by the names of users, whatever the host's are called by."""
-        return [*super().get_search_fields(request), f"user__{get_user_model().USERNAME_FIELD}"]
-
-    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-        """Search users and customers as one types, where their own admins can be searched."""
-        return searchable(self.raw_id_fields, self.admin_site, request)
-
     @admin.display(description=_("user"))
     def user_name(self, membership: Membership) -> str:
-        """Name the user."""
-        return person(membership.user, "")
+        """Show the user."""
+        return get_user_name(membership.user)
 
     @admin.display(description=_("customer"))
     def customer_name(self, membership: Membership) -> str:
-        """Name the customer."""
-        return company(membership.customer)
+        """Show the customer."""
+        return get_customer_name(membership.customer)

@@ -1,91 +1,31 @@
-"""The admin, through its pages: customers found, edited with errors where they are, and previewed."""
-
-import html
-from collections.abc import Iterator
-from typing import Any
+"""The customer admin: search, form, plans, and the preview of session requests."""
 
 import pytest
-from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
-from django.urls import reverse
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership
-from alguna_portal.testing import fake_alguna
+from tests.support.admin import create_form_data, get_list_url, get_text, get_url, sign_in, unregister
 
-LIST = reverse("admin:alguna_portal_customer_changelist")
-ADD = reverse("admin:alguna_portal_customer_add")
+LIST = get_list_url(Customer)
+ADD = get_list_url(Customer, "add")
 
-
-@pytest.fixture(autouse=True)
-def _fake() -> Iterator[None]:
-    """Alguna, which the page of a customer asks."""
-    with fake_alguna():
-        yield
+pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 
 
-@pytest.fixture
-def staff(admin_user: User) -> Client:
-    """A superuser's browser."""
-    client = Client()
-    client.force_login(admin_user)
-    return client
-
-
-def browser(user: User, *permissions: str) -> Client:
-    """The browser of a member of staff with some permissions."""
-    user.is_staff = True
-    user.save()
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-def change(customer: Customer) -> str:
-    """The address of a customer's page."""
-    return reverse("admin:alguna_portal_customer_change", args=[customer.pk])
-
-
-def form(**fields: Any) -> dict[str, Any]:
-    """Fill the customer form, without memberships unless given."""
-    empty = {
-        "name": "",
-        "alias": "",
-        "customer_id": "",
-        "email": "",
-        "currency": "",
-        "plan": "",
-        "portal_settings": "{}",
-    }
-    formset = {"memberships-TOTAL_FORMS": 0, "memberships-INITIAL_FORMS": 0}
-    return empty | formset | fields
-
-
-def text(response: Any) -> str:
-    """What a page says."""
-    return html.unescape(response.content.decode())
-
-
-def test_a_customer_is_added_with_its_people(staff: Client, stranger: User) -> None:
-    """One page makes the customer and the memberships."""
-    people = {
-        "memberships-TOTAL_FORMS": 1,
-        "memberships-0-user": stranger.pk,
-        "memberships-0-role": "viewer",
-    }
-    response = staff.post(ADD, form(name="Acme", alias="acme-1", plan="enterprise", currency="EUR", **people))
-    assert response.status_code == 302
+def test_a_customer_is_added_with_members(admin_client: Client, stranger: User) -> None:
+    members = {"memberships-TOTAL_FORMS": 1, "memberships-0-user": stranger.pk, "memberships-0-role": "viewer"}
+    data = create_form_data(name="Acme", alias="acme-1", plan="enterprise", currency="EUR", **members)
+    assert admin_client.post(ADD, data).status_code == 302
     customer = Customer.objects.get()
     assert (customer.alias, customer.plan, customer.customer_id) == ("acme-1", "enterprise", None)
     assert [(each.user, each.role) for each in customer.memberships.all()] == [(stranger, "viewer")]
 
 
-def test_two_customers_without_an_id_can_be_saved(staff: Client) -> None:
-    """An empty id is stored as none."""
+def test_an_empty_id_is_stored_as_null(admin_client: Client) -> None:
     for alias in ("a", "b"):
-        assert staff.post(ADD, form(alias=alias)).status_code == 302
+        assert admin_client.post(ADD, create_form_data(alias=alias)).status_code == 302
     assert list(Customer.objects.values_list("customer_id", flat=True)) == [None, None]
 
 
@@ -100,16 +40,13 @@ def test_two_customers_without_an_id_can_be_saved(staff: Client) -> None:
         ("{oops", "Enter a valid JSON."),
     ],
 )
-def test_wrong_portal_settings_are_refused_at_their_field(
-    staff: Client, acme: Customer, raw: str, message: str
-) -> None:
-    """The message stands at the field, and nothing is saved."""
-    response = staff.post(change(acme), form(alias="acme-1", name="New", portal_settings=raw))
+def test_invalid_portal_settings_are_field_errors(admin_client: Client, acme: Customer, raw: str, message: str) -> None:
+    response = admin_client.post(get_url(acme), create_form_data(alias="acme-1", name="New", portal_settings=raw))
     errors = response.context["adminform"].form.errors
     assert set(errors) == {"portal_settings"}
     assert message in errors["portal_settings"][0]
-    assert message in text(response)
-    as_manager = text(response).split("or a manager:")[1].split("or a viewer:")[0]
+    assert message in get_text(response)
+    as_manager = get_text(response).split("or a manager:")[1].split("or a viewer:")[0]
     assert '"customer_alias": "acme-1"' in as_manager
     assert "allow_" not in as_manager
     acme.refresh_from_db()
@@ -117,18 +54,16 @@ def test_wrong_portal_settings_are_refused_at_their_field(
 
 
 @pytest.mark.parametrize("raw", ["", "null", "{}"])
-def test_no_portal_settings_are_an_empty_mapping(staff: Client, acme: Customer, raw: str) -> None:
-    """However a person writes nothing."""
-    assert staff.post(change(acme), form(alias="acme-1", portal_settings=raw)).status_code == 302
+def test_empty_portal_settings_are_stored_as_an_empty_mapping(admin_client: Client, acme: Customer, raw: str) -> None:
+    assert admin_client.post(get_url(acme), create_form_data(alias="acme-1", portal_settings=raw)).status_code == 302
     acme.refresh_from_db()
     assert acme.portal_settings == {}
 
 
-def test_the_page_shows_what_alguna_would_be_sent(staff: Client, umbrella: Customer) -> None:
-    """As manager with the plan's and the customer's own settings, as viewer without any powers."""
+def test_the_preview_shows_the_session_requests_of_manager_and_viewer(admin_client: Client, umbrella: Customer) -> None:
     umbrella.portal_settings = {"invoice_list_settings": {"show_section": False}}
     umbrella.save()
-    shown = text(staff.get(change(umbrella)))
+    shown = get_text(admin_client.get(get_url(umbrella)))
     manager = """<pre>{
   "customer_alias": "umbrella-2",
   "plan_overview_settings": {
@@ -140,81 +75,68 @@ def test_the_page_shows_what_alguna_would_be_sent(staff: Client, umbrella: Custo
 }</pre>"""
     assert manager in shown
     assert '"allow_payment_method_edit": false' in shown.replace(manager, "")
-    assert "<pre>" not in text(staff.get(ADD))
+    assert "<pre>" not in get_text(admin_client.get(ADD))
 
 
-def test_the_preview_names_a_setting_that_is_wrong(staff: Client, acme: Customer, settings: Settings) -> None:
-    """The page still opens, and says what to mend."""
+def test_the_preview_shows_an_invalid_setting(admin_client: Client, acme: Customer, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_PLANS = {"starter": {"oops": {}}}
-    shown = text(staff.get(change(acme)))
+    shown = get_text(admin_client.get(get_url(acme)))
     assert "ALGUNA_PORTAL_PLANS['starter'] is not right." in shown
 
 
-def test_the_preview_says_what_is_in_doubt_and_logs_nothing(
-    staff: Client, acme: Customer, caplog: pytest.LogCaptureFixture
+def test_the_preview_shows_warnings_without_logging_them(
+    admin_client: Client, acme: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Why a portal has no powers is to be seen where it can be changed; no portal was opened."""
     Customer.objects.filter(pk=acme.pk).update(plan="platinum")
-    assert text(staff.get(change(acme))).count("Plan 'platinum' is not in ALGUNA_PORTAL_PLANS.") == 2
+    assert get_text(admin_client.get(get_url(acme))).count("Plan 'platinum' is not in ALGUNA_PORTAL_PLANS.") == 2
     assert "alguna_portal" not in caplog.text
 
 
-def test_plans_are_chosen_from_those_configured(staff: Client, acme: Customer) -> None:
-    """A typo in a plan's name cannot happen here."""
-    shown = text(staff.get(ADD))
+def test_only_configured_plans_can_be_chosen(admin_client: Client, acme: Customer) -> None:
+    shown = get_text(admin_client.get(ADD))
     for plan in ("starter", "growth", "enterprise"):
         assert f'<option value="{plan}">' in shown
-    response = staff.post(change(acme), form(alias="acme-1", plan="platinum"))
+    response = admin_client.post(get_url(acme), create_form_data(alias="acme-1", plan="platinum"))
     assert set(response.context["adminform"].form.errors) == {"plan"}
 
 
-def test_a_plan_that_is_no_longer_configured_is_kept_and_named(staff: Client, acme: Customer) -> None:
-    """Saving a page never changes a plan unseen."""
+def test_a_plan_that_is_no_longer_configured_is_kept_and_marked(admin_client: Client, acme: Customer) -> None:
     Customer.objects.filter(pk=acme.pk).update(plan="legacy")
-    assert '<option value="legacy" selected>legacy (not configured)' in text(staff.get(change(acme)))
-    assert staff.post(change(acme), form(alias="acme-1", plan="legacy")).status_code == 302
+    assert '<option value="legacy" selected>legacy (not configured)' in get_text(admin_client.get(get_url(acme)))
+    assert admin_client.post(get_url(acme), create_form_data(alias="acme-1", plan="legacy")).status_code == 302
     acme.refresh_from_db()
     assert acme.plan == "legacy"
 
 
 @pytest.mark.parametrize("query", ["Acm", "acme-1", "cust_77", "billing@acme", "mia"])
-def test_customers_are_found_by_what_support_is_told(
-    staff: Client, acme: Customer, umbrella: Customer, manager: User, query: str
+def test_customers_are_searched_by_name_alias_id_email_and_member(
+    admin_client: Client, acme: Customer, umbrella: Customer, manager: User, query: str
 ) -> None:
-    """By name, alias, Alguna's id, billing address or a member's name; and the list shows no address."""
     Customer.objects.filter(pk=acme.pk).update(customer_id="cust_77", email="billing@acme.example")
-    response = staff.get(LIST, {"q": query})
+    response = admin_client.get(LIST, {"q": query})
     assert list(response.context["cl"].queryset) == [acme]
-    assert "billing@acme.example" not in text(response)
+    assert "billing@acme.example" not in get_text(response)
 
 
-def test_people_are_searched_where_they_can_be(staff: Client, acme: Customer, manager: User) -> None:
-    """With Django's own user admin, one types; without it, one enters an id, never a list of all."""
-    assert "admin-autocomplete" in text(staff.get(change(acme)))
-    users = admin.site._registry.pop(User)
-    try:
-        shown = text(staff.get(change(acme)))
-    finally:
-        admin.site._registry[User] = users
+def test_users_are_searched_if_their_admin_allows_it(
+    admin_client: Client, acme: Customer, manager: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "admin-autocomplete" in get_text(admin_client.get(get_url(acme)))
+    unregister(monkeypatch, User)
+    shown = get_text(admin_client.get(get_url(acme)))
     assert "admin-autocomplete" not in shown
     assert f'<input type="text" name="memberships-0-user" value="{manager.pk}"' in shown
 
 
-def test_those_who_may_only_view_see_and_change_nothing(acme: Customer, stranger: User) -> None:
-    """The page opens read-only, preview included; users are not searched by those who may not see them."""
-    stranger.is_staff = True
-    stranger.save()
-    stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
-    client = Client()
-    client.force_login(stranger)
-    assert '"customer_alias": "acme-1"' in text(client.get(change(acme)))
-    assert client.post(change(acme), form(alias="x")).status_code == 403
+def test_the_view_permission_opens_a_read_only_page(acme: Customer, stranger: User) -> None:
+    client = sign_in(stranger, "view_customer")
+    assert '"customer_alias": "acme-1"' in get_text(client.get(get_url(acme)))
+    assert client.post(get_url(acme), create_form_data(alias="x")).status_code == 403
 
 
-def test_a_member_cannot_be_added_twice(staff: Client, acme: Customer, manager: User) -> None:
-    """The form says so before the database would."""
+def test_a_member_cannot_be_added_twice(admin_client: Client, acme: Customer, manager: User) -> None:
     membership = Membership.objects.get()
-    people = {
+    members = {
         "memberships-TOTAL_FORMS": 2,
         "memberships-INITIAL_FORMS": 1,
         "memberships-0-id": membership.pk,
@@ -225,7 +147,7 @@ def test_a_member_cannot_be_added_twice(staff: Client, acme: Customer, manager: 
         "memberships-1-user": manager.pk,
         "memberships-1-role": "viewer",
     }
-    response = staff.post(change(acme), form(alias="acme-1", **people))
+    response = admin_client.post(get_url(acme), create_form_data(alias="acme-1", **members))
     # Django 5.2 speaks of duplicates, Django 6 of a membership that exists.
     assert response.context["errors"]
     assert Membership.objects.count() == 1

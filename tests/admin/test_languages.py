@@ -1,4 +1,4 @@
-"""The admin in other languages: whole sentences, with the signs of each, and Django's own texts left to Django."""
+"""Messages of the admin in other languages."""
 
 from pathlib import Path
 
@@ -11,8 +11,7 @@ from pytest_django import Settings
 
 from alguna_portal.admin import actions
 from alguna_portal.models import Customer
-from tests.admin.test_create_in_alguna import messages
-from tests.admin.test_send_portal_links import page
+from tests.support.admin import get_messages, get_url
 from tests.support.mailers import mail_by
 from tests.test_translations import catalogue, every_locale
 
@@ -20,7 +19,7 @@ DJANGO = Path(django.__file__).parent
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "text"),
     [
         ("en", "Acme, Umbrella, and 2 more"),
         ("de", "Acme, Umbrella und 2 weitere"),
@@ -31,38 +30,36 @@ DJANGO = Path(django.__file__).parent
         ("ar", "Acme، Umbrella، وعميلان آخران"),
     ],
 )
-def test_names_stand_in_a_row_as_the_language_has_it(monkeypatch: pytest.MonkeyPatch, language: str, said: str) -> None:
-    """With its own comma, and the rest as part of one sentence."""
-    monkeypatch.setattr(actions, "MOST_TOLD", 2)
+def test_names_are_joined_in_each_language(monkeypatch: pytest.MonkeyPatch, language: str, text: str) -> None:
+    monkeypatch.setattr(actions, "MAX_MESSAGES", 2)
     with override(language):
-        assert actions.enumerated(["Acme", "Umbrella", "Initech", "Hooli"]) == said
-        assert "2" not in actions.enumerated(["Acme", "Umbrella"])
+        assert actions.join_names(["Acme", "Umbrella", "Initech", "Hooli"]) == text
+        assert "2" not in actions.join_names(["Acme", "Umbrella"])
 
 
-def test_what_is_filled_in_is_escaped() -> None:
-    """A name may be anything: markup of its own, or the signs that a text is filled in by."""
+def test_message_parts_are_escaped() -> None:
     text = "%(count)d failed (%(kind)s): %(names)s"
-    names = actions.enumerated(["<b>{kind}", "%(count)d"])
-    assert actions.filled(text, count=2, kind="<i>", names=names) == (
+    names = actions.join_names(["<b>{kind}", "%(count)d"])
+    assert actions.format_message(text, count=2, kind="<i>", names=names) == (
         "2 failed (&lt;i&gt;): &lt;b&gt;{kind}, %(count)d"
     )
 
 
-def test_a_mail_to_somebody_else_that_fails_is_told_in_the_language(
+def test_a_failed_email_to_another_recipient_is_reported_in_the_language(
     admin_client: Client, settings: Settings, customer: Customer
 ) -> None:
-    """As a mail to the customer's own address is."""
     mail_by(settings, "tests.support.mailers.Down")
     settings.LANGUAGE_CODE = "de"
-    done = admin_client.post(page(customer), {"role": "manager", "to": "tax@accountants.example"}, follow=True)
-    ((level, said),) = messages(done)
+    done = admin_client.post(
+        get_url(customer, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"}, follow=True
+    )
+    ((level, text),) = get_messages(done)
     assert level == "error"
-    assert said.startswith("1 Portal-Link konnte nicht gesendet werden (ConnectionRefusedError): <a ")
+    assert text.startswith("1 Portal-Link konnte nicht gesendet werden (ConnectionRefusedError): <a ")
 
 
 @every_locale
-def test_no_text_of_djangos_is_said_otherwise_on_pages_of_the_host(locale: str) -> None:
-    """A text that Django has, too, is found under one name for the whole site: ours would be shown for theirs."""
+def test_translations_do_not_override_djangos(locale: str) -> None:
     theirs: dict[tuple[str | None, str], list[object]] = {}
     files = [DJANGO / "conf", *(DJANGO / "contrib").iterdir()]
     for file in (each / "locale" / locale / "LC_MESSAGES" / "django.po" for each in files):
@@ -70,4 +67,4 @@ def test_no_text_of_djangos_is_said_otherwise_on_pages_of_the_host(locale: str) 
             theirs.setdefault((entry.msgctxt, entry.msgid), []).append(entry.msgstr_plural or entry.msgstr)
     assert len(theirs) > 500
     ours = {(entry.msgctxt, entry.msgid): entry.msgstr_plural or entry.msgstr for entry in catalogue(locale)}
-    assert not [key for key, said in ours.items() if said not in theirs.get(key, [said])]
+    assert not [key for key, text in ours.items() if text not in theirs.get(key, [text])]

@@ -1,56 +1,56 @@
-"""The people of customers in the admin: on the page of a few, in a list of their own where they are many."""
+"""Memberships: on the page of a customer with few members, and in their own admin."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from alguna_portal.models import Customer, Membership
-from alguna_portal.testing import fake_alguna
-from tests.admin.test_customer import ADD, browser, change, form, text
+from tests.support.admin import create_form_data, get_list_url, get_text, get_url, sign_in, unregister
 
-MEMBERS = reverse("admin:alguna_portal_membership_changelist")
-ADD_MEMBER = reverse("admin:alguna_portal_membership_add")
+ADD = get_list_url(Customer, "add")
+MEMBERS = get_list_url(Membership)
+ADD_MEMBER = get_list_url(Membership, "add")
 
-
-@pytest.fixture(autouse=True)
-def _fake() -> Iterator[None]:
-    """Alguna, which the page of a customer asks."""
-    with fake_alguna():
-        yield
+pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 
 
 @pytest.fixture
-def _no_users() -> Iterator[None]:
-    """An admin without users: members are entered by their ids."""
-    users = admin.site._registry.pop(User)
-    yield
-    admin.site._registry[User] = users
+def _no_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove users from the admin, so that members are entered by id."""
+    unregister(monkeypatch, User)
 
 
-def people(customer: Customer, count: int) -> None:
-    """Make so many more members."""
+def create_members(customer: Customer, count: int) -> None:
+    """Add users as members."""
     first = User.objects.count()
     users = User.objects.bulk_create(User(username=f"p{first + number:03}") for number in range(count))
     Membership.objects.bulk_create(Membership(user=user, customer=customer) for user in users)
 
 
-def asked(client: Client, url: str) -> list[str]:
-    """What the database is asked for a page."""
+def get_queries(client: Client, url: str) -> list[str]:
+    """Return the SQL of a page's queries."""
     with CaptureQueriesContext(connection) as queries:
         assert client.get(url).status_code == 200
     return [query["sql"] for query in queries]
 
 
-def sent_by(page: Any) -> dict[str, Any]:
-    """What the form of a customer's page would send, members included."""
+def check_queries(client: Client, customer: Customer) -> str:
+    """Check that the number of queries doesn't depend on the number of members; return the page with twenty."""
+    create_members(customer, 2)
+    client.get(get_url(customer))
+    few = get_queries(client, get_url(customer))
+    create_members(customer, 18)
+    assert len(get_queries(client, get_url(customer))) == len(few)
+    return get_text(client.get(get_url(customer)))
+
+
+def get_form_data(page: Any) -> dict[str, Any]:
+    """Return the data that the form of a customer's page would submit, with the members."""
     shown = page.context["adminform"].form
     fields = {name: shown[name].value() or "" for name in shown.fields}
     for inline in page.context["inline_admin_formsets"]:
@@ -59,187 +59,159 @@ def sent_by(page: Any) -> dict[str, Any]:
     return {name: "" if value is None else value for name, value in fields.items()}
 
 
-def test_more_members_are_no_more_queries(admin_client: Client, acme: Customer) -> None:
-    """Where users are searched."""
-    people(acme, 2)
-    admin_client.get(change(acme))
-    few = asked(admin_client, change(acme))
-    people(acme, 18)
-    assert len(asked(admin_client, change(acme))) == len(few)
-    assert text(admin_client.get(change(acme))).count(" selected>p0") == 20
+def test_the_number_of_queries_is_constant_with_searched_users(admin_client: Client, acme: Customer) -> None:
+    assert check_queries(admin_client, acme).count(" selected>p0") == 20
 
 
 @pytest.mark.usefixtures("_no_users")
-def test_more_members_by_their_ids_are_no_more_queries(admin_client: Client, acme: Customer) -> None:
-    """Where they are not, each is named beside the id."""
-    people(acme, 2)
-    admin_client.get(change(acme))
-    few = asked(admin_client, change(acme))
-    people(acme, 18)
-    assert len(asked(admin_client, change(acme))) == len(few)
-    assert len(re.findall(r"<strong>\s*p0\d\d\s*</strong>", text(admin_client.get(change(acme))))) == 20
+def test_the_number_of_queries_is_constant_with_user_ids(admin_client: Client, acme: Customer) -> None:
+    assert len(re.findall(r"<strong>\s*p0\d\d\s*</strong>", check_queries(admin_client, acme))) == 20
 
 
-def test_more_members_are_no_more_queries_for_those_who_only_look(stranger: User, acme: Customer) -> None:
-    """To whom they are shown as text."""
-    client = browser(stranger, "view_customer", "view_membership")
-    people(acme, 2)
-    client.get(change(acme))
-    few = asked(client, change(acme))
-    people(acme, 18)
-    assert len(asked(client, change(acme))) == len(few)
-    assert text(client.get(change(acme))).count(">p0") == 20
+def test_the_number_of_queries_is_constant_on_a_read_only_page(stranger: User, acme: Customer) -> None:
+    client = sign_in(stranger, "view_customer", "view_membership")
+    assert check_queries(client, acme).count(">p0") == 20
 
 
-def test_another_user_who_was_chosen_is_named_again(admin_client: Client, manager: User, stranger: User) -> None:
-    """When the form is refused for something else."""
+def test_a_rejected_form_shows_the_newly_selected_user(admin_client: Client, manager: User, stranger: User) -> None:
     customer = Customer.objects.get()
-    fields = sent_by(admin_client.get(change(customer)))
-    refused = admin_client.post(change(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
-    assert f'<option value="{stranger.pk}" selected>sue</option>' in text(refused)
-    assert ">mia</option>" not in text(refused)
+    fields = get_form_data(admin_client.get(get_url(customer)))
+    refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
+    assert f'<option value="{stranger.pk}" selected>sue</option>' in get_text(refused)
+    assert ">mia</option>" not in get_text(refused)
 
 
 @pytest.mark.usefixtures("_no_users")
-def test_another_user_whose_id_was_entered_is_named_again(admin_client: Client, manager: User, stranger: User) -> None:
-    """As well."""
+def test_a_rejected_form_shows_the_newly_entered_user(admin_client: Client, manager: User, stranger: User) -> None:
     customer = Customer.objects.get()
-    fields = sent_by(admin_client.get(change(customer)))
-    refused = admin_client.post(change(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
-    assert re.findall(r"<strong>(?:<a [^>]*>)?(mia|sue)<", text(refused)) == ["sue"]
+    fields = get_form_data(admin_client.get(get_url(customer)))
+    refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
+    assert re.findall(r"<strong>(?:<a [^>]*>)?(mia|sue)<", get_text(refused)) == ["sue"]
 
 
-def test_a_user_who_has_a_page_leads_there(manager: User, stranger: User) -> None:
-    """Also where whoever looks may not search users."""
-    helper = browser(stranger, "change_customer", "view_customer", "change_membership", "view_membership")
-    shown = text(helper.get(change(Customer.objects.get())))
-    address = reverse("admin:auth_user_change", args=[manager.pk])
+def test_a_member_links_to_the_users_page(manager: User, stranger: User) -> None:
+    client = sign_in(stranger, "change_customer", "view_customer", "change_membership", "view_membership")
+    shown = get_text(client.get(get_url(Customer.objects.get())))
+    address = get_url(manager)
     assert re.search(rf'<strong>\s*<a href="{address}">mia</a>\s*</strong>', shown)
 
 
-def test_as_many_as_fit_into_a_form_can_be_saved(admin_client: Client, acme: Customer) -> None:
-    """Django refuses more than a thousand fields; one more member, and they have a list of their own."""
-    people(acme, 100)
-    page = admin_client.get(change(acme))
-    assert ">Members<" not in text(page)
-    fields = sent_by(page) | {"name": "Acme Ltd"}
-    assert admin_client.post(change(acme), fields | {"memberships-99-role": "viewer"}).status_code == 302
+def test_up_to_a_hundred_members_are_edited_on_the_page(admin_client: Client, acme: Customer) -> None:
+    create_members(acme, 100)
+    page = admin_client.get(get_url(acme))
+    assert ">Members<" not in get_text(page)
+    fields = get_form_data(page) | {"name": "Acme Ltd"}
+    assert admin_client.post(get_url(acme), fields | {"memberships-99-role": "viewer"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.memberships.filter(role="viewer").count()) == ("Acme Ltd", 1)
-    people(acme, 1)
-    assert "memberships-TOTAL_FORMS" not in text(admin_client.get(change(acme)))
+    create_members(acme, 1)
+    assert "memberships-TOTAL_FORMS" not in get_text(admin_client.get(get_url(acme)))
 
 
 def test_a_customer_with_very_many_members_can_be_saved(admin_client: Client, acme: Customer) -> None:
-    """Its page has few queries, and no member is lost."""
-    people(acme, 300)
-    page = admin_client.get(change(acme))
-    assert len(asked(admin_client, change(acme))) < 20
-    assert admin_client.post(change(acme), sent_by(page) | {"name": "Acme Ltd"}).status_code == 302
+    create_members(acme, 300)
+    page = admin_client.get(get_url(acme))
+    assert len(get_queries(admin_client, get_url(acme))) < 20
+    assert admin_client.post(get_url(acme), get_form_data(page) | {"name": "Acme Ltd"}).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.memberships.count()) == ("Acme Ltd", 300)
 
 
-def test_many_members_are_among_the_tools(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
-    """Which lead to the list of them, and of nobody else's."""
-    people(acme, 101)
-    people(umbrella, 1)
+def test_the_page_links_to_the_list_of_many_members(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
+    create_members(acme, 101)
+    create_members(umbrella, 1)
     url = f"{MEMBERS}?customer={acme.pk}"
-    assert f'<li><a href="{url}">Members</a></li>' in text(admin_client.get(change(acme)))
+    assert f'<li><a href="{url}">Members</a></li>' in get_text(admin_client.get(get_url(acme)))
     found = admin_client.get(url).context["cl"]
     assert found.result_count == 101
     assert found.filter_specs[1].lookup_choices == [(str(acme.pk), "Acme")]
 
 
-def test_who_may_not_see_members_is_not_led_to_them(
+def test_the_link_to_members_needs_permission_and_a_registered_admin(
     admin_client: Client, stranger: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor is anybody where a host has taken their list away."""
-    people(acme, 101)
-    assert ">Members<" not in text(browser(stranger, "view_customer").get(change(acme)))
-    registry: dict[Any, Any] = admin.site._registry
-    monkeypatch.delitem(registry, Membership)
-    assert ">Members<" not in text(admin_client.get(change(acme)))
+    create_members(acme, 101)
+    assert ">Members<" not in get_text(sign_in(stranger, "view_customer").get(get_url(acme)))
+    unregister(monkeypatch, Membership)
+    assert ">Members<" not in get_text(admin_client.get(get_url(acme)))
 
 
 @pytest.mark.parametrize(("before", "more"), [(100, 1), (101, -1)])
-def test_a_form_is_saved_as_it_was_opened(admin_client: Client, acme: Customer, before: int, more: int) -> None:
-    """However many members there are by then."""
-    people(acme, before)
-    fields = sent_by(admin_client.get(change(acme))) | {"name": "Acme Ltd"}
+def test_a_form_is_saved_if_the_number_of_members_changes(
+    admin_client: Client, acme: Customer, before: int, more: int
+) -> None:
+    create_members(acme, before)
+    fields = get_form_data(admin_client.get(get_url(acme))) | {"name": "Acme Ltd"}
     if more > 0:
         fields["memberships-0-role"] = "viewer"
-        people(acme, more)
+        create_members(acme, more)
     else:
         Membership.objects.all()[0].delete()
-    assert admin_client.post(change(acme), fields).status_code == 302
+    assert admin_client.post(get_url(acme), fields).status_code == 302
     acme.refresh_from_db()
     assert (acme.name, acme.memberships.count()) == ("Acme Ltd", before + more)
     assert acme.memberships.filter(role="viewer").count() == (more > 0)
 
 
 @pytest.mark.parametrize("query", ["mia", "Acm", "acme-1"])
-def test_memberships_are_found(admin_client: Client, manager: User, umbrella: Customer, query: str) -> None:
-    """By the user's name, and by the customer's name or alias."""
-    people(umbrella, 1)
+def test_memberships_are_searched_by_user_and_customer(
+    admin_client: Client, manager: User, umbrella: Customer, query: str
+) -> None:
+    create_members(umbrella, 1)
     found = admin_client.get(MEMBERS, {"q": query}).context["cl"].result_list
     assert [each.user for each in found] == [manager]
 
 
-def test_the_list_of_memberships_names_no_address(admin_client: Client, db: None) -> None:
-    """As no list does, and it asks for the rows once."""
+def test_the_list_shows_no_email_address_and_has_a_constant_number_of_queries(admin_client: Client, db: None) -> None:
     user = User.objects.create_user("mia@acme.example")
     customer = Customer.objects.create(alias="bill@acme.example")
     Membership.objects.create(user=user, customer=customer)
-    shown = text(admin_client.get(MEMBERS))
+    shown = get_text(admin_client.get(MEMBERS))
     assert f">user {user.pk}<" in shown
     assert f">customer {customer.pk}<" in shown
     assert "mia@" not in shown
     assert "bill@" not in shown
-    few = asked(admin_client, MEMBERS)
-    people(customer, 20)
-    assert len(asked(admin_client, MEMBERS)) == len(few)
+    few = get_queries(admin_client, MEMBERS)
+    create_members(customer, 20)
+    assert len(get_queries(admin_client, MEMBERS)) == len(few)
 
 
-def test_a_membership_is_added(admin_client: Client, acme: Customer, stranger: User) -> None:
-    """By a user and a customer who are searched, not picked from all there are."""
-    assert text(admin_client.get(ADD_MEMBER)).count('class="admin-autocomplete"') == 2
+def test_a_membership_is_added_with_searched_user_and_customer(
+    admin_client: Client, acme: Customer, stranger: User
+) -> None:
+    assert get_text(admin_client.get(ADD_MEMBER)).count('class="admin-autocomplete"') == 2
     fields = {"user": stranger.pk, "customer": acme.pk, "role": "viewer"}
     assert admin_client.post(ADD_MEMBER, fields).status_code == 302
     assert Membership.objects.values("user", "customer", "role").get() == fields
 
 
 @pytest.mark.usefixtures("_no_users")
-def test_without_the_users_admin_a_member_is_added_by_its_id(admin_client: Client) -> None:
-    """There is nothing to search in."""
-    shown = text(admin_client.get(ADD_MEMBER))
+def test_without_a_user_admin_the_user_id_is_entered(admin_client: Client) -> None:
+    shown = get_text(admin_client.get(ADD_MEMBER))
     assert shown.count('class="admin-autocomplete"') == 1
     assert '<input type="text" name="user"' in shown
 
 
-def test_memberships_are_changed_by_those_who_may(stranger: User, manager: User) -> None:
-    """By Django's permissions."""
-    page = reverse("admin:alguna_portal_membership_change", args=[Membership.objects.get().pk])
-    assert browser(stranger, "change_customer").get(MEMBERS).status_code == 403
-    assert 'name="_save"' not in text(browser(stranger, "view_membership").get(page))
-    helper = browser(stranger, "view_membership", "change_membership")
-    assert 'name="_save"' in text(helper.get(page))
-    assert helper.get(ADD_MEMBER).status_code == 403
+def test_memberships_follow_djangos_permissions(stranger: User, manager: User) -> None:
+    page = get_url(Membership.objects.get())
+    assert sign_in(stranger, "change_customer").get(MEMBERS).status_code == 403
+    assert 'name="_save"' not in get_text(sign_in(stranger, "view_membership").get(page))
+    client = sign_in(stranger, "view_membership", "change_membership")
+    assert 'name="_save"' in get_text(client.get(page))
+    assert client.get(ADD_MEMBER).status_code == 403
 
 
-def test_the_page_to_add_a_customer_says_nothing_of_a_saved_one(admin_client: Client) -> None:
-    """No heading stands over nothing."""
-    shown = text(admin_client.get(ADD))
+def test_the_add_page_omits_the_fields_of_a_saved_customer(admin_client: Client) -> None:
+    shown = get_text(admin_client.get(ADD))
     assert "Sent to Alguna" not in shown
     assert "in Alguna:" not in shown
     assert 'name="memberships-TOTAL_FORMS"' in shown
-    refused = text(admin_client.post(ADD, form(alias="")))
+    refused = get_text(admin_client.post(ADD, create_form_data(alias="")))
     assert "This field is required." in refused
     assert "Sent to Alguna" not in refused
 
 
-def test_a_customer_is_read_twice_for_its_page(admin_client: Client, acme: Customer) -> None:
-    """By Django, and once more for all that is said of it as it was saved."""
-    queries = asked(admin_client, change(acme))
+def test_the_page_reads_the_customer_twice(admin_client: Client, acme: Customer) -> None:
+    queries = get_queries(admin_client, get_url(acme))
     of_customer = [sql for sql in queries if re.search(r"FROM .alguna_portal_customer. WHERE .*id. = ", sql)]
     assert len(of_customer) == 2

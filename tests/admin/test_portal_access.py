@@ -1,68 +1,48 @@
-"""The audit trail in the admin: read, found and followed, changed by nobody, and without anybody's address."""
+"""The admin of portal accesses: list, page, filters and search, without email addresses."""
 
 import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib import admin
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 from pytest_django import Settings
 
 from alguna_portal.admin import CustomerAdmin
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, PortalAccess, PortalLink
-from alguna_portal.testing import fake_alguna
-from tests.admin.test_customer import change, text
+from tests.support.admin import (
+    create_access,
+    get_list_url,
+    get_rows,
+    get_text,
+    get_url,
+    run_action,
+    sign_in,
+    unregister,
+)
 
-LIST = reverse("admin:alguna_portal_portalaccess_changelist")
+LIST = get_list_url(PortalAccess)
+
+pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 AT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
-
-
-def access(user: User | None = None, customer: Customer | None = None, **fields: Any) -> PortalAccess:
-    """Record an access, as `audit` does."""
-    facts = {
-        "at": AT,
-        "user": user,
-        "user_key": str(user.pk) if user else "",
-        "customer": customer,
-        "customer_alias": customer.alias if customer else "",
-        "via": "view",
-        "role": "manager",
-        "outcome": "opened",
-    }
-    return PortalAccess.objects.create(**{**facts, **fields})
-
-
-def detail(each: PortalAccess) -> str:
-    """The address of an access's page."""
-    return reverse("admin:alguna_portal_portalaccess_change", args=[each.pk])
-
-
-def found(response: Any) -> list[PortalAccess]:
-    """The accesses in the list."""
-    return list(response.context["cl"].result_list)
 
 
 @pytest.fixture
 def auditor(db: None) -> Client:
-    """The browser of somebody who may view accesses, and nothing else."""
-    user = User.objects.create_user("audrey", is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="view_portalaccess"))
-    client = Client()
-    client.force_login(user)
-    return client
+    """A client with only the permission to view accesses."""
+    return sign_in(User.objects.create_user("audrey"), "view_portalaccess")
 
 
-def test_the_list_says_who_opened_what(auditor: Client, manager: User, acme: Customer, settings: Settings) -> None:
-    """The view permission suffices; a failure is named."""
+def test_the_list_shows_user_customer_and_outcome(
+    auditor: Client, manager: User, acme: Customer, settings: Settings
+) -> None:
     settings.TIME_ZONE = "UTC"
-    access(manager, acme, outcome="failed", error="BadAnswer")
-    shown = text(auditor.get(LIST))
+    create_access(manager, acme, outcome="failed", error="BadAnswer")
+    shown = get_text(auditor.get(LIST))
     for name, value in {
         "user_name": "mia",
         "customer_name": "Acme",
@@ -75,21 +55,19 @@ def test_the_list_says_who_opened_what(auditor: Client, manager: User, acme: Cus
     assert "March 4, 2026, 5:06 a.m." in shown
 
 
-def test_an_access_by_a_mailed_link_leads_to_it(admin_client: Client, manager: User, acme: Customer) -> None:
-    """So that it can be told which of two was used; in the file, too."""
+def test_an_access_by_emailed_link_links_to_it(admin_client: Client, manager: User, acme: Customer) -> None:
     link = send_link(acme, to="billing@acme.example")
-    each = access(manager, acme, via="link", link=link)
-    page = reverse("admin:alguna_portal_portallink_change", args=[link.pk])
-    shown = text(admin_client.get(reverse("admin:alguna_portal_portalaccess_change", args=[each.pk])))
+    each = create_access(manager, acme, via="link", link=link)
+    page = get_url(link)
+    shown = get_text(admin_client.get(get_url(each)))
     assert f'<a href="{page}">{link.pk}</a>' in shown
     fields = {"action": "export_as_csv", "_selected_action": [each.pk], "index": 0}
     exported: Any = admin_client.post(LIST, fields)
     assert b"".join(exported.streaming_content).decode().endswith(f",{{}},{link.pk}\r\n")
 
 
-def test_a_page_shows_all_of_an_access(auditor: Client, manager: User, acme: Customer) -> None:
-    """With the settings, and what stays when user and customer are deleted."""
-    each = access(
+def test_the_page_shows_all_fields(auditor: Client, manager: User, acme: Customer) -> None:
+    each = create_access(
         manager,
         acme,
         customer_alias="acme-old",
@@ -98,87 +76,60 @@ def test_a_page_shows_all_of_an_access(auditor: Client, manager: User, acme: Cus
         impersonated=True,
         portal_settings={"invoice_list_settings": {"show_section": True}},
     )
-    shown = text(auditor.get(detail(each)))
+    shown = get_text(auditor.get(get_url(each)))
     for value in ("mia", "key-7", "Acme", "acme-old", "Billing page", "manager", "opened", "sess_9"):
         assert f'<div class="readonly">{value}</div>' in shown
     assert 'alt="True"' in shown
     assert '<pre>{\n  "invoice_list_settings": {\n    "show_section": true\n  }\n}</pre>' in shown
 
 
-def test_settings_are_text_and_no_markup(auditor: Client, db: None) -> None:
-    """Whatever was recorded."""
-    each = access(portal_settings={"<script>": 1})
-    assert "<script>&quot;" not in auditor.get(detail(each)).content.decode()
-    assert "&lt;script&gt;" in auditor.get(detail(each)).content.decode()
+def test_portal_settings_are_escaped(auditor: Client, db: None) -> None:
+    each = create_access(portal_settings={"<script>": 1})
+    assert "<script>&quot;" not in auditor.get(get_url(each)).content.decode()
+    assert "&lt;script&gt;" in auditor.get(get_url(each)).content.decode()
 
 
-def test_who_may_view_may_export(auditor: Client, acme: Customer) -> None:
-    """It is the same, as a file."""
-    fields = {"action": "export_as_csv", "_selected_action": access(None, acme).pk, "index": 0}
-    assert auditor.post(LIST, fields).headers["Content-Type"].startswith("text/csv")
+def test_the_view_permission_allows_the_export(auditor: Client, acme: Customer) -> None:
+    response = run_action(auditor, "export_as_csv", create_access(None, acme))
+    assert response.headers["Content-Type"].startswith("text/csv")
 
 
-def test_nobody_changes_the_trail(admin_client: Client, manager: User, acme: Customer) -> None:
-    """No superuser adds, changes or deletes."""
-    each = access(manager, acme)
-    assert admin_client.get(detail(each)).status_code == 200
-    assert admin_client.post(detail(each), {"error": "x"}).status_code == 403
-    assert admin_client.get(reverse("admin:alguna_portal_portalaccess_add")).status_code == 403
-    delete = reverse("admin:alguna_portal_portalaccess_delete", args=[each.pk])
-    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
-    admin_client.post(LIST, {"action": "delete_selected", "_selected_action": each.pk, "post": "yes"})
-    assert PortalAccess.objects.get().error == ""
-    assert "delete_selected" not in text(admin_client.get(LIST))
-
-
-def test_without_the_permission_nothing_is_seen(stranger: User, acme: Customer) -> None:
-    """Nor is the way there offered on a customer's page."""
-    each = access(stranger, acme)
-    stranger.is_staff = True
-    stranger.save()
-    stranger.user_permissions.add(Permission.objects.get(codename="view_customer"))
-    client = Client()
-    client.force_login(stranger)
+def test_the_view_permission_is_required(stranger: User, acme: Customer) -> None:
+    each = create_access(stranger, acme)
+    client = sign_in(stranger, "view_customer")
     assert client.get(LIST).status_code == 403
-    assert client.get(detail(each)).status_code == 403
-    with fake_alguna():
-        assert "Portal accesses" not in text(client.get(change(acme)))
+    assert client.get(get_url(each)).status_code == 403
+    assert "Portal accesses" not in get_text(client.get(get_url(acme)))
 
 
-def test_a_customer_leads_to_its_accesses(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
-    """To its own, and the list says whose they are."""
-    access(None, umbrella)
-    own = access(None, acme)
+def test_a_customers_page_links_to_its_accesses(admin_client: Client, acme: Customer, umbrella: Customer) -> None:
+    create_access(None, umbrella)
+    own = create_access(None, acme)
     link = f"{LIST}?customer={acme.pk}"
-    with fake_alguna():
-        assert f'<a href="{link}">Portal accesses</a>' in text(admin_client.get(change(acme)))
+    assert f'<a href="{link}">Portal accesses</a>' in get_text(admin_client.get(get_url(acme)))
     response = admin_client.get(link)
-    assert found(response) == [own]
-    by_customer = text(response).split("By customer")[1].split("</details>")[0]
+    assert get_rows(response) == [own]
+    by_customer = get_text(response).split("By customer")[1].split("</details>")[0]
     assert "Acme" in by_customer
     assert "Umbrella" not in by_customer
-    assert "By customer" not in text(admin_client.get(LIST))
+    assert "By customer" not in get_text(admin_client.get(LIST))
 
 
 @pytest.mark.parametrize("key", ["999", "x", ""])
-def test_accesses_of_no_customer_are_not_those_of_all(admin_client: Client, acme: Customer, key: str) -> None:
-    """An address that names nobody leads to the list, with a note."""
+def test_an_unknown_customer_redirects_to_the_list(admin_client: Client, acme: Customer, key: str) -> None:
     assert admin_client.get(LIST, {"customer": key}).headers["Location"] == f"{LIST}?e=1"
 
 
-def test_no_customer_is_named_to_those_who_may_not_view_it(auditor: Client, acme: Customer) -> None:
-    """Whether there is one of that number, is not told either: it leads where a number of nobody leads."""
+def test_the_customer_filter_needs_the_permission_to_view_customers(auditor: Client, acme: Customer) -> None:
     assert auditor.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
-    user = User.objects.get(username="audrey")
-    user.user_permissions.add(Permission.objects.get(codename="view_customer"))
-    assert "Acme" in text(auditor.get(LIST, {"customer": acme.pk}))
+    client = sign_in(User.objects.get(username="audrey"), "view_portalaccess", "view_customer")
+    assert "Acme" in get_text(client.get(LIST, {"customer": acme.pk}))
 
 
 @pytest.mark.parametrize("method", ["has_view_permission", "get_queryset"])
-def test_a_customer_that_the_host_hides_is_not_named(
+def test_the_customer_filter_hides_customers_that_the_customer_admin_hides(
     admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    """Be it by permission or by what its own list holds."""
     hides = {
         "has_view_permission": lambda self, request, obj=None: obj is None,
         "get_queryset": lambda self, request: Customer.objects.none(),
@@ -187,122 +138,109 @@ def test_a_customer_that_the_host_hides_is_not_named(
     assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
 
 
-def test_without_customers_in_the_admin_nothing_is_filtered_by_them(admin_client: Client, acme: Customer) -> None:
-    """There is no page that would lead here, and nobody to ask who may."""
-    customers = admin.site._registry.pop(Customer)
-    try:
-        assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
-    finally:
-        admin.site._registry[Customer] = customers
+def test_without_a_customer_admin_the_customer_filter_redirects(
+    admin_client: Client, acme: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unregister(monkeypatch, Customer)
+    assert admin_client.get(LIST, {"customer": acme.pk}).headers["Location"] == f"{LIST}?e=1"
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("outcome", "denied"), ("via", "link"), ("role", "viewer"), ("impersonated", True)]
 )
 def test_accesses_are_filtered(auditor: Client, db: None, name: str, value: Any) -> None:
-    """By what came of it, the way, the role, and whether somebody acted as the user."""
-    access()
-    wanted = access(**{name: value})
+    create_access()
+    wanted = create_access(**{name: value})
     lookup = f"{name}__exact"
     response = auditor.get(LIST, {lookup: int(value) if value is True else value})
-    assert found(response) == [wanted]
+    assert get_rows(response) == [wanted]
     # As a choice beside the list, not only as an address.
-    assert f"?{lookup}=" in text(auditor.get(LIST))
+    assert f"?{lookup}=" in get_text(auditor.get(LIST))
 
 
-def test_accesses_are_found_by_date(auditor: Client, db: None) -> None:
-    """One goes down from years to days, where the database knows time zones: MariaDB has to be taught them."""
-    access(at=datetime(2025, 1, 1, tzinfo=UTC))
-    wanted = access()
-    assert ("?at__year=2026" in text(auditor.get(LIST))) == connection.features.has_zoneinfo_database
-    assert found(auditor.get(LIST, {"at__year": 2026})) == [wanted]
+def test_accesses_are_filtered_by_date(auditor: Client, db: None) -> None:
+    create_access(at=datetime(2025, 1, 1, tzinfo=UTC))
+    wanted = create_access()
+    assert ("?at__year=2026" in get_text(auditor.get(LIST))) == connection.features.has_zoneinfo_database
+    assert get_rows(auditor.get(LIST, {"at__year": 2026})) == [wanted]
 
 
 @pytest.mark.parametrize("query", ["acme-1", "Zenith", "sess_9", "mia"])
-def test_accesses_are_found_by_what_support_is_told(
+def test_accesses_are_searched_by_alias_name_session_and_user(
     auditor: Client, manager: User, acme: Customer, umbrella: Customer, query: str
 ) -> None:
-    """By alias, name, session id or user name."""
     Customer.objects.filter(pk=acme.pk).update(name="Zenith Ltd")
-    wanted = access(manager, acme, session_id="sess_9")
-    access(None, umbrella, session_id="sess_8")
-    assert found(auditor.get(LIST, {"q": query})) == [wanted]
+    wanted = create_access(manager, acme, session_id="sess_9")
+    create_access(None, umbrella, session_id="sess_8")
+    assert get_rows(auditor.get(LIST, {"q": query})) == [wanted]
 
 
-def test_no_address_is_shown(auditor: Client, db: None) -> None:
-    """Neither a user name, nor an alias, nor a key that is one; deleted or not."""
+def test_email_addresses_are_not_shown(auditor: Client, db: None) -> None:
     user = User.objects.create_user("mia@acme.example")
     customer = Customer.objects.create(alias="bill@acme.example")
     rows = [
-        access(user, customer),
-        access(None, None, user_key="gone@acme.example", customer_alias="left@acme.example"),
+        create_access(user, customer),
+        create_access(None, None, user_key="gone@acme.example", customer_alias="left@acme.example"),
     ]
-    listed = text(auditor.get(LIST))
+    listed = get_text(auditor.get(LIST))
     for name in (f"user {user.pk}", f"customer {customer.pk}", "user g…@acme.example (deleted)", "l…@acme.example"):
         assert f">{name}</td>" in listed
-    for shown in (listed, *(text(auditor.get(detail(row))) for row in rows)):
+    for shown in (listed, *(get_text(auditor.get(get_url(row))) for row in rows)):
         assert re.findall(r"\w+@", shown) == []
-    assert "b…@acme.example" in text(auditor.get(detail(rows[0])))
+    assert "b…@acme.example" in get_text(auditor.get(get_url(rows[0])))
 
 
-def test_the_deleted_and_the_unknown_are_named_by_what_was_kept(auditor: Client, manager: User, acme: Customer) -> None:
-    """Also where a row points to a user who is gone, since the database holds no such promise."""
-    gone, nobody = access(manager, acme), access(outcome="denied", role="")
+def test_deleted_users_and_customers_are_shown_by_the_recorded_key(
+    auditor: Client, manager: User, acme: Customer
+) -> None:
+    gone, nobody = create_access(manager, acme), create_access(outcome="denied", role="")
     key = manager.pk
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM alguna_portal_membership")
         cursor.execute("DELETE FROM auth_user WHERE id = %s", [key])
     acme.delete()
-    shown = text(auditor.get(LIST))
+    shown = get_text(auditor.get(LIST))
     assert f">user {key} (deleted)</td>" in shown
     assert ">acme-1</td>" in shown
-    assert f">user {key} (deleted)<" in text(auditor.get(detail(gone))).replace("</div>", "<")
-    assert text(auditor.get(detail(nobody))).count('<div class="readonly">-</div>') >= 4
+    assert f">user {key} (deleted)<" in get_text(auditor.get(get_url(gone))).replace("</div>", "<")
+    assert get_text(auditor.get(get_url(nobody))).count('<div class="readonly">-</div>') >= 4
 
 
-def test_more_rows_are_no_more_queries(auditor: Client, db: None) -> None:
-    """One query reads the page, with the people and customers on it; the rows of the table are counted once."""
+def test_the_number_of_queries_is_constant(auditor: Client, db: None) -> None:
     auditor.get(LIST)
-    asked: list[list[str]] = []
+    counts = []
     for number in (2, 20):
         for each in range(number):
             name = f"{number}-{each}"
-            access(User.objects.create_user(name), Customer.objects.create(alias=name))
+            create_access(User.objects.create_user(name), Customer.objects.create(alias=name))
         with CaptureQueriesContext(connection) as queries:
-            assert len(found(auditor.get(LIST))) >= number
-        asked.append([query["sql"] for query in queries.captured_queries])
-    few, many = asked
-    assert len(few) == len(many)
-    assert [sql.count("COUNT(") for sql in many].count(1) == 1
+            assert len(get_rows(auditor.get(LIST))) >= number
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert [query["sql"].count("COUNT(") for query in queries].count(1) == 1
 
 
 def test_a_customer_with_accesses_can_be_deleted(admin_client: Client, acme: Customer) -> None:
-    """The trail stays, and stands in nobody's way."""
-    each = access(None, acme)
-    delete = reverse("admin:alguna_portal_customer_delete", args=[acme.pk])
+    each = create_access(None, acme)
+    delete = get_url(acme, "delete")
     assert admin_client.post(delete, {"post": "yes"}).status_code == 302
     each.refresh_from_db()
     assert (each.customer, each.customer_alias) == (None, "acme-1")
 
 
-def test_a_database_that_cannot_tell_dates_shows_the_list_without(
-    auditor: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """MySQL and MariaDB have their time zone tables empty as they come: there Django's dates would be an error."""
-    access()
+def test_without_time_zone_tables_there_is_no_date_hierarchy(auditor: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_access()
     monkeypatch.setattr(type(connection.features), "has_zoneinfo_database", False)
-    page = text(auditor.get(LIST))
+    page = get_text(auditor.get(LIST))
     assert "?at__" not in page
     assert "paginator" in page
 
 
-def test_without_the_links_admin_a_link_is_named_by_its_number(
+def test_without_a_link_admin_the_links_number_is_shown(
     admin_client: Client, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host may have taken it away."""
     link = send_link(customer)
-    each = access(None, customer, link=link)
-    assert f">{link.pk}</a>" in text(admin_client.get(detail(each)))
-    registry: dict[Any, Any] = admin.site._registry
-    monkeypatch.delitem(registry, PortalLink)
-    assert f'<div class="readonly">{link.pk}</div>' in text(admin_client.get(detail(each)))
+    each = create_access(None, customer, link=link)
+    assert f">{link.pk}</a>" in get_text(admin_client.get(get_url(each)))
+    unregister(monkeypatch, PortalLink)
+    assert f'<div class="readonly">{link.pk}</div>' in get_text(admin_client.get(get_url(each)))

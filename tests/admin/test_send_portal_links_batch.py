@@ -1,4 +1,4 @@
-"""Links sent to many customers from the admin: in one request, or left to workers."""
+"""The batch of “Send portal link”: queries, limits, errors, and the queue with `USE_TASKS`."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -20,47 +20,42 @@ from pytest_django import Settings
 
 from alguna_portal.admin import actions, send_portal_links
 from alguna_portal.links import SendResult, send_links, sending
-from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, Membership, PortalLink
-from tests.admin.test_create_in_alguna import messages
-from tests.admin.test_customer import LIST, text
-from tests.admin.test_portal_link import row
-from tests.admin.test_send_portal_links import act, confirm, lost_at, named, recipients
 from tests.support import mailers
-from tests.test_tasks import backend
+from tests.support.admin import (
+    UNTRIED,
+    UNTRIED_ONE,
+    confirm,
+    create_link,
+    fail_at_call,
+    get_list_url,
+    get_messages,
+    get_recipients,
+    get_text,
+    render_customer,
+    run_action,
+    run_confirmed_action,
+)
 
-WHY = "since mailing takes too long for one request"
-UNTRIED_ONE = f"1 portal link was not tried, {WHY}: %s. Try it again, or set ALGUNA_PORTAL_USE_TASKS."
-UNTRIED = f"%d portal links were not tried, {WHY}: %s. Try them again, or set ALGUNA_PORTAL_USE_TASKS."
+LIST = get_list_url(Customer)
 
 
-@pytest.fixture
-def queued(settings: Settings) -> Any:
-    """A queue whose worker has the day off."""
-    settings.ALGUNA_PORTAL_USE_TASKS = True
-    settings.TASKS = backend("dummy")
-    return mail_link.get_backend()
-
-
-def rows(count: int) -> list[Customer]:
-    """Make customers that can be written to."""
+def create_customers(count: int) -> list[Customer]:
+    """Store customers with an email address."""
     return Customer.objects.bulk_create(
         Customer(alias=f"c-{number:03}", name=f"C {number:03}", email=f"c{number}@example.com")
         for number in range(count)
     )
 
 
-def test_five_hundred_work_within_the_request(admin_client: Client, settings: Settings) -> None:
-    """Each gets one mail, over one connection, with two statements for each and a handful for all."""
+def test_five_hundred_links_are_sent_in_one_request(admin_client: Client, settings: Settings) -> None:
     mailers.mail_by(settings, "tests.support.mailers.Picky")
     mailers.Picky.opened = 0
-    asked = act(admin_client, *rows(500))
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        done = confirm(admin_client, asked)
-    assert messages(done) == [("success", "500 portal links sent.")]
-    assert sorted(recipients()) == sorted(f"c{number}@example.com" for number in range(500))
+    page = run_action(admin_client, "send_portal_link", *create_customers(500))
+    with CaptureQueriesContext(connection) as queries:
+        done = confirm(admin_client, page)
+    assert get_messages(done) == [("success", "500 portal links sent.")]
+    assert sorted(get_recipients()) == sorted(f"c{number}@example.com" for number in range(500))
     assert mailers.Picky.opened == 1
     assert PortalLink.objects.exclude(sent_at=None).values("customer").distinct().count() == 500
     assert LogEntry.objects.values("object_id").distinct().count() == 500
@@ -71,14 +66,15 @@ def test_five_hundred_work_within_the_request(admin_client: Client, settings: Se
     assert len(statements) - len(of_links) < 40
 
 
-def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are read once, counted, and the first of them listed."""
-    monkeypatch.setattr(send_portal_links, "MOST_LISTED", 3)
+def test_the_confirmation_page_for_five_hundred_has_few_queries(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send_portal_links, "MAX_LISTED", 3)
     Customer.objects.bulk_create(Customer(alias=f"none-{number}", name="None") for number in range(4))
-    rows(496)
+    create_customers(496)
     customers = list(Customer.objects.all())
     with CaptureQueriesContext(connection) as queries:
-        shown = text(act(admin_client, *customers))
+        shown = get_text(run_action(admin_client, "send_portal_link", *customers))
     assert len(queries) < 20
     assert "<h2>496 customers get mail</h2>" in shown
     assert "<p>And 493 more, not listed here.</p>" in shown
@@ -88,147 +84,133 @@ def test_asking_about_five_hundred_is_quick(admin_client: Client, monkeypatch: p
     assert 'value="Send 496 portal links"' in shown
 
 
-def test_messages_name_a_few(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They have to fit into a cookie or a session."""
-    monkeypatch.setattr(actions, "MOST_TOLD", 2)
+def test_messages_list_a_limited_number_of_names(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "MAX_MESSAGES", 2)
     none = Customer.objects.bulk_create(Customer(alias=f"none-{number}", name=f"N{number}") for number in range(4))
-    asked = act(admin_client, *none, *rows(1))
-    told = messages(confirm(admin_client, asked))
-    assert told[1] == (
+    messages = run_confirmed_action(admin_client, "send_portal_link", *none, *create_customers(1))
+    assert messages[1] == (
         "warning",
-        f"4 customers have no e-mail address: {named(none[0])}, {named(none[1])}, and 2 more",
+        f"4 customers have no e-mail address: {render_customer(none[0])}, {render_customer(none[1])}, and 2 more",
     )
 
 
-def test_who_is_found_twice_gets_one_mail(admin_client: Client, manager: User, viewer: User, acme: Customer) -> None:
-    """As when a list is narrowed by its members' roles, and two of them have it."""
+def test_a_customer_found_twice_gets_one_email(
+    admin_client: Client, manager: User, viewer: User, acme: Customer
+) -> None:
     Membership.objects.update(role="manager")
     Customer.objects.filter(pk=acme.pk).update(email="billing@acme.example")
-    filtered = f"{LIST}?memberships__role__exact=manager"
-    fields = {"action": "send_portal_link", "_selected_action": [acme.pk], "index": 0, "select_across": 1}
-    admin_client.post(filtered, {**fields, "role": "manager", "confirmed": "Send"})
-    assert recipients() == ["billing@acme.example"]
+    query = "?memberships__role__exact=manager"
+    run_action(admin_client, "send_portal_link", acme, query=query, select_across=1, role="manager", confirmed="Send")
+    assert get_recipients() == ["billing@acme.example"]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_with_a_queue_mails_are_enqueued(admin_client: Client, queued: Any, umbrella: Customer) -> None:
-    """It says so beforehand and afterwards, and in the history; who has no address is told at once."""
-    asked = act(admin_client, *rows(500), umbrella)
-    assert "The mail is left to workers." in text(asked)
-    done = confirm(admin_client, asked)
-    assert messages(done) == [
+def test_with_a_queue_emails_are_enqueued(admin_client: Client, queued: Any, umbrella: Customer) -> None:
+    page = run_action(admin_client, "send_portal_link", *create_customers(500), umbrella)
+    assert "The mail is left to workers." in get_text(page)
+    done = confirm(admin_client, page)
+    assert get_messages(done) == [
         ("success", "500 portal links queued: workers mail them."),
-        (
-            "warning",
-            f"1 customer has no e-mail address: {named(umbrella)}",
-        ),
+        ("warning", f"1 customer has no e-mail address: {render_customer(umbrella)}"),
     ]
     assert (len(queued.results), mail.outbox) == (500, [])
     assert {entry.get_change_message() for entry in LogEntry.objects.all()} == {"Portal link queued."}
 
 
 class Clock(EmailBackend):
-    """A server that takes ten seconds for a mail."""
+    """An email server that takes ten seconds for each email."""
 
     now = 0.0
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
-        """Send, slowly."""
+        """Send the emails, and advance the clock."""
         type(self).now += 10
         return super().send_messages(list(messages))
 
 
-def test_time_is_bounded(admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After fifteen seconds no mail is begun: who was not tried is named, and has no link and no entry."""
+def test_the_batch_has_a_time_limit(admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     mailers.mail_by(settings, f"{__name__}.Clock")
     monkeypatch.setattr(Clock, "now", 0.0)
     monkeypatch.setattr(sending, "monotonic", lambda: Clock.now)
-    customers = rows(4)
-    told = messages(confirm(admin_client, act(admin_client, *customers)))
+    customers = create_customers(4)
+    messages = run_confirmed_action(admin_client, "send_portal_link", *customers)
     untried = customers[2:]
-    assert told == [
+    assert messages == [
         ("success", "2 portal links sent."),
-        ("warning", UNTRIED % (2, f"{named(untried[0])}, {named(untried[1])}")),
+        ("warning", UNTRIED % (2, f"{render_customer(untried[0])}, {render_customer(untried[1])}")),
     ]
     assert len(mail.outbox) == PortalLink.objects.count() == LogEntry.objects.count() == 2
     monkeypatch.setattr(actions, "START_SECONDS", 0.0)
-    told = messages(confirm(admin_client, act(admin_client, untried[0])))
-    assert told == [("warning", UNTRIED_ONE % named(untried[0]))]
+    messages = run_confirmed_action(admin_client, "send_portal_link", untried[0])
+    assert messages == [("warning", UNTRIED_ONE % render_customer(untried[0]))]
 
 
-def test_an_unexpected_error_leaves_no_mail_untold(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was sent by then is told, of this user and this time alone, and stands in the histories."""
-    customers = rows(3)
+def test_an_unexpected_error_does_not_hide_sent_links(failing_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    customers = create_customers(3)
     stranger = User.objects.create_user("sue")
     send_links(customers, sent_by=stranger)
     send_links(customers, sent_by=User.objects.get(username="admin"))
-    asked = act(admin_client, *customers)
+    page = run_action(failing_client, "send_portal_link", *customers)
     mail.outbox.clear()
-    admin_client.raise_request_exception = False
     other = Customer.objects.create(alias="other", name="Other")
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
-        row(customers[2], sent_by=stranger)
-        row(other, sent_by=User.objects.get(username="admin"))
-    lost_at(monkeypatch, 3)
-    assert confirm(admin_client, asked).status_code == 500
-    assert messages(admin_client.get(LIST)) == [
+        create_link(customers[2], sent_by=stranger)
+        create_link(other, sent_by=User.objects.get(username="admin"))
+    fail_at_call(monkeypatch, PortalLink, "save", 3)
+    assert confirm(failing_client, page).status_code == 500
+    assert get_messages(failing_client.get(LIST)) == [
         ("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known."),
         ("success", "2 portal links sent."),
     ]
-    assert recipients() == ["c0@example.com", "c1@example.com"]
+    assert get_recipients() == ["c0@example.com", "c1@example.com"]
     entries = LogEntry.objects.order_by("object_id").values_list("object_id", flat=True)
     assert list(entries) == [str(customer.pk) for customer in customers[:2]]
 
 
-def test_a_mail_that_may_not_be_out_is_not_told_as_sent(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row alone is no mail."""
-    customers = rows(1)
-    asked = act(admin_client, *customers)
+def test_a_link_without_an_email_is_not_reported_as_sent(
+    failing_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    customers = create_customers(1)
+    page = run_action(failing_client, "send_portal_link", *customers)
 
-    def cut(made: Iterable[PortalLink]) -> Any:
-        for _each in made:
+    def fail(links: Iterable[PortalLink]) -> Any:
+        for _link in links:
             raise OperationalError("lost")
 
-    monkeypatch.setattr(sending, "send_emails", cut)
-    admin_client.raise_request_exception = False
-    assert confirm(admin_client, asked).status_code == 500
+    monkeypatch.setattr(sending, "send_emails", fail)
+    assert confirm(failing_client, page).status_code == 500
     assert PortalLink.objects.exists()
-    told = messages(admin_client.get(LIST))
-    assert told == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]
+    messages = get_messages(failing_client.get(LIST))
+    assert messages == [("error", "An unexpected error ended it: 1 portal link was not sent, as far as is known.")]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_an_unexpected_error_leaves_nothing_untold_that_was_queued(
-    admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
+def test_an_unexpected_error_does_not_hide_queued_links(
+    failing_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its mail is not out, and is on its way."""
-    customers = rows(2)
-    asked = act(admin_client, *customers)
-    lost_at(monkeypatch, 2)
-    admin_client.raise_request_exception = False
-    assert confirm(admin_client, asked).status_code == 500
-    assert messages(admin_client.get(LIST))[1:] == [("success", "1 portal link queued: a worker mails it.")]
+    customers = create_customers(2)
+    page = run_action(failing_client, "send_portal_link", *customers)
+    fail_at_call(monkeypatch, PortalLink, "save", 2)
+    assert confirm(failing_client, page).status_code == 500
+    assert get_messages(failing_client.get(LIST))[1:] == [("success", "1 portal link queued: a worker mails it.")]
     assert (len(queued.results), LogEntry.objects.get().object_id) == (1, str(customers[0].pk))
 
 
-def test_an_unexpected_error_tells_of_nobody_twice(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has no address, and whose is malformed, is told by name, and not counted among the rest."""
-    good = rows(4)
+def test_an_unexpected_error_counts_no_customer_twice(failing_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = create_customers(4)
     none = Customer.objects.create(alias="none", name="None")
     malformed = Customer.objects.create(alias="bad", name="Bad", email="no address")
-    asked = act(admin_client, *good, none, malformed)
-    lost_at(monkeypatch, 2)
-    admin_client.raise_request_exception = False
-    assert confirm(admin_client, asked).status_code == 500
-    assert messages(admin_client.get(LIST)) == [
+    page = run_action(failing_client, "send_portal_link", *good, none, malformed)
+    fail_at_call(monkeypatch, PortalLink, "save", 2)
+    assert confirm(failing_client, page).status_code == 500
+    assert get_messages(failing_client.get(LIST)) == [
         ("error", "An unexpected error ended it: 3 portal links were not sent, as far as is known."),
         ("success", "1 portal link sent."),
-        ("warning", f"1 customer has no e-mail address: {named(none)}"),
-        ("error", f"1 portal link failed (malformed e-mail address): {named(malformed)}"),
+        ("warning", f"1 customer has no e-mail address: {render_customer(none)}"),
+        ("error", f"1 portal link failed (malformed e-mail address): {render_customer(malformed)}"),
     ]
 
 
-def test_who_was_not_tried_is_not_counted_once_more(acme: Customer) -> None:
-    """Where the error comes after the time was up."""
-    level, text = actions.broken_off(4, SendResult(untried=[acme, acme], skipped=[acme]))
+def test_the_error_message_does_not_count_untried_links(acme: Customer) -> None:
+    level, text = actions.get_error_message(4, SendResult(untried=[acme, acme], skipped=[acme]))
     assert (level, text) == (ERROR, "An unexpected error ended it: 1 portal link was not sent, as far as is known.")

@@ -1,6 +1,5 @@
-"""The admin under ATOMIC_REQUESTS: what Alguna has, or has been mailed, is stored at once, and nothing stays locked."""
+"""The admin with ATOMIC_REQUESTS: actions that call Alguna or send emails run outside of transactions."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,144 +13,118 @@ from alguna_portal.admin import CustomerAdmin, PortalLinkAdmin, create_in_alguna
 from alguna_portal.customers import provision
 from alguna_portal.links import send_again, send_links
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.testing import FakeAlguna, fake_alguna
-from tests.admin import test_create_in_alguna, test_portal_link_actions, test_send_portal_links
-from tests.admin.test_create_in_alguna import confirm
-from tests.admin.test_customer import LIST
-from tests.admin.test_portal_link import LIST as LINKS
-from tests.admin.test_portal_link import row
-from tests.admin.test_portal_link_actions import door
+from tests.support.admin import confirm, create_link, get_list_url, get_url, run_action
 
-pytestmark = pytest.mark.django_db(transaction=True)
+LIST = get_list_url(Customer)
+LINKS = get_list_url(PortalLink)
 
-
-@pytest.fixture(autouse=True)
-def fake() -> Iterator[FakeAlguna]:
-    """Alguna, which knows nobody yet."""
-    with fake_alguna(knows_everyone=False) as fake:
-        yield fake
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("fake", "failing_messages")]
 
 
 @pytest.fixture(autouse=True)
 def _atomic_requests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A host that has each request in a transaction."""
+    """A project that runs each request in a transaction."""
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", True)
 
 
 @pytest.fixture
 def shops(db: None) -> list[Customer]:
-    """Two customers that Alguna would take, and that can be written to."""
-    for number in range(2):
-        Customer.objects.create(
-            alias=f"shop-{number}", name=f"Shop {number}", currency="EUR", email=f"{number}@shop.example"
-        )
-    return list(Customer.objects.all())
+    """Two customers that can be created in Alguna and get an email."""
+    return Customer.objects.bulk_create(
+        Customer(alias=f"shop-{number}", name=f"Shop {number}", currency="EUR", email=f"{number}@shop.example")
+        for number in range(2)
+    )
 
 
 class Oops(Exception):
-    """A late error."""
+    """An error after the action's effect."""
 
 
 @pytest.fixture
 def in_transaction(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether each customer that was to be created, or link that was to be sent again, was so in a transaction."""
+    """Record for each created customer and each sent link whether a transaction was open."""
     seen: list[bool] = []
 
-    def noting(function: Any) -> Any:
-        def noted(*args: Any, **kwargs: Any) -> Any:
+    def recording(function: Any) -> Any:
+        def recorded(*args: Any, **kwargs: Any) -> Any:
             seen.append(connection.in_atomic_block)
             return function(*args, **kwargs)
 
-        return noted
+        return recorded
 
-    monkeypatch.setattr(create_in_alguna, "provision", noting(provision))
-    monkeypatch.setattr(portal_link, "send_again", noting(send_again))
-    monkeypatch.setattr(send_portal_links, "send_links", noting(send_links))
+    monkeypatch.setattr(create_in_alguna, "provision", recording(provision))
+    monkeypatch.setattr(portal_link, "send_again", recording(send_again))
+    monkeypatch.setattr(send_portal_links, "send_links", recording(send_links))
     return seen
 
 
-def fail_late(monkeypatch: pytest.MonkeyPatch, *admins: type) -> None:
-    """Let the last thing that is done fail: telling of it."""
+@pytest.fixture
+def failing_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail when an action shows its messages, which is the last step."""
 
-    def failing(self: Any, *args: Any, **kwargs: Any) -> None:
+    def fail(self: Any, *args: Any, **kwargs: Any) -> None:
         raise Oops
 
-    for each in admins:
-        monkeypatch.setattr(each, "message_user", failing)
+    for each in (CustomerAdmin, PortalLinkAdmin):
+        monkeypatch.setattr(each, "message_user", fail)
 
 
-def test_the_action_creates_outside_of_a_transaction(
-    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+def test_the_action_creates_customers_outside_of_a_transaction(
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool]
 ) -> None:
-    """A late error takes back neither the ids nor what stands in the histories."""
-    asked = test_create_in_alguna.act(admin_client, *shops)
-    fail_late(monkeypatch, CustomerAdmin)
+    page = run_action(admin_client, "create_in_alguna", *shops)
     with pytest.raises(Oops):
-        confirm(admin_client, asked)
+        confirm(admin_client, page)
     assert in_transaction == [False, False]
     assert not Customer.objects.filter(customer_id=None).exists()
     assert LogEntry.objects.count() == 2
 
 
-def test_the_page_of_one_creates_outside_of_a_transaction(
-    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+def test_the_object_page_creates_a_customer_outside_of_a_transaction(
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool]
 ) -> None:
-    """As the action does."""
-    fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
-        admin_client.post(test_create_in_alguna.page(shops[0]), {"confirmed": "Yes"})
+        admin_client.post(get_url(shops[0], "create_in_alguna"), {"confirmed": "Yes"})
     assert in_transaction == [False]
     assert Customer.objects.exclude(customer_id=None).get() == shops[0]
 
 
 def test_links_are_sent_outside_of_a_transaction(
-    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool]
 ) -> None:
-    """A late error leaves no mails whose links nobody knows of; from the list as from the page of one."""
-    asked = test_send_portal_links.act(admin_client, *shops)
-    fail_late(monkeypatch, CustomerAdmin)
+    page = run_action(admin_client, "send_portal_link", *shops)
     with pytest.raises(Oops):
-        test_send_portal_links.confirm(admin_client, asked)
+        confirm(admin_client, page)
     with pytest.raises(Oops):
-        admin_client.post(test_send_portal_links.page(shops[0]), {"role": "viewer", "confirmed": "Send"})
+        admin_client.post(get_url(shops[0], "send_portal_link"), {"role": "viewer", "confirmed": "Send"})
     assert in_transaction == [False, False]
     assert (len(mail.outbox), PortalLink.objects.exclude(sent_at=None).count()) == (3, 3)
 
 
 def test_links_are_sent_again_outside_of_a_transaction(
-    admin_client: Client, shops: list[Customer], in_transaction: list[bool], monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, shops: list[Customer], in_transaction: list[bool]
 ) -> None:
-    """Also here."""
-    link = row(shops[0])
-    fail_late(monkeypatch, PortalLinkAdmin)
+    link = create_link(shops[0])
     with pytest.raises(Oops):
-        test_portal_link_actions.act(admin_client, "send_again", link)
+        run_action(admin_client, "send_again", link)
     with pytest.raises(Oops):
-        admin_client.post(door("send_again", link))
+        admin_client.post(get_url(link, "send_again"))
     assert in_transaction == [False, False]
     assert (len(mail.outbox), PortalLink.objects.count()) == (2, 3)
 
 
-def test_what_was_revoked_stays_revoked(
-    admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whatever happens afterwards."""
-    first, second = row(shops[0]), row(shops[1])
-    fail_late(monkeypatch, PortalLinkAdmin)
+def test_revoked_links_stay_revoked_after_an_error(admin_client: Client, shops: list[Customer]) -> None:
+    first, second = create_link(shops[0]), create_link(shops[1])
     with pytest.raises(Oops):
-        test_portal_link_actions.act(admin_client, "revoke", first)
+        run_action(admin_client, "revoke", first)
     with pytest.raises(Oops):
-        admin_client.post(door("revoke", second))
+        admin_client.post(get_url(second, "revoke"))
     assert not PortalLink.objects.filter(revoked_at=None).exists()
 
 
 @pytest.mark.parametrize("address", [LIST, LINKS])
-def test_other_actions_are_as_the_host_has_them(
-    admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
-    """Django's own, or the host's: in a transaction, which an error takes back."""
-    link = row(shops[0])
-    fail_late(monkeypatch, CustomerAdmin, PortalLinkAdmin)
+def test_other_actions_run_in_a_transaction(admin_client: Client, shops: list[Customer], address: str) -> None:
+    link = create_link(shops[0])
     chosen = shops[0] if address == LIST else link
     fields = {"action": "delete_selected", "_selected_action": chosen.pk, "post": "yes"}
     with pytest.raises(Oops):
@@ -160,28 +133,19 @@ def test_other_actions_are_as_the_host_has_them(
     assert not LogEntry.objects.exists()
 
 
-def test_without_the_setting_there_is_no_transaction(
+def test_without_atomic_requests_there_is_no_transaction(
     admin_client: Client, shops: list[Customer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As Django does it, which commits what was done."""
     monkeypatch.setitem(connection.settings_dict, "ATOMIC_REQUESTS", False)
-    fail_late(monkeypatch, CustomerAdmin)
     with pytest.raises(Oops):
         admin_client.post(LIST, {"action": "delete_selected", "_selected_action": shops[0].pk, "post": "yes"})
     assert list(Customer.objects.all()) == shops[1:]
 
 
-def test_every_other_page_is_as_the_host_has_it(shops: list[Customer]) -> None:
-    """Only those that ask Alguna or send mail are marked."""
-    link = row(shops[0])
-    own = [
-        test_create_in_alguna.page(shops[0]),
-        test_send_portal_links.page(shops[0]),
-        door("revoke", link),
-        LIST,
-        LINKS,
-    ]
-    for address in own:
+def test_only_pages_that_call_alguna_or_send_emails_are_non_atomic(shops: list[Customer]) -> None:
+    link = create_link(shops[0])
+    pages = [get_url(shops[0], "create_in_alguna"), get_url(shops[0], "send_portal_link"), get_url(link, "revoke")]
+    for address in (*pages, LIST, LINKS):
         assert resolve(address).func._non_atomic_requests == {"default"}  # type: ignore[attr-defined]
     for address in (f"{LIST}add/", f"{LIST}{shops[0].pk}/change/", f"{LINKS}{link.pk}/delete/"):
         assert not hasattr(resolve(address).func, "_non_atomic_requests")

@@ -1,6 +1,6 @@
-"""Webhook deliveries in the admin: what is shown of them, what never is, and what “Handle again” does and tells."""
+"""The admin of webhook deliveries: list and page without the payload, and the action “Handle again”."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,123 +8,119 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import DatabaseError
 from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.admin import actions, webhook_delivery
+from alguna_portal.admin import actions
 from alguna_portal.models import Customer, WebhookDelivery
 from alguna_portal.testing import FakeAlguna
 from alguna_portal.webhooks import inbox
-from alguna_portal.webhooks.tasks import handle_delivery
-from tests.admin.test_create_in_alguna import messages
-from tests.admin.test_customer import browser, text
+from tests.support.admin import (
+    PERSONAL,
+    RECEIVED_AT,
+    create_delivery,
+    fail_at_call,
+    get_list_url,
+    get_messages,
+    get_rows,
+    get_text,
+    get_url,
+    run_action,
+    sign_in,
+)
 from tests.support.webhooks import listening
 from tests.test_tasks import backend
 
-LIST = reverse("admin:alguna_portal_webhookdelivery_changelist")
-PERSONAL = "anna@acme.example"
-NOW = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)
+LIST = get_list_url(WebhookDelivery)
 
 pytestmark = pytest.mark.django_db
 
 
-def delivery(**fields: Any) -> WebhookDelivery:
-    """Store a message that nobody has handled."""
-    number = WebhookDelivery.objects.count() + 1
-    payload = f'{{"accountId": "cust_1", "email": "{PERSONAL}"}}'
-    values = {"message_id": f"msg_{number}", "type": "invoice.paid", "sent_at": NOW, "payload": payload}
-    return WebhookDelivery.objects.create(**{**values, "received_at": NOW + timedelta(minutes=number), **fields})
+def get_ids(client: Client, **query: str) -> list[str]:
+    """Return the message ids in the changelist."""
+    return [row.message_id for row in get_rows(client.get(LIST, query))]
 
 
-def detail(row: WebhookDelivery) -> str:
-    """The address of a delivery's page."""
-    return reverse("admin:alguna_portal_webhookdelivery_change", args=[row.pk])
+def handle_again(client: Client, *deliveries: WebhookDelivery) -> list[tuple[str, str]]:
+    """Run the action, and return the messages."""
+    return get_messages(run_action(client, "handle_again", *deliveries))
 
 
-def act(client: Client, *rows: WebhookDelivery, **more: Any) -> Any:
-    """Choose “Handle again” for some messages in the list."""
-    fields = {"action": "handle_again", "_selected_action": [row.pk for row in rows], "index": 0, "select_across": 0}
-    return client.post(LIST, {**fields, **more}, follow=True)
-
-
-def shown(client: Client, **query: str) -> list[str]:
-    """The ids of the messages in the list."""
-    return [row.message_id for row in client.get(LIST, query).context["cl"].result_list]
+def refuse(_event: object) -> None:
+    """Fail, as a receiver."""
+    raise LookupError(PERSONAL)
 
 
 @pytest.fixture
 def fake(fresh_alguna: FakeAlguna, settings: Settings) -> FakeAlguna:
-    """Alguna, two of whose plans are mapped."""
+    """An Alguna API without customers, with two mapped plans."""
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_starter": "starter", "plan_growth": "growth"}
     return fresh_alguna
 
 
 @pytest.fixture
-def told(fake: FakeAlguna, acme: Customer) -> WebhookDelivery:
-    """A message that failed, of a customer who has moved in Alguna."""
+def delivery(fake: FakeAlguna, acme: Customer) -> WebhookDelivery:
+    """A failed delivery about a customer whose plan has changed in Alguna."""
     customer_id = fake.add_customer(acme.alias)
     Customer.objects.filter(pk=acme.pk).update(customer_id=customer_id)
     fake.change_plan(acme.alias, "plan_growth")
     payload = f'{{"accountId": "{customer_id}", "email": "{PERSONAL}"}}'
-    return delivery(type="subscription.updated", payload=payload, state="failed", error="plans: AlgunaUnavailable")
+    return create_delivery(
+        type="subscription.updated", payload=payload, state="failed", error="plans: AlgunaUnavailable"
+    )
 
 
-def test_what_a_message_says_is_nowhere(admin_client: Client) -> None:
-    """Neither in the list nor on its page nor in its history; what is about it is."""
-    row = delivery(state="failed", error="shop.receive: KeyError", tries=3, done=["plans", "shop.count"])
-    listed = text(admin_client.get(LIST))
+def test_the_payload_is_not_shown(admin_client: Client) -> None:
+    row = create_delivery(state="failed", error="shop.receive: KeyError", tries=3, done=["plans", "shop.count"])
+    listed = get_text(admin_client.get(LIST))
     for each in ("invoice.paid", "msg_1", "failed", "shop.receive: KeyError", "May 6, 2026"):
         assert each in listed
-    page = text(admin_client.get(detail(row)))
+    page = get_text(admin_client.get(get_url(row)))
     for each in ("invoice.paid", "msg_1", "failed", "shop.receive: KeyError", "<div>plans</div><div>shop.count</div>"):
         assert each in page
-    act(admin_client, row)
-    history = text(admin_client.get(reverse("admin:alguna_portal_webhookdelivery_history", args=[row.pk])))
+    run_action(admin_client, "handle_again", row)
+    history = get_text(admin_client.get(get_url(row, "history")))
     assert "Handling tried again." in history
     for content in (listed, page, history):
         assert PERSONAL not in content
         assert "accountId" not in content
 
 
-def test_a_plan_that_is_not_mapped_is_told_with_the_remedy(admin_client: Client) -> None:
-    """On the message's page."""
+def test_a_plan_that_is_not_mapped_is_shown_with_the_remedy(admin_client: Client) -> None:
     remedy = "<strong>Add the plan to ALGUNA_PORTAL_PLAN_IDS, and handle the message again.</strong>"
-    assert f"<div>plan not mapped</div>{remedy}" in text(admin_client.get(detail(delivery(state="unmapped"))))
-    assert "PLAN_IDS" not in text(admin_client.get(detail(delivery(state="waiting"))))
+    page = admin_client.get(get_url(create_delivery(state="unmapped")))
+    assert f"<div>plan not mapped</div>{remedy}" in get_text(page)
+    assert "PLAN_IDS" not in get_text(admin_client.get(get_url(create_delivery(state="waiting"))))
 
 
-def test_the_content_is_not_even_read(admin_client: Client, django_assert_max_num_queries: Any) -> None:
-    """One message may have 256 KB, and there are a hundred on a page."""
-    row = delivery()
-    for address in (LIST, detail(row)):
+def test_the_payload_is_not_loaded(admin_client: Client, django_assert_max_num_queries: Any) -> None:
+    row = create_delivery()
+    for address in (LIST, get_url(row)):
         with django_assert_max_num_queries(12) as queries:
             admin_client.get(address)
         assert not any("payload" in query["sql"] for query in queries.captured_queries)
 
 
-def test_messages_are_found(admin_client: Client) -> None:
-    """By state, by what they are about, by day, by id and by type; the latest first."""
+def test_deliveries_are_filtered_and_searched(admin_client: Client) -> None:
     rows = [
-        delivery(),
-        delivery(type="subscription.updated", state="failed"),
-        delivery(type="subscriptions"),
-        delivery(type="invoice", received_at=NOW - timedelta(days=40)),
+        create_delivery(),
+        create_delivery(type="subscription.updated", state="failed"),
+        create_delivery(type="subscriptions"),
+        create_delivery(type="invoice", received_at=RECEIVED_AT - timedelta(days=40)),
     ]
     ids = [row.message_id for row in rows]
-    assert shown(admin_client) == [ids[2], ids[1], ids[0], ids[3]]
-    assert shown(admin_client, state__exact="failed") == [ids[1]]
-    assert shown(admin_client, about="subscription") == [ids[1]]
-    assert shown(admin_client, about="invoice") == [ids[0], ids[3]]
-    assert shown(admin_client, received_at__year="2026", received_at__month="3") == [ids[3]]
-    assert shown(admin_client, q="msg_3") == [ids[2]]
-    assert shown(admin_client, q="updated") == [ids[1]]
+    assert get_ids(admin_client) == [ids[2], ids[1], ids[0], ids[3]]
+    assert get_ids(admin_client, state__exact="failed") == [ids[1]]
+    assert get_ids(admin_client, about="subscription") == [ids[1]]
+    assert get_ids(admin_client, about="invoice") == [ids[0], ids[3]]
+    assert get_ids(admin_client, received_at__year="2026", received_at__month="3") == [ids[3]]
+    assert get_ids(admin_client, q="msg_3") == [ids[2]]
+    assert get_ids(admin_client, q="updated") == [ids[1]]
 
 
-def test_what_messages_are_about_is_offered(admin_client: Client) -> None:
-    """What lately came, each once; and what was chosen, though nothing of it came."""
+def test_the_type_filter_offers_recent_types_and_the_chosen_one(admin_client: Client) -> None:
     for kind in ("invoice.paid", "invoice.created", "subscription.version.updated"):
-        delivery(type=kind)
+        create_delivery(type=kind)
     (_state, about) = admin_client.get(LIST).context["cl"].filter_specs
     assert [kind for kind, _label in about.lookup_choices] == ["invoice", "subscription"]
     found = admin_client.get(LIST, {"about": "payment"}).context["cl"]
@@ -132,79 +128,60 @@ def test_what_messages_are_about_is_offered(admin_client: Client) -> None:
     assert not found.result_list
 
 
-def test_nobody_writes_messages(admin_client: Client) -> None:
-    """Not even a superuser adds, changes or deletes one."""
-    row = delivery()
-    page = text(admin_client.get(detail(row)))
-    assert 'name="_save"' not in page
-    assert admin_client.get(reverse("admin:alguna_portal_webhookdelivery_add")).status_code == 403
-    assert admin_client.post(detail(row), {"state": "handled"}).status_code == 403
-    delete = reverse("admin:alguna_portal_webhookdelivery_delete", args=[row.pk])
-    assert admin_client.post(delete, {"post": "yes"}).status_code == 403
-    act(admin_client, row, action="delete_selected")
-    assert WebhookDelivery.objects.get().state == "waiting"
+def test_the_action_needs_the_change_permission(stranger: User, delivery: WebhookDelivery, acme: Customer) -> None:
+    assert sign_in(stranger).get(LIST).status_code == 403
+    client = sign_in(stranger, "view_webhookdelivery")
+    assert "handle_again" not in get_text(client.get(LIST))
+    run_action(client, "handle_again", delivery)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.tries) == ("failed", 0)
+    client = sign_in(stranger, "change_webhookdelivery")
+    assert "handle_again" in get_text(client.get(LIST))
+    assert handle_again(client, delivery) == [("success", "1 message handled.")]
 
 
-def test_who_may_only_look_handles_nothing(stranger: User, told: WebhookDelivery, acme: Customer) -> None:
-    """The action is for those who may change deliveries; others may not even look."""
-    assert browser(stranger).get(LIST).status_code == 403
-    client = browser(stranger, "view_webhookdelivery")
-    assert "handle_again" not in text(client.get(LIST))
-    act(client, told)
-    told.refresh_from_db()
-    assert (told.state, told.tries) == ("failed", 0)
-    client = browser(stranger, "change_webhookdelivery")
-    assert "handle_again" in text(client.get(LIST))
-    assert messages(act(client, told)) == [("success", "1 message handled.")]
-
-
-def test_handled_again_it_has_its_effect(admin_client: Client, told: WebhookDelivery, acme: Customer) -> None:
-    """Once, by whoever was not done with it; and what it said is forgotten."""
+def test_redelivery_runs_each_receiver_once(admin_client: Client, delivery: WebhookDelivery, acme: Customer) -> None:
     with listening("subscription.*") as heard:
-        assert messages(act(admin_client, told)) == [("success", "1 message handled.")]
-        assert messages(act(admin_client, told)) == [("info", "1 message was left out: it is handled already.")]
+        assert handle_again(admin_client, delivery) == [("success", "1 message handled.")]
+        assert handle_again(admin_client, delivery) == [("info", "1 message was left out: it is handled already.")]
     assert len(heard) == 1
     acme.refresh_from_db()
-    told.refresh_from_db()
-    assert (acme.plan, told.state, told.payload, told.error) == ("growth", "handled", "", "")
+    delivery.refresh_from_db()
+    assert (acme.plan, delivery.state, delivery.payload, delivery.error) == ("growth", "handled", "", "")
     entry = LogEntry.objects.get()
-    assert (entry.object_id, entry.get_change_message()) == (str(told.pk), "Handling tried again.")
+    assert (entry.object_id, entry.get_change_message()) == (str(delivery.pk), "Handling tried again.")
     assert entry.object_repr == "subscription.updated, handled"
 
 
-def test_each_outcome_is_told(
-    admin_client: Client, fake: FakeAlguna, told: WebhookDelivery, monkeypatch: pytest.MonkeyPatch
+def test_each_outcome_is_reported_without_personal_data(
+    admin_client: Client, fake: FakeAlguna, delivery: WebhookDelivery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How many, and of what those failed that did; and of nobody's data a word."""
     new = Customer.objects.create(alias="new-1", customer_id=fake.add_customer("new-1"))
     fake.change_plan("new-1", "plan_new")
     rows = [
-        told,
-        delivery(state="handled", payload=""),
-        delivery(type="subscription.updated", payload=f'{{"accountId": "{new.customer_id}"}}'),
-        delivery(claimed_until=timezone.now() + timedelta(minutes=1)),
-        delivery(type="invoice.void"),
-        delivery(type="invoice.void"),
-        delivery(type="invoice.lost"),
-        delivery(type="invoice.gone"),
+        delivery,
+        create_delivery(state="handled", payload=""),
+        create_delivery(type="subscription.updated", payload=f'{{"accountId": "{new.customer_id}"}}'),
+        create_delivery(claimed_until=timezone.now() + timedelta(minutes=1)),
+        create_delivery(type="invoice.void"),
+        create_delivery(type="invoice.void"),
+        create_delivery(type="invoice.lost"),
+        create_delivery(type="invoice.gone"),
     ]
     get = WebhookDelivery.objects.get
 
-    def reading(**key: Any) -> WebhookDelivery:
+    def get_changed(**key: Any) -> WebhookDelivery:
         if key == {"pk": rows[6].pk}:
             raise DatabaseError(f"row of {PERSONAL}")
         if key == {"pk": rows[7].pk}:
             rows[7].delete()
         return get(**key)
 
-    def refuse(_event: object) -> None:
-        raise LookupError(PERSONAL)
-
-    monkeypatch.setattr(WebhookDelivery.objects, "get", reading)
+    monkeypatch.setattr(WebhookDelivery.objects, "get", get_changed)
     with listening("invoice.void", then=refuse):
-        found = messages(act(admin_client, *rows))
-    (failed,) = (text for level, text in found if "LookupError" in text)
-    assert found == [
+        messages = handle_again(admin_client, *rows)
+    (failed,) = (text for level, text in messages if "LookupError" in text)
+    assert messages == [
         ("success", "1 message handled."),
         ("info", "1 message was left out: it is handled already."),
         ("info", "1 message is being handled by somebody else."),
@@ -218,105 +195,88 @@ def test_each_outcome_is_told(
         ("error", "1 message failed (DatabaseError)."),
     ]
     assert failed.startswith("2 messages failed (tests.support.webhooks.receiver_")
-    assert PERSONAL not in str(found)
+    assert PERSONAL not in str(messages)
     assert LogEntry.objects.count() == 4
 
 
-def test_while_alguna_is_down_it_is_said(admin_client: Client, fake: FakeAlguna, told: WebhookDelivery) -> None:
-    """And the message stays what it was."""
+def test_during_an_outage_the_delivery_stays_failed(
+    admin_client: Client, fake: FakeAlguna, delivery: WebhookDelivery
+) -> None:
     fake.fail(503, times=9)
-    assert messages(act(admin_client, told)) == [("error", "1 message failed (plans: AlgunaUnavailable).")]
-    told.refresh_from_db()
-    assert (told.state, told.tries, PERSONAL in told.payload) == ("failed", 1, True)
+    assert handle_again(admin_client, delivery) == [("error", "1 message failed (plans: AlgunaUnavailable).")]
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.tries, PERSONAL in delivery.payload) == ("failed", 1, True)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("name", "value", "text"),
     [
         ("PLAN_IDS", 7, "1 message failed (plans: ImproperlyConfigured)."),
         ("API_KEY", "", "1 message failed (plans: ImproperlyConfigured)."),
         ("USE_TASKS", "maybe", "ALGUNA_PORTAL_USE_TASKS"),
     ],
 )
-def test_wrong_settings_are_told(
-    admin_client: Client, told: WebhookDelivery, settings: Settings, name: str, value: Any, said: str
+def test_invalid_settings_are_reported(
+    admin_client: Client, delivery: WebhookDelivery, settings: Settings, name: str, value: Any, text: str
 ) -> None:
-    """And no page fails."""
     setattr(settings, f"ALGUNA_PORTAL_{name}", value)
-    ((level, found),) = messages(act(admin_client, told))
+    ((level, found),) = handle_again(admin_client, delivery)
     assert level == "error"
-    assert found.startswith(said)
+    assert found.startswith(text)
 
 
-def test_time_is_bounded_and_the_earliest_come_first(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was not tried is told, and can be selected again."""
-    rows = [delivery(received_at=NOW - timedelta(days=number)) for number in range(4)]
+def test_the_batch_has_a_time_limit_and_starts_with_the_oldest(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [create_delivery(received_at=RECEIVED_AT - timedelta(days=number)) for number in range(4)]
     clock = [100.0]
-    monkeypatch.setattr(webhook_delivery, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(actions, "monotonic", lambda: clock[0])
 
     def take_long(_event: object) -> None:
         clock[0] += 8.0
 
     with listening("invoice.*", then=take_long) as heard:
-        found = messages(act(admin_client, *rows))
-    assert found == [
+        messages = handle_again(admin_client, *rows)
+    assert messages == [
         ("success", "2 messages handled."),
         ("warning", "2 messages were not tried. Select them again later."),
     ]
     assert [event.id for event in heard] == [rows[3].message_id, rows[2].message_id]
 
 
-def test_many_reasons_share_a_message(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Messages wait for the next page in a cookie."""
-    monkeypatch.setattr(actions, "MOST_TOLD", 1)
-    rows = [delivery(type=f"invoice.{number}") for number in range(3)]
+def test_many_different_errors_share_a_message(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "MAX_MESSAGES", 1)
+    rows = [create_delivery(type=f"invoice.{number}") for number in range(3)]
 
-    def refuse(event: Any) -> None:
+    def raise_error(event: Any) -> None:
         raise {"0": KeyError, "1": LookupError, "2": LookupError}[event.type.partition(".")[2]]
 
-    with listening("invoice.*", then=refuse):
-        found = messages(act(admin_client, *rows))
-    assert len(found) == 2
-    assert found[0][1].startswith("2 messages failed (")
-    assert found[0][1].endswith("LookupError).")
-    assert found[1] == ("error", "1 message failed (…).")
+    with listening("invoice.*", then=raise_error):
+        messages = handle_again(admin_client, *rows)
+    assert len(messages) == 2
+    assert messages[0][1].startswith("2 messages failed (")
+    assert messages[0][1].endswith("LookupError).")
+    assert messages[1] == ("error", "1 message failed (…).")
 
 
-def test_an_unexpected_error_leaves_nothing_untold(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was handled by then is noted, and told on the next page."""
-    rows = [delivery(), delivery(), delivery()]
-
-    real = inbox.process_delivery
-
-    def break_off(row: WebhookDelivery) -> bool:
-        if row == rows[1]:
-            raise RuntimeError
-        return real(row)
-
-    monkeypatch.setattr(inbox, "process_delivery", break_off)
-    admin_client.raise_request_exception = False
-    assert act(admin_client, *rows).status_code == 500
+def test_an_unexpected_error_does_not_hide_handled_deliveries(
+    failing_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [create_delivery(), create_delivery(), create_delivery()]
+    fail_at_call(monkeypatch, inbox, "process_delivery", 2, RuntimeError())
+    assert run_action(failing_client, "handle_again", *rows).status_code == 500
     assert LogEntry.objects.get().object_id == str(rows[0].pk)
-    assert messages(admin_client.get(LIST)) == [
+    assert get_messages(failing_client.get(LIST)) == [
         ("success", "1 message handled."),
         ("warning", "2 messages were not tried. Select them again later."),
     ]
 
 
-@pytest.fixture
-def queued(settings: Settings) -> Any:
-    """A queue whose worker has the day off."""
-    settings.ALGUNA_PORTAL_USE_TASKS = True
-    settings.TASKS = backend("dummy")
-    return handle_delivery.get_backend()
-
-
 @pytest.mark.django_db(transaction=True)
-def test_failed_messages_are_queued_again(admin_client: Client, queued: Any) -> None:
-    """With a queue, whatever became of them before; nobody waits."""
-    rows = [delivery(state=state) for state in ("waiting", "failed", "unmapped", "handled")]
-    found = messages(act(admin_client, *rows))
-    assert found == [
+def test_with_a_queue_deliveries_are_queued(admin_client: Client, queued: Any) -> None:
+    rows = [create_delivery(state=state) for state in ("waiting", "failed", "unmapped", "handled")]
+    messages = handle_again(admin_client, *rows)
+    assert messages == [
         ("success", "3 messages queued: workers handle them."),
         ("info", "1 message was left out: it is handled already."),
     ]
@@ -326,34 +286,25 @@ def test_failed_messages_are_queued_again(admin_client: Client, queued: Any) -> 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_queue_that_runs_at_once_is_told_as_that(
-    admin_client: Client, settings: Settings, told: WebhookDelivery
+def test_an_immediate_queue_is_reported_by_outcome(
+    admin_client: Client, settings: Settings, delivery: WebhookDelivery
 ) -> None:
-    """By what came of it."""
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
-    bad = delivery(type="invoice.void")
-
-    def refuse(_event: object) -> None:
-        raise LookupError
-
+    bad = create_delivery(type="invoice.void")
     with listening("invoice.void", then=refuse):
-        found = messages(act(admin_client, told, bad))
-    assert [level for level, _text in found] == ["success", "error"]
-    assert found[0][1] == "1 message handled."
+        messages = handle_again(admin_client, delivery, bad)
+    assert [level for level, _text in messages] == ["success", "error"]
+    assert messages[0][1] == "1 message handled."
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_queue_that_is_not_there_is_told_once(
-    admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The others are not tried."""
-
+def test_a_failing_queue_stops_the_batch(admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(*_: Any) -> None:
         raise ConnectionError("amqp://user:password@queue")
 
     monkeypatch.setattr(type(queued), "enqueue", lost)
-    assert messages(act(admin_client, delivery(), delivery(), delivery())) == [
+    assert handle_again(admin_client, create_delivery(), create_delivery(), create_delivery()) == [
         ("error", "1 message could not be queued."),
         ("warning", "2 messages were not tried. Select them again later."),
     ]
@@ -361,34 +312,33 @@ def test_a_queue_that_is_not_there_is_told_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_claim_that_is_over_is_nobodys(admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever made it has crashed: where the queue is not there, the message is not told as being handled."""
-
+def test_an_expired_claim_is_not_reported_as_busy(
+    admin_client: Client, queued: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def lost(*_: Any) -> None:
         raise ConnectionError
 
     monkeypatch.setattr(type(queued), "enqueue", lost)
-    over = delivery(claimed_until=timezone.now() - timedelta(seconds=1))
-    assert messages(act(admin_client, over)) == [("error", "1 message could not be queued.")]
-    claimed = delivery(claimed_until=timezone.now() + timedelta(minutes=1))
-    assert messages(act(admin_client, claimed)) == [("info", "1 message is being handled by somebody else.")]
+    over = create_delivery(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert handle_again(admin_client, over) == [("error", "1 message could not be queued.")]
+    claimed = create_delivery(claimed_until=timezone.now() + timedelta(minutes=1))
+    assert handle_again(admin_client, claimed) == [("info", "1 message is being handled by somebody else.")]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("workers", [True, False])
-def test_a_message_that_is_handled_meanwhile_is_told_as_that(
+def test_a_delivery_handled_during_the_request_is_reported_as_such(
     admin_client: Client, queued: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, *, workers: bool
 ) -> None:
-    """Neither as queued nor as handled now."""
     settings.ALGUNA_PORTAL_USE_TASKS = workers
-    row = delivery()
+    row = create_delivery()
     get = WebhookDelivery.objects.get
 
-    def reading(**key: Any) -> WebhookDelivery:
+    def get_changed(**key: Any) -> WebhookDelivery:
         WebhookDelivery.objects.filter(pk=row.pk).update(state="handled", payload="")
         return get(**key)
 
-    monkeypatch.setattr(WebhookDelivery.objects, "get", reading)
-    found = messages(act(admin_client, row, delivery(state="handled", payload="")))
-    assert found == [("info", "2 messages were left out: they are handled already.")]
+    monkeypatch.setattr(WebhookDelivery.objects, "get", get_changed)
+    messages = handle_again(admin_client, row, create_delivery(state="handled", payload=""))
+    assert messages == [("info", "2 messages were left out: they are handled already.")]
     assert (list(queued.results), LogEntry.objects.exists()) == ([], False)
