@@ -55,12 +55,12 @@ def plan_in_alguna(customer: Customer) -> SafeString | str:
     if not mapped or mapped.get(customer.plan_id) == customer.plan:
         return said
     if customer.plan_id in mapped:
-        warning = gettext("That is “%(mapped)s”, which is not stored here yet: run “manage.py alguna_sync_plans”.")
+        warning = gettext("That is “%(mapped)s”, which is not stored here yet: run “manage.py alguna_sync”.")
         facts["mapped"] = mapped[customer.plan_id]
     else:
         warning = gettext(
             "It is not mapped, so the plan here was left as it is. Add %(plan)s to ALGUNA_PORTAL_PLAN_IDS, and run "
-            "“manage.py alguna_sync_plans”."
+            "“manage.py alguna_sync”."
         )
     return _with(said, warning % facts)
 

@@ -136,7 +136,7 @@ class Conf:
 
     @property
     def PLAN_IDS(self) -> dict[str, str]:
-        """The local plan of each of Alguna's plan ids; webhooks and `alguna_sync_plans` keep `Customer.plan` current.
+        """The local plan of each of Alguna's plan ids; webhooks and `alguna_sync` keep `Customer.plan` current.
 
         Each is one of `PLANS`. Where several subscriptions are active, the plan that comes first here counts.
         """

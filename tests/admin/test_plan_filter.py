@@ -18,7 +18,7 @@ WHEN = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)
 HINT = "It follows Alguna: what is chosen here lasts until it is next asked for the plan."
 UNMAPPED = (
     "<strong>It is not mapped, so the plan here was left as it is. Add plan_new to ALGUNA_PORTAL_PLAN_IDS, and run "
-    "“manage.py alguna_sync_plans”.</strong>"
+    "“manage.py alguna_sync”.</strong>"
 )
 
 
@@ -49,7 +49,7 @@ def test_a_plan_that_is_mapped_is_shown(admin_client: Client, acme: Customer) ->
     found = page(admin_client, learned(acme, "plan_s"))
     assert "Plan in Alguna:" in found
     assert "plan_s (asked on May 6, 2026, 2:08 a.m.)" in found
-    assert "alguna_sync_plans" not in found
+    assert "alguna_sync" not in found
 
 
 def test_a_plan_that_is_not_mapped_is_shown_with_the_remedy(
@@ -61,7 +61,7 @@ def test_a_plan_that_is_not_mapped_is_shown_with_the_remedy(
     settings.ALGUNA_PORTAL_PLAN_IDS = {**PLAN_IDS, "plan_new": "enterprise"}
     found = page(admin_client, acme)
     assert "It is not mapped" not in found
-    assert "<strong>That is “enterprise”, which is not stored here yet: run “manage.py alguna_sync_plans”.<" in found
+    assert "<strong>That is “enterprise”, which is not stored here yet: run “manage.py alguna_sync”.<" in found
     Customer.objects.update(plan="enterprise")
     assert "<strong>That is" not in page(admin_client, acme)
 
@@ -77,7 +77,7 @@ def test_where_there_is_none_it_is_said(
     Customer.objects.update(plan_id=plan_id, plan_synced_at=synced_at)
     found = page(admin_client, acme)
     assert said in found
-    assert "alguna_sync_plans" not in found
+    assert "alguna_sync" not in found
 
 
 def test_an_id_that_is_an_address_is_not_shown(admin_client: Client, acme: Customer) -> None:
@@ -91,7 +91,7 @@ def test_without_plan_ids_nothing_is_wrong(admin_client: Client, acme: Customer,
     settings.ALGUNA_PORTAL_PLAN_IDS = {}
     found = page(admin_client, acme)
     assert "plan_new (asked on" in found
-    for each in ("alguna_sync_plans", HINT):
+    for each in ("alguna_sync", HINT):
         assert each not in found
     assert "plan_in_alguna" not in text(admin_client.get(LIST))
 

@@ -119,7 +119,7 @@ class Subscriptions(RuleBasedStateMachine):
 
     @rule()
     def quiet(self) -> None:
-        """All that waits is delivered and stored; who lost a message is asked about, as `alguna_sync_plans` does."""
+        """All that waits is delivered and stored; who lost a message is asked about, as `alguna_sync` does."""
         while self.waiting:
             told = self.waiting.pop()
             assert told.post(self.client).status_code == 204

@@ -57,7 +57,7 @@ def test_without_secrets_there_are_no_webhooks(well: Settings, account: Account)
     said = examined()
     assert said.level("webhooks.secrets") == "note"
     assert said["webhooks.secrets"]["found"].endswith(
-        "is not noticed. Plans follow only when alguna_sync_plans is run."
+        "is not noticed. Plans follow only when alguna_sync is run."
     )
     well.ALGUNA_PORTAL_PLAN_IDS = {}
     said = examined()

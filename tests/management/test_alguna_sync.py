@@ -1,4 +1,4 @@
-"""`manage.py alguna_sync_plans`, with the fake of Alguna, inside the tests' own transaction."""
+"""`manage.py alguna_sync`, with the fake of Alguna, inside the tests' own transaction."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -17,7 +17,7 @@ from alguna_portal.bulk.runner import read_in_batches
 from alguna_portal.bulk.summary import Summary
 from alguna_portal.customers import plan_sync
 from alguna_portal.customers.plan_sync import FetchedPlan, Synced
-from alguna_portal.management.commands import alguna_sync_plans
+from alguna_portal.management.commands import alguna_sync
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna, fake_alguna
 from tests.support import commands
@@ -51,7 +51,7 @@ def add(fake: FakeAlguna, number: int = 1, *, plan_id: str = "plan_starter", **f
 
 def run(*args: str, **options: Any) -> tuple[str, int]:
     """Sync very fast; return what was said, last why it failed, and the exit status."""
-    return commands.run("alguna_sync_plans", *args, **options)
+    return commands.run("alguna_sync", *args, **options)
 
 
 def plans() -> list[str]:
@@ -161,7 +161,7 @@ def test_a_dry_run_stores_nothing(fake: FakeAlguna) -> None:
 
 def test_the_longest_ago_come_first(fake: FakeAlguna, asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who never were synced before all others, and each once, however few are read at a time."""
-    monkeypatch.setattr(alguna_sync_plans, "BATCH", 2)
+    monkeypatch.setattr(alguna_sync, "BATCH", 2)
     now = timezone.now()
     rows = add(fake, 7)
     hours = {0: 5, 1: 9, 3: 9, 4: 7, 6: 9}
@@ -183,7 +183,7 @@ def test_rows_that_are_changed_on_the_way_lead_on_from_where_they_stood(fake: Fa
 
 def test_rows_that_fail_are_tried_once(fake: FakeAlguna, asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """They stay where they are in the order, and do not come again."""
-    monkeypatch.setattr(alguna_sync_plans, "BATCH", 1)
+    monkeypatch.setattr(alguna_sync, "BATCH", 1)
     rows = add(fake, 3)
     Customer.objects.filter(pk=rows[2].pk).update(plan_synced_at=timezone.now() - timedelta(hours=1))
     fake.fail(400, times=3, detail="Rejected.")
@@ -317,7 +317,7 @@ def test_whom_an_event_synced_meanwhile_is_not_asked_about(
     asked: list[int],
 ) -> None:
     """It left the result before it was read."""
-    monkeypatch.setattr(alguna_sync_plans, "BATCH", 1)
+    monkeypatch.setattr(alguna_sync, "BATCH", 1)
     rows = add(fake, 20)
     meanwhile[rows[0].pk] = lambda _: Customer.objects.filter(pk=rows[19].pk).update(plan_synced_at=timezone.now())
     assert "19 unchanged, 0 not mapped, 0 with nothing to learn, 0 overtaken, 0 failed, 1 not tried" in told(
@@ -416,7 +416,7 @@ def test_rows_and_queries_are_few(
     fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     """A count, batches of both kinds; for each row its number, within a savepoint, and what was learned."""
-    monkeypatch.setattr(alguna_sync_plans, "BATCH", 3)
+    monkeypatch.setattr(alguna_sync, "BATCH", 3)
     rows = add(fake, 6)
     Customer.objects.filter(pk__gt=rows[2].pk).update(plan_synced_at=timezone.now() - timedelta(days=1))
     with django_assert_num_queries(1 + 2 + 1 + 6 * (4 + 2)):

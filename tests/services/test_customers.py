@@ -179,13 +179,13 @@ def test_the_id_that_is_stored_is_there_for_all(database: Shared, alguna: Alguna
     alguna.aliases |= {"acme-1": "cust_9", "acme-2": "cust_9"}
     twice = """
 from alguna_portal.customers import provision
-from alguna_portal.exceptions import StrangerAnswered
+from alguna_portal.exceptions import CustomerMismatch
 from alguna_portal.models import Customer
 print(provision(Customer.objects.get()))
 try:
     provision(Customer.objects.create(alias="acme-2", name="Acme", currency="EUR"))
-except StrangerAnswered as exc:
+except CustomerMismatch as exc:
     print(type(exc).__name__)
 """
     said = run_python(database, twice, api_url=f"http://127.0.0.1:{alguna.server_port}")
-    assert said.split() == ["adopted", "StrangerAnswered"]
+    assert said.split() == ["adopted", "CustomerMismatch"]
