@@ -28,8 +28,8 @@ from pytest_django import Settings
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, forget, open_session
 from alguna_portal.sessions.cache import decrypt, deserialize_session, encrypt, serialize_session
-from alguna_portal.sessions.single_flight import single_flight
 from tests.conftest import Alguna
+from tests.support.sessions import share_session
 
 SESSION = PortalSession(
     id="sess_1",
@@ -119,12 +119,12 @@ def test_who_waits_gets_the_session_that_the_leader_sealed(monkeypatch: pytest.M
         raise AssertionError("A follower has asked.")
 
     with ThreadPoolExecutor(2) as pool:
-        leader = pool.submit(single_flight, "lock", lead, budget=30)
+        leader = pool.submit(share_session, "lock", lead, budget=30)
         assert asked.wait(10)
-        follower = pool.submit(single_flight, "lock", never, budget=30)
+        follower = pool.submit(share_session, "lock", never, budget=30)
         assert follower.result() == leader.result() == SESSION
     outcomes = [caches["default"].get(key) for key in credentials()]
-    assert [list(outcome["session"]) for outcome in outcomes] == [["sealed"]]
+    assert [list(outcome["value"]) for outcome in outcomes] == [["sealed"]]
 
 
 @pytest.mark.parametrize("fallbacks", [["old"], ["older", "old"], [b"old"], ["", "old"]])

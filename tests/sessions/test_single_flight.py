@@ -17,9 +17,9 @@ from pytest_django import Settings
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, CustomerMismatch
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, open_session
-from alguna_portal.sessions.single_flight import single_flight
 from tests.conftest import Alguna
 from tests.support.logs import logged
+from tests.support.sessions import share_session
 
 MANY = 12
 EPOCH = datetime(2026, 11, 21, tzinfo=UTC)
@@ -150,10 +150,10 @@ def test_a_call_has_no_longer_than_its_lock() -> None:
         raise AlgunaUnavailable("down")
 
     with pytest.raises(AlgunaUnavailable):
-        single_flight("lock", make, budget=12)
+        share_session("lock", make, budget=12)
     caches["default"].set("lock", "another's", timeout=None)
     with pytest.raises(AlgunaUnavailable):
-        single_flight("lock", make, budget=1)
+        share_session("lock", make, budget=1)
     leading, alone = asked
     assert leading == 9
     assert 0 < alone <= 1 / 8
@@ -210,7 +210,7 @@ def test_a_session_that_came_late_is_given_out_and_its_lock_left_to_expire(custo
         sleep(0.9)
         return session
 
-    assert single_flight("lock", late, budget=1) is session
+    assert share_session("lock", late, budget=1) is session
     assert caches["default"].get("lock")
 
 
