@@ -12,42 +12,42 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from pytest_django import Settings
 
-from alguna_portal.bulk.runner import AHEAD, BulkRun, RateLimitedClient
-from alguna_portal.bulk.summary import Silence, Summary
+from alguna_portal.bulk.runner import ROWS_PER_WORKER, BulkRunner, RateLimitedClient
+from alguna_portal.bulk.summary import Progress, Summary
 from alguna_portal.exceptions import AlgunaError
 from tests.support.engine_server import AlgunaServer, alguna_server
 
 
-class Told(Silence):
+class Told(Progress):
     """Progress that keeps what it was told."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
         self.shown: list[int] = []
 
-    def show(self, tally: Summary, *, pause: float = 0.0) -> None:
-        self.shown.append(tally.done)
+    def show(self, summary: Summary, *, pause: float = 0.0) -> None:
+        self.shown.append(summary.done)
 
-    def say(self, text: str) -> None:
+    def write(self, text: str) -> None:
         self.said.append(text)
 
 
 def run(
     rows: Iterable[int],
-    ask: Callable[[int, RateLimitedClient], Any],
+    call_api: Callable[[int, RateLimitedClient], Any],
     *,
     rate: int = 5000,
     workers: int = 4,
     **options: Any,
-) -> BulkRun[int, Any]:
+) -> BulkRunner[int, Any]:
     """Describe a run over numbers."""
     defaults: dict[str, Any] = {
         "store": lambda _row, found: str(found),
         "key": lambda row: row,
-        "client": RateLimitedClient.at(rate),
+        "client": RateLimitedClient.create(rate),
         "progress": Told(),
     }
-    return BulkRun(ask=ask, workers=workers, **(defaults | options))
+    return BulkRunner(call_api=call_api, workers=workers, **(defaults | options))
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -64,16 +64,16 @@ def test_threads_ask_and_the_main_thread_does_the_rest() -> None:
             here("rows")
             yield each
 
-    def ask(row: int, _: RateLimitedClient) -> bool:
+    def call_api(row: int, _: RateLimitedClient) -> bool:
         return current_thread() is main_thread()
 
     def store(_: int, found: bool) -> str:
         here("store")
         return "main" if found else "worker"
 
-    tally = Summary(total=39)
-    run(rows(), ask, store=store, check=lambda _: here("check")).over(rows(), tally)
-    assert tally.outcomes == {"worker": 39}
+    summary = Summary(total=39)
+    run(rows(), call_api, store=store, prepare=lambda _: here("check")).run(rows(), summary)
+    assert summary.outcomes == {"worker": 39}
     assert not strangers
 
 
@@ -89,7 +89,7 @@ def test_few_rows_are_under_way_at_a_time() -> None:
             most = max(most, read - stored)
             yield each
 
-    def ask(row: int, _: RateLimitedClient) -> str:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         nonlocal together, at_once
         with lock:
             together += 1
@@ -104,9 +104,9 @@ def test_few_rows_are_under_way_at_a_time() -> None:
         stored += 1
         return found
 
-    run([], ask, store=store).over(rows(), Summary(total=300))
+    run([], call_api, store=store).run(rows(), Summary(total=300))
     assert stored == 300
-    assert most <= AHEAD * 4
+    assert most <= ROWS_PER_WORKER * 4
     assert at_once == 4
 
 
@@ -116,35 +116,35 @@ def test_rows_that_do_not_pass_are_shown_as_they_go() -> None:
     def refuse(_: int) -> None:
         raise ValidationError({"name": ["missing", "really"], "currency": ["wrong"]})
 
-    told, tally = Told(), Summary(total=3)
-    run([], lambda row, _: row, check=refuse, progress=told).over(range(1, 4), tally)
-    assert set(tally.reasons) == {"name: missing", "name: really", "currency: wrong"}
-    assert tally.failed == 3
+    told, summary = Told(), Summary(total=3)
+    run([], lambda row, _: row, prepare=refuse, progress=told).run(range(1, 4), summary)
+    assert set(summary.reasons) == {"name: missing", "name: really", "currency: wrong"}
+    assert summary.failed == 3
     assert {1, 2, 3} <= set(told.shown)
 
 
 def test_every_failure_of_alguna_is_one_row_s() -> None:
     """The others go on."""
 
-    def ask(row: int, _: RateLimitedClient) -> str:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         if row == 2:
             raise AlgunaError("No.")
         return "done"
 
-    tally = Summary(total=4)
-    run([], ask).over(range(1, 5), tally)
-    assert tally.outcomes == {"done": 3}
-    assert list(tally.failures()) == ["     1  AlgunaError: No. (pk 2)"]
+    summary = Summary(total=4)
+    run([], call_api).run(range(1, 5), summary)
+    assert summary.outcomes == {"done": 3}
+    assert list(summary.format_failures()) == ["     1  AlgunaError: No. (pk 2)"]
 
 
 def test_what_would_end_a_thread_ends_the_run() -> None:
     """The main thread does not wait for an answer that never comes."""
 
-    def ask(row: int, _: RateLimitedClient) -> str:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         raise SystemExit(row)
 
     with pytest.raises(SystemExit):
-        run([], ask).over(range(5), Summary(total=5))
+        run([], call_api).run(range(5), Summary(total=5))
 
 
 @pytest.fixture
@@ -161,19 +161,19 @@ def test_ctrl_c_begins_nothing_new_and_stores_what_is_under_way() -> None:
     """It is said what happens, and the rest is counted as not tried."""
     asked: list[int] = []
 
-    def ask(row: int, _: RateLimitedClient) -> str:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         asked.append(row)
         if row == 10:
             os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.02)
         return "done"
 
-    told, tally = Told(), Summary(total=1000)
-    run([], ask, progress=told).over(range(1000), tally)
-    assert tally.interrupted
+    told, summary = Told(), Summary(total=1000)
+    run([], call_api, progress=told).run(range(1000), summary)
+    assert summary.interrupted
     assert told.said == ["Interrupted: what is under way is finished first. Ctrl-C again leaves at once."]
-    assert 10 < tally.outcomes["done"] == len(asked) < 10 + 2 * 4 + 4
-    assert tally.untried == 1000 - len(asked)
+    assert 10 < summary.outcomes["done"] == len(asked) < 10 + 2 * 4 + 4
+    assert summary.untried == 1000 - len(asked)
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -185,28 +185,28 @@ def test_ctrl_c_ends_the_checking_of_rows_too() -> None:
             os.kill(os.getpid(), signal.SIGINT)
         raise ValidationError({"name": ["missing"]})
 
-    tally = Summary(total=1000)
-    run([], lambda row, _: row, check=refuse).over(range(1000), tally)
-    assert tally.interrupted
-    assert tally.failed < 20
+    summary = Summary(total=1000)
+    run([], lambda row, _: row, prepare=refuse).run(range(1000), summary)
+    assert summary.interrupted
+    assert summary.failed < 20
 
 
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_in_a_pause_does_not_wait_for_its_end() -> None:
     """Who waits for Alguna to be back has sent nothing, and so gives up."""
-    client = RateLimitedClient.at(1000)
-    client.patience.pace.pause(60, new=True)
+    client = RateLimitedClient.create(1000)
+    client.backoff.limiter.pause(60, new=True)
 
-    def ask(row: int, client: RateLimitedClient) -> str:
+    def call_api(row: int, client: RateLimitedClient) -> str:
         os.kill(os.getpid(), signal.SIGINT)
-        client.patience.pace.turn()
+        client.backoff.limiter.turn()
         return "done"
 
-    began, tally = time.monotonic(), Summary(total=5)
-    run([], ask, client=client, workers=1).over(range(5), tally)
+    began, summary = time.monotonic(), Summary(total=5)
+    run([], call_api, client=client, workers=1).run(range(5), summary)
     assert time.monotonic() - began < 3
-    assert tally.interrupted
-    assert tally.untried == 5
+    assert summary.interrupted
+    assert summary.untried == 5
 
 
 @pytest.mark.usefixtures("ctrl_c")
@@ -215,17 +215,17 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
     answered = Event()
 
     class Impatient(Told):
-        def say(self, text: str) -> None:
+        def write(self, text: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
-    def ask(row: int, _: RateLimitedClient) -> str:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         os.kill(os.getpid(), signal.SIGINT)
         answered.wait(10)
         return "done"
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run([], ask, progress=Impatient(), workers=1).over(range(5), Summary(total=5))
+        run([], call_api, progress=Impatient(), workers=1).run(range(5), Summary(total=5))
     assert time.monotonic() - began < 3
     answered.set()
 
@@ -233,25 +233,25 @@ def test_a_second_ctrl_c_leaves_at_once() -> None:
 def test_ctrl_c_stays_ignored_where_it_is() -> None:
     """As in a shell's background."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tally = Summary(total=20)
+    summary = Summary(total=20)
 
-    def ask(row: int, _: RateLimitedClient) -> str:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         os.kill(os.getpid(), signal.SIGINT)
         return "done"
 
-    run([], ask).over(range(20), tally)
+    run([], call_api).run(range(20), summary)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     signal.signal(signal.SIGINT, before)
-    assert tally.outcomes == {"done": 20}
+    assert summary.outcomes == {"done": 20}
 
 
 def test_a_run_needs_no_main_thread() -> None:
     """Only there are signals to be had."""
-    tally = Summary(total=20)
-    thread = Thread(target=lambda: run([], lambda row, _: "done").over(range(20), tally))
+    summary = Summary(total=20)
+    thread = Thread(target=lambda: run([], lambda row, _: "done").run(range(20), summary))
     thread.start()
     thread.join(10)
-    assert tally.outcomes == {"done": 20}
+    assert summary.outcomes == {"done": 20}
 
 
 @pytest.fixture
@@ -273,11 +273,11 @@ def create(row: int, client: RateLimitedClient) -> str:
 def test_requests_keep_the_rate_together(server: AlgunaServer) -> None:
     """Lookups and creations count alike; a tenth of a second is left to threads that are slow to send."""
     server.seconds = 0.05
-    tally = Summary(total=35)
+    summary = Summary(total=35)
     began = time.monotonic()
-    run([], create, rate=50, workers=8).over(range(35), tally)
+    run([], create, rate=50, workers=8).run(range(35), summary)
     took = time.monotonic() - began
-    assert tally.outcomes == {"created": 35}
+    assert summary.outcomes == {"created": 35}
     times = sorted(server.times)
     assert len(times) == 70
     assert max(sum(start <= each < start + 0.9 for each in times) for start in times) <= 50
@@ -288,9 +288,9 @@ def test_all_leave_alguna_alone_together(server: AlgunaServer) -> None:
     """One 429 with `Retry-After: 1`, and nobody asks for a second; then they go on, and nobody is left out."""
     server.seconds = 0.01
     server.busy_at = 12
-    tally = Summary(total=30)
-    run([], create, rate=200, workers=8).over(range(30), tally)
-    assert tally.outcomes == {"created": 30}
+    summary = Summary(total=30)
+    run([], create, rate=200, workers=8).run(range(30), summary)
+    assert summary.outcomes == {"created": 30}
     assert len(server.customers) == 30
     (refused,) = server.refused_at
     # What was sent before the refusal was read may come a little later.
@@ -312,7 +312,7 @@ def test_rows_that_are_done_are_stored_where_no_more_can_be_read() -> None:
         assert all(asked.acquire(timeout=10) for _ in range(3))
         raise OperationalError("gone")
 
-    def ask(row: int, _client: RateLimitedClient) -> int:
+    def call_api(row: int, _client: RateLimitedClient) -> int:
         asked.release()
         return row
 
@@ -323,5 +323,5 @@ def test_rows_that_are_done_are_stored_where_no_more_can_be_read() -> None:
         return "stored"
 
     with pytest.raises(OperationalError):
-        run(rows(), ask, store=store).over(rows(), Summary(total=4))
+        run(rows(), call_api, store=store).run(rows(), Summary(total=4))
     assert sorted(stored) == [0, 1, 2]

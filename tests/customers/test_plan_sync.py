@@ -316,7 +316,7 @@ def test_who_asked_later_knows_better(books: Books, acme: Customer) -> None:
         new = fetch_plan(acme, client)
         steps = [(old, first), (new, second)]
         said = [
-            store_plan(acme, learned, number=number) for learned, number in (reversed(steps) if later_first else steps)
+            store_plan(acme, learned, sequence=number) for learned, number in (reversed(steps) if later_first else steps)
         ]
         assert plan_of(acme) == ("enterprise", "plan_e")
         assert (Synced.OVERTAKEN in said) is later_first

@@ -145,7 +145,7 @@ class Subscriptions(RuleBasedStateMachine):
     def store_one(self, number: int) -> None:
         """Store what was learned."""
         customer, learned, ticket = self.syncs.pop(number)
-        store_plan(customer, learned, number=ticket)
+        store_plan(customer, learned, sequence=ticket)
 
     def expected(self, alias: str) -> str:
         """Say which plan Alguna has now."""

@@ -77,7 +77,7 @@ def test_what_is_done_is_not_done_again(fake: FakeAlguna) -> None:
 
 def test_rows_are_read_in_batches_each_once(fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
     """Though those that are done leave the result, and those that failed stay in it."""
-    monkeypatch.setattr(alguna_provision, "BATCH", 3)
+    monkeypatch.setattr(alguna_provision, "BATCH_SIZE", 3)
     add(4)
     add(2, currency="")
     add(4)
@@ -91,7 +91,7 @@ def test_a_batch_is_one_query_and_a_row_two_more(
     fake: FakeAlguna, django_assert_num_queries: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A count, two batches, and for each row its alias, once more, and its save within a savepoint."""
-    monkeypatch.setattr(alguna_provision, "BATCH", 3)
+    monkeypatch.setattr(alguna_provision, "BATCH_SIZE", 3)
     add(6)
     with django_assert_num_queries(1 + 2 + 6 * 4):
         run()
@@ -411,7 +411,7 @@ def test_the_second_ctrl_c_is_an_exit_status(fake: FakeAlguna, monkeypatch: pyte
     def leave(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRun.over", leave)
+    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRunner.run", leave)
     add(1)
     assert run() == ("Left at once. Run it again, and it goes on where it stopped.", 130)
 
@@ -420,11 +420,11 @@ def test_an_interrupted_run_says_so(fake: FakeAlguna, monkeypatch: pytest.Monkey
     """After its summary, whatever else there was to say."""
     add(2)
 
-    def interrupted(_run: object, _rows: object, tally: Summary) -> None:
-        tally.interrupted, tally.stopped = True, "Alguna could not be had."
-        tally.count("created")
+    def interrupted(_run: object, _rows: object, summary: Summary) -> None:
+        summary.interrupted, summary.stopped = True, "Alguna could not be had."
+        summary.count("created")
 
-    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRun.over", interrupted)
+    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRunner.run", interrupted)
     said, status = run()
     assert said.splitlines() == [
         "Of 2 customers: 1 created, 0 adopted, 0 already there, 0 failed, 1 not tried.",
@@ -437,7 +437,7 @@ def test_rows_that_are_gone_before_they_are_read_are_not_waited_for(
     fake: FakeAlguna, provisioned: Signal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They were counted at the start, and stay untried."""
-    monkeypatch.setattr(alguna_provision, "BATCH", 1)
+    monkeypatch.setattr(alguna_provision, "BATCH_SIZE", 1)
     last = add(20)[-1]
     provisioned.connect(lambda **_: Customer.objects.filter(pk=last.pk).delete(), weak=False)
     assert "19 created, 0 adopted, 0 already there, 0 failed, 1 not tried" in run("--workers", "1")[0]

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 import time_machine
 from django.db import DatabaseError, OperationalError
-from django.db.models import Q
 from django.utils import timezone
 from pytest_django import Settings
 
-from alguna_portal.bulk.runner import read_in_batches
+from alguna_portal.bulk.runner import keyset
 from alguna_portal.bulk.summary import Summary
 from alguna_portal.customers import plan_sync
 from alguna_portal.customers.plan_sync import FetchedPlan, Synced
@@ -161,7 +160,7 @@ def test_a_dry_run_stores_nothing(fake: FakeAlguna) -> None:
 
 def test_the_longest_ago_come_first(fake: FakeAlguna, asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Those who never were synced before all others, and each once, however few are read at a time."""
-    monkeypatch.setattr(alguna_sync, "BATCH", 2)
+    monkeypatch.setattr(alguna_sync, "BATCH_SIZE", 2)
     now = timezone.now()
     rows = add(fake, 7)
     hours = {0: 5, 1: 9, 3: 9, 4: 7, 6: 9}
@@ -175,7 +174,7 @@ def test_rows_that_are_changed_on_the_way_lead_on_from_where_they_stood(fake: Fa
     """Whoever gets a row may change it."""
     rows = add(fake, 5)
     keys = []
-    for row in islice(read_in_batches(Customer.objects.order_by("pk"), after=lambda row: Q(pk__gt=row.pk), size=2), 9):
+    for row in islice(keyset(Customer.objects.all(), "pk", size=2), 9):
         keys.append(row.pk)
         row.pk = 0
     assert keys == [each.pk for each in rows]
@@ -183,7 +182,7 @@ def test_rows_that_are_changed_on_the_way_lead_on_from_where_they_stood(fake: Fa
 
 def test_rows_that_fail_are_tried_once(fake: FakeAlguna, asked: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """They stay where they are in the order, and do not come again."""
-    monkeypatch.setattr(alguna_sync, "BATCH", 1)
+    monkeypatch.setattr(alguna_sync, "BATCH_SIZE", 1)
     rows = add(fake, 3)
     Customer.objects.filter(pk=rows[2].pk).update(plan_synced_at=timezone.now() - timedelta(hours=1))
     fake.fail(400, times=3, detail="Rejected.")
@@ -260,10 +259,10 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch) -> dict[int, Callable[[Customer],
     happens: dict[int, Callable[[Customer], object]] = {}
     keep = plan_sync.store_plan
 
-    def late(customer: Customer, learned: FetchedPlan, *, number: int) -> Synced:
+    def late(customer: Customer, fetched: FetchedPlan, *, sequence: int) -> Synced:
         if happening := happens.pop(customer.pk, None):
             happening(Customer.objects.get(pk=customer.pk))
-        return keep(customer, learned, number=number)
+        return keep(customer, fetched, sequence=sequence)
 
     monkeypatch.setattr(plan_sync, "store_plan", late)
     return happens
@@ -293,7 +292,7 @@ def test_an_event_that_asked_before_does_not_win(fake: FakeAlguna) -> None:
     number = plan_sync.next_sequence(row)
     run()
     late = FetchedPlan(plan="enterprise", plan_id="plan_enterprise")
-    assert plan_sync.store_plan(row, late, number=number) is Synced.OVERTAKEN
+    assert plan_sync.store_plan(row, late, sequence=number) is Synced.OVERTAKEN
     assert plans() == ["growth"]
 
 
@@ -317,7 +316,7 @@ def test_whom_an_event_synced_meanwhile_is_not_asked_about(
     asked: list[int],
 ) -> None:
     """It left the result before it was read."""
-    monkeypatch.setattr(alguna_sync, "BATCH", 1)
+    monkeypatch.setattr(alguna_sync, "BATCH_SIZE", 1)
     rows = add(fake, 20)
     meanwhile[rows[0].pk] = lambda _: Customer.objects.filter(pk=rows[19].pk).update(plan_synced_at=timezone.now())
     assert "19 unchanged, 0 not mapped, 0 with nothing to learn, 0 overtaken, 0 failed, 1 not tried" in told(
@@ -397,14 +396,14 @@ def test_an_interrupted_run_says_how_to_go_on(
     """Without those that are done, though some minutes pass before it is begun again."""
     add(fake, 2)
 
-    def interrupted(_run: object, rows: Any, tally: Summary) -> None:
+    def interrupted(_run: object, rows: Any, summary: Summary) -> None:
         next(rows)
         travel.shift(timedelta(minutes=minutes, seconds=1))
-        tally.interrupted = True
+        summary.interrupted = True
         if said == "Left at once.":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRun.over", interrupted)
+    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRunner.run", interrupted)
     for said in ("Interrupted.", "Left at once."):
         with time_machine.travel(timezone.now(), tick=False) as travel:
             found, status = run(*args)
@@ -416,7 +415,7 @@ def test_rows_and_queries_are_few(
     fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: Any
 ) -> None:
     """A count, batches of both kinds; for each row its number, within a savepoint, and what was learned."""
-    monkeypatch.setattr(alguna_sync, "BATCH", 3)
+    monkeypatch.setattr(alguna_sync, "BATCH_SIZE", 3)
     rows = add(fake, 6)
     Customer.objects.filter(pk__gt=rows[2].pk).update(plan_synced_at=timezone.now() - timedelta(days=1))
     with django_assert_num_queries(1 + 2 + 1 + 6 * (4 + 2)):

@@ -1,9 +1,7 @@
-"""The plans of all customers, brought in line with Alguna: at the beginning, and where events were lost."""
+"""Management command that synchronizes the plans of all customers with Alguna: once at first, or after lost events."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from functools import partial
 from itertools import chain
 from math import ceil
 from typing import Any
@@ -14,33 +12,23 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from alguna_portal.bulk.command import CustomersCommand, get_customers_on_plan, parse_positive_int
-from alguna_portal.bulk.runner import BulkRun, RateLimitedClient, read_in_batches
-from alguna_portal.bulk.summary import Progress, Summary
+from alguna_portal.bulk.runner import RateLimitedClient, keyset
 from alguna_portal.conf import conf
 from alguna_portal.customers import plan_sync
 from alguna_portal.customers.plan_sync import FetchedPlan, Synced
-from alguna_portal.exceptions import CustomerMismatch
 from alguna_portal.models import Customer
 
-BATCH = 200  # rows read at a time
-MARGIN = 10  # minutes in which an interrupted run may be begun again
-# What the outcomes are called in the summary.
+BATCH_SIZE = 200
+RESUME_MARGIN = 10  # minutes that may pass before the user resumes an interrupted run
+# The names of the outcomes in the summary.
 LABELS = {each: each.value for each in Synced} | {Synced.NOTHING: "with nothing to learn"}
 WOULD_CHANGE = "would change"
 
 
-@dataclass
-class Asked:
-    """A customer, and the number under which Alguna is asked."""
-
-    customer: Customer
-    number: int = 0
-
-
 class Command(CustomersCommand):
-    """Sync plans in bulk."""
+    """Synchronize plans in bulk."""
 
-    dry_run_asks = True
+    dry_run_calls_api = True
     dry_run_help = "ask Alguna, store nothing, and say what would change"
     help = (
         "Asks Alguna for every customer's subscriptions, and sets the plan that follows from them by "
@@ -49,125 +37,88 @@ class Command(CustomersCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what may be chosen."""
+        """Add the options."""
         super().add_arguments(parser)
         stale_help = "only customers that were not synced in the last so many minutes, by an event or otherwise"
         parser.add_argument("--stale", type=parse_positive_int, metavar="MINUTES", help=stale_help)
 
-    def find(self, options: dict[str, Any]) -> QuerySet[Customer]:
-        """Find those that were not synced since the beginning of this run, or since `--stale`."""
+    def get_queryset(self) -> QuerySet[Customer]:
+        """Return the customers that weren't synchronized since the start of this run, or for `--stale` minutes."""
         if not conf.PLAN_IDS:
             raise CommandError(
                 "ALGUNA_PORTAL_PLAN_IDS is empty: name there the plan that each of Alguna's plan ids stands for, as in "
                 '{"plan_abc123": "starter"}.'
             )
-        self._begun = timezone.now()
+        self._started = timezone.now()
         try:
-            before = self._begun - timedelta(minutes=options["stale"] or 0)
+            before = self._started - timedelta(minutes=self.options["stale"] or 0)
         except OverflowError:
-            raise CommandError(f"--stale {options['stale']} leads to before the beginning of the calendar.") from None
-        found = get_customers_on_plan(options["plan"]).only("alias", "customer_id", "plan", "plan_synced_at")
-        return found.filter(Q(plan_synced_at=None) | Q(plan_synced_at__lt=before))
+            minutes = self.options["stale"]
+            raise CommandError(f"--stale {minutes} leads to before the beginning of the calendar.") from None
+        customers = get_customers_on_plan(self.options["plan"])
+        return customers.filter(Q(plan_synced_at=None) | Q(plan_synced_at__lt=before))
 
-    def nobody(self, options: dict[str, Any]) -> str:
-        """Name those of whom none were found."""
-        on_plan = f" on the plan “{options['plan']}”" if options["plan"] else ""
-        stale = f" that were not synced in the last {options['stale']} minutes" if options["stale"] else ""
-        return f"customers{on_plan}{stale}"
+    def describe_filter(self) -> str:
+        """Return what completes “There are no customers”."""
+        return f" that were not synced in the last {self.options['stale']} minutes" if self.options["stale"] else ""
 
-    def read(self, found: QuerySet[Customer]) -> Iterator[Customer]:
-        """Read those that never were synced, then the others, the longest ago first.
+    def read(self, customers: QuerySet[Customer]) -> Iterator[Customer]:
+        """Yield the customers that were never synchronized, then the others, the oldest synchronization first.
 
-        In two parts, since databases differ about where NULL stands.
+        These are two queries, because databases sort NULL differently.
         """
-        never, ever = found.filter(plan_synced_at=None), found.exclude(plan_synced_at=None)
+        customers = customers.only("alias", "customer_id", "plan", "plan_synced_at")
+        never, before = customers.filter(plan_synced_at=None), customers.exclude(plan_synced_at=None)
         return chain(
-            read_in_batches(never.order_by("pk"), after=lambda row: Q(pk__gt=row.pk), size=BATCH),
-            read_in_batches(ever.order_by("plan_synced_at", "pk"), after=_later, size=BATCH),
+            keyset(never, "pk", size=BATCH_SIZE),
+            keyset(before, "plan_synced_at", "pk", size=BATCH_SIZE),
         )
 
-    def go_through(
-        self,
-        rows: Iterator[Customer],
-        tally: Summary,
-        *,
-        client: RateLimitedClient | None,
-        progress: Progress,
-        options: dict[str, Any],
-    ) -> None:
-        """Sync each, or only compare."""
-        assert client is not None  # noqa: S101  (its dry run asks, too)
-        BulkRun(
-            check=_compare_only if options["dry_run"] else _take_number,
-            ask=lambda row, client: plan_sync.fetch_plan(row.customer, client),
-            store=partial(_compare if options["dry_run"] else _keep, tally),
-            key=lambda row: row.customer.pk,
-            client=client,
-            workers=options["workers"],
-            progress=progress,
-        ).over(map(Asked, rows), tally)
+    def prepare(self, customer: Customer) -> None:
+        """Take a sequence number; not in a dry run, because it's stored."""
+        if self.options["dry_run"]:
+            return
+        try:
+            customer.plan_asked = plan_sync.next_sequence(customer)
+        except Customer.DoesNotExist:
+            raise ValidationError("The customer was deleted here before Alguna was asked.") from None
 
-    def counts(self, tally: Summary, options: dict[str, Any]) -> str:
-        """Say how many came out how."""
+    def call_api(self, customer: Customer, client: RateLimitedClient) -> FetchedPlan:
+        """Get the customer's plan from Alguna."""
+        return plan_sync.fetch_plan(customer, client)
+
+    def store(self, customer: Customer, result: FetchedPlan) -> str:
+        """Store the plan; in a dry run, compare it with the stored one."""
+        if self.options["dry_run"]:
+            synced = result.compare(customer.plan)
+        else:
+            synced = plan_sync.store_plan(customer, result, sequence=customer.plan_asked)
+        if synced is Synced.UNMAPPED:
+            self.summary.remark(customer.pk, f"not mapped: {result.plan_id}")
+        elif synced is Synced.CHANGED and self.options["dry_run"]:
+            self.summary.remark(customer.pk, f"from {_quote(customer.plan)} to {_quote(result.plan)}")
+            return WOULD_CHANGE
+        return LABELS[synced]
+
+    def get_labels(self) -> Iterable[str]:
+        """Return the labels of the outcomes."""
         labels = list(LABELS.values())
-        if options["dry_run"]:
-            labels = [WOULD_CHANGE, *labels[1:-1]]
-        counts = ", ".join(f"{tally.outcomes[label]} {label}" for label in labels)
-        return f"{counts}, {tally.failed} failed, {tally.untried} not tried"
+        return [WOULD_CHANGE, *labels[1:-1]] if self.options["dry_run"] else labels
 
-    def remarks(self, tally: Summary) -> Iterator[str]:
-        """Say what would change, and which of Alguna's plans are not mapped."""
-        yield from tally.remarked()
-        if tally.outcomes[LABELS[Synced.UNMAPPED]]:
+    def format_remarks(self) -> Iterator[str]:
+        """Yield the changes of a dry run, and Alguna's plans that aren't in `PLAN_IDS`."""
+        yield from super().format_remarks()
+        if self.summary.outcomes[LABELS[Synced.UNMAPPED]]:
             yield "Add what is not mapped to ALGUNA_PORTAL_PLAN_IDS, and run it again."
 
-    def again(self, options: dict[str, Any]) -> str:
-        """Say how to go on without those that are done."""
-        if options["dry_run"]:
+    def format_resume_hint(self) -> str:
+        """Return how to continue with the customers that aren't done."""
+        if self.options["dry_run"]:
             return "Run it again."
-        passed = ceil((timezone.now() - self._begun) / timedelta(minutes=1)) + MARGIN
-        return f"Run it again with --stale {max(passed, options['stale'] or 0)}, and it goes on where it stopped."
+        minutes = ceil((timezone.now() - self._started) / timedelta(minutes=1)) + RESUME_MARGIN
+        stale = max(minutes, self.options["stale"] or 0)
+        return f"Run it again with --stale {stale}, and it goes on where it stopped."
 
 
-def _later(row: Customer) -> Q:
-    # Said twice, so that an index can be used.
-    later = Q(plan_synced_at__gt=row.plan_synced_at) | Q(pk__gt=row.pk)
-    return later & Q(plan_synced_at__gte=row.plan_synced_at)
-
-
-def _take_number(row: Asked) -> None:
-    try:
-        row.number = plan_sync.next_sequence(row.customer)
-    except Customer.DoesNotExist:
-        raise ValidationError("The customer was deleted here before Alguna was asked.") from None
-
-
-def _keep(tally: Summary, row: Asked, learned: FetchedPlan) -> str:
-    try:
-        how = plan_sync.store_plan(row.customer, learned, number=row.number)
-    except Customer.DoesNotExist:
-        raise CustomerMismatch("The customer was deleted here while Alguna was asked.") from None
-    if how is Synced.UNMAPPED:
-        tally.remark(row.customer.pk, f"not mapped: {learned.plan_id}")
-    return LABELS[how]
-
-
-def _compare_only(row: Asked) -> None:
-    """Take no number: that would be stored."""
-
-
-def _compare(tally: Summary, row: Asked, learned: FetchedPlan) -> str:
-    before = row.customer.plan
-    if learned.is_unmapped:
-        tally.remark(row.customer.pk, f"not mapped: {learned.plan_id}")
-        return LABELS[Synced.UNMAPPED]
-    if learned.plan is None:
-        return LABELS[Synced.NOTHING]
-    if learned.plan == before:
-        return LABELS[Synced.SAME]
-    tally.remark(row.customer.pk, f"from {_named(before)} to {_named(learned.plan)}")
-    return WOULD_CHANGE
-
-
-def _named(plan: str) -> str:
+def _quote(plan: Any) -> str:
     return f"“{plan}”" if plan else "no plan"
