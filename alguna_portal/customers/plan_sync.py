@@ -51,15 +51,10 @@ class FetchedPlan:
     plan: str | None
     plan_id: str = ""
 
-    @property
-    def is_unmapped(self) -> bool:
-        """Return whether there is an active plan that isn't in `PLAN_IDS`."""
-        return self.plan is None and self.plan_id != ""
-
     def compare(self, plan: str) -> Synced:
         """Return the result of storing this plan for a customer on another, or the same, plan."""
         if self.plan is None:
-            return Synced.UNMAPPED if self.is_unmapped else Synced.NOTHING
+            return Synced.UNMAPPED if self.plan_id else Synced.NOTHING
         return Synced.SAME if self.plan == plan else Synced.CHANGED
 
 

@@ -123,7 +123,7 @@ def test_many_are_deleted_some_at_a_time(
     db: None, monkeypatch: pytest.MonkeyPatch, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     """The oldest first, each batch by itself."""
-    monkeypatch.setattr(alguna_prune, "BATCH", 2)
+    monkeypatch.setattr(alguna_prune, "BATCH_SIZE", 2)
     for days in (10, 14, 12, 11, 13):
         access(timedelta(days=days))
     with django_assert_num_queries(9) as queries:
