@@ -4,9 +4,10 @@ Billing page, mailed links and code all use it. A failure here never prevents a 
 """
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import router
 
 from .conf import conf
@@ -16,9 +17,6 @@ from .portal_settings import PortalSettings
 from .signals import portal_failed, portal_opened
 from .transactions import savepoint
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
 logger = logging.getLogger(__name__)
 
 Outcome, Via = PortalAccess.Outcome, PortalAccess.Via
@@ -27,7 +25,7 @@ Outcome, Via = PortalAccess.Outcome, PortalAccess.Via
 def record(
     outcome: str,
     *,
-    user: "AbstractBaseUser | AnonymousUser | None",
+    user: AbstractBaseUser | AnonymousUser | None,
     via: str,
     customer: Customer | None = None,
     role: str = "",
@@ -71,7 +69,7 @@ def _to_keys(facts: dict[str, Any]) -> dict[str, Any]:
     return keys | {"via": facts["via"], "role": facts["role"]}
 
 
-def _create_row(customer: Customer | None, user: "AbstractBaseUser | AnonymousUser | None", **columns: Any) -> None:
+def _create_row(customer: Customer | None, user: AbstractBaseUser | AnonymousUser | None, **columns: Any) -> None:
     """Add a row to the audit trail; if that fails, log an error."""
     user_key = getattr(user, "pk", None)
     customer_key = customer.pk if customer and not customer._state.adding else None

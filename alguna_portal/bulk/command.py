@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from argparse import ArgumentTypeError
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -38,6 +38,8 @@ class CustomersCommand(BaseCommand, ABC):
 
     dry_run_calls_api = False
     dry_run_help: str
+    filter_description = ""  # completes “There are no customers on the plan X”
+    labels: Sequence[str]  # of the outcomes, in the order of the summary
 
     options: dict[str, Any]
     summary: Summary
@@ -58,10 +60,6 @@ class CustomersCommand(BaseCommand, ABC):
         """Return the customers to process; raise `CommandError` or `ImproperlyConfigured` for a wrong option."""
 
     @abstractmethod
-    def describe_filter(self) -> str:
-        """Return what completes “There are no customers on the plan X”, such as “ without an id”."""
-
-    @abstractmethod
     def read(self, customers: QuerySet[Customer]) -> Iterator[Customer]:
         """Yield the customers in batches."""
 
@@ -76,10 +74,6 @@ class CustomersCommand(BaseCommand, ABC):
     @abstractmethod
     def store(self, customer: Customer, result: Any) -> str:
         """Store the result of `call_api` in the main thread; return the outcome's label."""
-
-    @abstractmethod
-    def get_labels(self) -> Iterable[str]:
-        """Return the labels of the outcomes, in the order of the summary."""
 
     def process(self, customers: Iterator[Customer], client: RateLimitedClient | None) -> None:
         """Process the customers, and count them in `summary`. Without a client, make no API calls."""
@@ -96,12 +90,12 @@ class CustomersCommand(BaseCommand, ABC):
 
     def format_counts(self) -> str:
         """Return the number of customers for each outcome."""
-        counts = ", ".join(f"{self.summary.outcomes[label]} {label}" for label in self.get_labels())
+        counts = ", ".join(f"{self.summary.outcomes[label]} {label}" for label in self.labels)
         return f"{counts}, {self.summary.failed} failed, {self.summary.untried} not tried"
 
     def format_remarks(self) -> Iterator[str]:
         """Yield the lines that follow the counts."""
-        return self.summary.format_remarks()
+        return self.summary.remarks.format()
 
     def format_resume_hint(self) -> str:
         """Return the sentence that says how to continue an interrupted run."""
@@ -119,7 +113,7 @@ class CustomersCommand(BaseCommand, ABC):
         total = min(found.count(), options["limit"] or float("inf"))
         if not total:
             on_plan = f" on the plan “{options['plan']}”" if options["plan"] else ""
-            self._write(f"There is nothing to do: there are no customers{on_plan}{self.describe_filter()}.")
+            self._write(f"There is nothing to do: there are no customers{on_plan}{self.filter_description}.")
             return
         self.summary = Summary(total=int(total))
         self.progress = create_progress(
@@ -145,7 +139,7 @@ class CustomersCommand(BaseCommand, ABC):
     def _report(self) -> None:
         """Print the summary; raise `CommandError` if the run ended early."""
         self._write(f"Of {self.summary.total} customers: {self.format_counts()}.")
-        for line in (*self.format_remarks(), *self.summary.format_failures()):
+        for line in (*self.format_remarks(), *self.summary.failures.format()):
             self._write(line)
         if self.summary.interrupted:
             raise CommandError(f"Interrupted. {self.format_resume_hint()}", returncode=130)

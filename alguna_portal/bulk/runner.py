@@ -137,14 +137,11 @@ class BulkRunner(Generic[Row, Result]):
         """Return whether the API is to be called for a row."""
         try:
             self.prepare(row)
-        except ValidationError as exc:
-            summary.fail(self.key(row), format_errors(exc))
-        except OperationalError as exc:
-            summary.fail(self.key(row), [_format_lock_error(exc)])
-        else:
-            return True
-        self.progress.show(summary)
-        return False
+        except (ValidationError, OperationalError) as exc:
+            summary.fail(self.key(row), *format_reasons(exc))
+            self.progress.show(summary)
+            return False
+        return True
 
     def _call_api(self, row: Row) -> Result:
         """Call the API for one row, with retries while Alguna is unavailable. Runs in a worker thread."""
@@ -174,16 +171,14 @@ class BulkRunner(Generic[Row, Result]):
     def _store(self, row: Row, result: "Future[Result]", summary: Summary) -> Exception | None:
         """Store and count a row's result; return an unexpected exception."""
         try:
-            summary.count(self.store(row, result.result()))
+            summary.outcomes[self.store(row, result.result())] += 1
         except RateLimiterClosed:
             pass
         except AuthenticationFailed as exc:
             summary.stopped = str(exc)
             self.client.backoff.limiter.close()
-        except AlgunaError as exc:
-            summary.fail(self.key(row), [f"{type(exc).__name__}: {exc}"])
-        except OperationalError as exc:
-            summary.fail(self.key(row), [_format_lock_error(exc)])
+        except (AlgunaError, OperationalError) as exc:
+            summary.fail(self.key(row), *format_reasons(exc))
         except Exception as exc:  # noqa: BLE001  (raised after the rows in progress are stored)
             self.client.backoff.limiter.close()
             return exc
@@ -269,12 +264,12 @@ def handle_ctrl_c() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, previous)
 
 
-def format_errors(exc: ValidationError) -> list[str]:
-    """Return the messages of a validation error, each with the name of its field."""
+def format_reasons(exc: Exception) -> list[str]:
+    """Return the reasons why a row failed; for a validation error, one for each message, with the field's name."""
+    if isinstance(exc, OperationalError):
+        return [f"The database would not store it ({type(exc).__name__})."]
+    if not isinstance(exc, ValidationError):
+        return [f"{type(exc).__name__}: {exc}"]
     if not hasattr(exc, "error_dict"):
         return exc.messages
     return [f"{field}: {message}" for field, messages in exc.message_dict.items() for message in messages]
-
-
-def _format_lock_error(exc: OperationalError) -> str:
-    return f"The database would not store it ({type(exc).__name__})."

@@ -1,12 +1,12 @@
 """Summary and progress of a bulk run.
 
-The summary counts outcomes, and groups failures by reason with a few example keys, so its size doesn't depend on the
-number of rows. The progress is a bar on a terminal, or lines in a log.
+The summary counts outcomes and groups failures by message, so its size doesn't depend on the number of rows. The
+progress is a bar on a terminal, or lines in a log.
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any
@@ -14,19 +14,33 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 from tqdm import tqdm
 
-MAX_EXAMPLES = 5  # keys for each reason
-MAX_REASONS = 30  # Alguna's error messages may be different for each row.
-OTHER_REASONS = "other reasons"
-OTHER_REMARKS = "others"
+MAX_EXAMPLES = 5  # keys for each message
+MAX_MESSAGES = 30  # Alguna's error messages may be different for each row.
 LOG_INTERVAL = 10.0  # seconds
 
 
-@dataclass
-class Reason:
-    """The number of rows with the same text, such as a reason of failure, and example keys."""
+@dataclass(kw_only=True)
+class MessageGroups:
+    """Messages about rows: how many rows have the same message, and a few of their keys."""
 
-    rows: int = 0
-    examples: list[object] = field(default_factory=list)
+    rest: str  # the message that stands for all messages after the first `MAX_MESSAGES`
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[object]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, key: object, message: str) -> None:
+        """Add a message about the row with this key."""
+        if message not in self.counts and len(self.counts) >= MAX_MESSAGES:
+            message = self.rest
+        self.counts[message] += 1
+        if len(self.examples[message]) < MAX_EXAMPLES:
+            self.examples[message].append(key)
+
+    def format(self) -> Iterator[str]:
+        """Yield a line for each message, the most common first."""
+        for message, count in self.counts.most_common():
+            keys = ", ".join(map(str, self.examples[message]))
+            more = ", …" if count > len(self.examples[message]) else ""
+            yield f"{count:>6}  {message} (pk {keys}{more})"
 
 
 @dataclass(kw_only=True)
@@ -36,26 +50,18 @@ class Summary:
     total: int
     outcomes: Counter[str] = field(default_factory=Counter)
     failed: int = 0
-    reasons: dict[str, Reason] = field(default_factory=dict)
-    # Remarks about rows that haven't failed.
-    remarks: dict[str, Reason] = field(default_factory=dict)
+    failures: MessageGroups = field(default_factory=lambda: MessageGroups(rest="other reasons"))
+    # About rows that haven't failed.
+    remarks: MessageGroups = field(default_factory=lambda: MessageGroups(rest="others"))
     # The reason why the run ended early.
     stopped: str = ""
     interrupted: bool = False
 
-    def count(self, outcome: str) -> None:
-        """Count a successful row."""
-        self.outcomes[outcome] += 1
-
-    def fail(self, key: object, reasons: Iterable[str]) -> None:
-        """Count a failed row under each of its reasons."""
+    def fail(self, key: object, *reasons: str) -> None:
+        """Count a failed row, with its reasons."""
         self.failed += 1
-        for text in reasons:
-            _add_to_group(self.reasons, text, key, rest=OTHER_REASONS)
-
-    def remark(self, key: object, text: str) -> None:
-        """Add a remark about a row."""
-        _add_to_group(self.remarks, text, key, rest=OTHER_REMARKS)
+        for reason in reasons:
+            self.failures.add(key, reason)
 
     @property
     def done(self) -> int:
@@ -66,29 +72,6 @@ class Summary:
     def untried(self) -> int:
         """The number of rows that were not tried, or given up."""
         return max(self.total - self.done, 0)
-
-    def format_failures(self) -> Iterator[str]:
-        """Yield a line for each reason, the most common first."""
-        return _format_groups(self.reasons)
-
-    def format_remarks(self) -> Iterator[str]:
-        """Yield a line for each remark, the most common first."""
-        return _format_groups(self.remarks)
-
-
-def _add_to_group(groups: dict[str, Reason], text: str, key: object, *, rest: str) -> None:
-    is_listed = text in groups or len(groups) < MAX_REASONS
-    group = groups.setdefault(text if is_listed else rest, Reason())
-    group.rows += 1
-    if len(group.examples) < MAX_EXAMPLES:
-        group.examples.append(key)
-
-
-def _format_groups(groups: dict[str, Reason]) -> Iterator[str]:
-    for text, group in sorted(groups.items(), key=lambda item: -item[1].rows):
-        keys = ", ".join(map(str, group.examples))
-        more = ", …" if group.rows > len(group.examples) else ""
-        yield f"{group.rows:>6}  {text} (pk {keys}{more})"
 
 
 class Progress:

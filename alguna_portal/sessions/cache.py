@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.cache.backends.base import BaseCache
 from django.utils.encoding import force_bytes
 from django.views.decorators.debug import sensitive_variables
@@ -24,13 +25,11 @@ from alguna_portal.api.responses import PortalSession
 from alguna_portal.cache import get_cache_key, try_cache
 from alguna_portal.conf import conf
 from alguna_portal.log_events import log_event
+from alguna_portal.models import Customer
 from alguna_portal.portal_settings import PortalSettings
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
-    from alguna_portal.models import Customer
 
 logger = logging.getLogger(__name__)
 
@@ -42,10 +41,10 @@ ENCRYPTION_PURPOSE = b"alguna_portal.encryption"
 
 
 def get_cache_entry(
-    customer: "Customer",
+    customer: Customer,
     portal_settings: PortalSettings,
     *,
-    user: "AbstractBaseUser | AnonymousUser | None",
+    user: AbstractBaseUser | AnonymousUser | None,
     browser: str | None,
 ) -> "SessionCacheEntry | None":
     """Return the cache entry for a session in the reuse scope; None if this caller's sessions aren't reused."""
@@ -59,7 +58,7 @@ def get_cache_entry(
     return SessionCacheEntry(get_cache_key("session", parts), _get_generation_key(customer))
 
 
-def forget(customer: "Customer") -> bool:
+def forget(customer: Customer) -> bool:
     """Invalidate a customer's cached sessions, for all users and roles.
 
     If the cache fails, log an error and return False: then the sessions may still be reused.
@@ -71,7 +70,7 @@ def forget(customer: "Customer") -> bool:
     return forgotten
 
 
-def _get_generation_key(customer: "Customer") -> str:
+def _get_generation_key(customer: Customer) -> str:
     return get_cache_key("generation", [str(customer.alias)])
 
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 
@@ -12,16 +11,14 @@ from alguna_portal.api.responses import PortalSession
 from alguna_portal.conf import conf
 from alguna_portal.customers import provision
 from alguna_portal.exceptions import CustomerUnknown
+from alguna_portal.models import Customer
 from alguna_portal.portal_settings import PortalSettings
-
-if TYPE_CHECKING:
-    from alguna_portal.models import Customer
 
 # The longest time for which a session is cached, whatever lifetime Alguna returns.
 MAX_LIFETIME = timedelta(days=30)
 
 
-def may_provision(customer: "Customer") -> bool:
+def may_provision(customer: Customer) -> bool:
     """Return whether a customer that Alguna doesn't know is created when its portal is opened.
 
     A customer with a known id exists in Alguna under another alias, or in another account.
@@ -29,7 +26,7 @@ def may_provision(customer: "Customer") -> bool:
     return conf.PROVISION_ON_OPEN and not customer.customer_id
 
 
-def create_session(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
+def create_session(customer: Customer, portal_settings: PortalSettings, *, within: float) -> PortalSession:
     """Create a session within so many seconds; if needed, and `PROVISION_ON_OPEN` is on, create the customer first."""
     until = monotonic() + within
     try:
@@ -48,7 +45,7 @@ def create_session(customer: "Customer", portal_settings: PortalSettings, *, wit
     return _create_session(customer, portal_settings, within=until - monotonic())
 
 
-def _create_session(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
+def _create_session(customer: Customer, portal_settings: PortalSettings, *, within: float) -> PortalSession:
     client = get_client()
     requested_at = datetime.now(UTC)
     session = client.create_portal_session(

@@ -4,10 +4,10 @@ import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from alguna_portal import audit
 from alguna_portal.api import transport
@@ -18,6 +18,7 @@ from alguna_portal.cache import is_database_cache
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaUnavailable, UnexpectedResponse
 from alguna_portal.log_events import log_event
+from alguna_portal.models import Customer, PortalLink
 from alguna_portal.plans import settings_for
 from alguna_portal.portal_settings import PortalSettings
 from alguna_portal.roles import Role
@@ -26,23 +27,18 @@ from .cache import SessionCacheEntry, deserialize_session, get_cache_entry, seri
 from .creation import create_session, may_provision
 from .single_flight import single_flight
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
-    from alguna_portal.models import Customer, PortalLink
-
 logger = logging.getLogger(__name__)
 
 
 def open_session(
-    customer: "Customer",
+    customer: Customer,
     *,
-    user: "AbstractBaseUser | AnonymousUser | None" = None,
+    user: AbstractBaseUser | AnonymousUser | None = None,
     browser: str | None = None,
     role: str = Role.MANAGER.value,
     fresh: bool = False,
     via: str = Via.API.value,
-    link: "PortalLink | None" = None,
+    link: PortalLink | None = None,
 ) -> PortalSession:
     """Return a portal session for a customer in a role.
 
@@ -68,14 +64,14 @@ def open_session(
 
 
 async def aopen_session(
-    customer: "Customer",
+    customer: Customer,
     *,
-    user: "AbstractBaseUser | AnonymousUser | None" = None,
+    user: AbstractBaseUser | AnonymousUser | None = None,
     browser: str | None = None,
     role: str = Role.MANAGER.value,
     fresh: bool = False,
     via: str = Via.API.value,
-    link: "PortalLink | None" = None,
+    link: PortalLink | None = None,
 ) -> PortalSession:
     """Return a portal session as `open_session` does, without blocking the event loop or other calls.
 
@@ -100,13 +96,13 @@ async def aopen_session(
 class SessionOpener:
     """The steps of `open_session` and `aopen_session`: get the cached session, create a session, record the result."""
 
-    customer: "Customer"
-    user: "AbstractBaseUser | AnonymousUser | None"
+    customer: Customer
+    user: AbstractBaseUser | AnonymousUser | None
     browser: str | None
     role: str
     fresh: bool
     via: str
-    link: "PortalLink | None"
+    link: PortalLink | None
     _started: float = field(default_factory=monotonic, init=False)
     _portal_settings: PortalSettings | None = field(default=None, init=False)
     _entry: SessionCacheEntry | None = field(default=None, init=False)

@@ -41,8 +41,8 @@ def test_the_bar_moves_in_place() -> None:
     bar = ProgressBar(stream, 4, unit="rows")
     summary = Summary(total=4)
     bar.show(summary)
-    summary.count("created")
-    summary.fail(7, ["name: missing"])
+    summary.outcomes["created"] += 1
+    summary.fail(7, "name: missing")
     bar.show(summary, pause=12.3)
     bar.show(summary, pause=11.6)
     bar.write("Something happened.")
@@ -62,10 +62,10 @@ def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
     lines = ProgressLog(OutputWrapper(written), unit="rows", clock=clock)
     summary = Summary(total=4)
     lines.show(summary)
-    summary.count("created")
+    summary.outcomes["created"] += 1
     for clock.now in (9.9, 10, 15, 19.9):
         lines.show(summary)
-    summary.fail(7, ["name: missing"])
+    summary.fail(7, "name: missing")
     clock.now = 20
     lines.show(summary, pause=30)
     lines.write("Something happened.")
@@ -91,10 +91,10 @@ def test_a_tally_does_not_grow_with_its_failures() -> None:
     """A few keys are kept for each reason; of many reasons, the latest share one line."""
     summary = Summary(total=200)
     for key in range(100):
-        summary.fail(key, ["currency: wrong", "name: missing"] if key < 3 else ["currency: wrong"])
+        summary.fail(key, *(["currency: wrong", "name: missing"] if key < 3 else ["currency: wrong"]))
     for key in range(100):
-        summary.fail(100 + key, [f"AlgunaRefused: {key}"])
-    lines = list(summary.format_failures())
+        summary.fail(100 + key, f"AlgunaRefused: {key}")
+    lines = list(summary.failures.format())
     assert lines[0] == "   100  currency: wrong (pk 0, 1, 2, 3, 4, …)"
     assert lines[1] == "    72  other reasons (pk 128, 129, 130, 131, 132, …)"
     assert lines[2] == "     3  name: missing (pk 0, 1, 2)"

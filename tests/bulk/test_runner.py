@@ -118,7 +118,7 @@ def test_rows_that_do_not_pass_are_shown_as_they_go() -> None:
 
     told, summary = Told(), Summary(total=3)
     run([], lambda row, _: row, prepare=refuse, progress=told).run(range(1, 4), summary)
-    assert set(summary.reasons) == {"name: missing", "name: really", "currency: wrong"}
+    assert set(summary.failures.counts) == {"name: missing", "name: really", "currency: wrong"}
     assert summary.failed == 3
     assert {1, 2, 3} <= set(told.shown)
 
@@ -134,7 +134,7 @@ def test_every_failure_of_alguna_is_one_row_s() -> None:
     summary = Summary(total=4)
     run([], call_api).run(range(1, 5), summary)
     assert summary.outcomes == {"done": 3}
-    assert list(summary.format_failures()) == ["     1  AlgunaError: No. (pk 2)"]
+    assert list(summary.failures.format()) == ["     1  AlgunaError: No. (pk 2)"]
 
 
 def test_what_would_end_a_thread_ends_the_run() -> None:

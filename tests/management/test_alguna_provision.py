@@ -422,7 +422,7 @@ def test_an_interrupted_run_says_so(fake: FakeAlguna, monkeypatch: pytest.Monkey
 
     def interrupted(_run: object, _rows: object, summary: Summary) -> None:
         summary.interrupted, summary.stopped = True, "Alguna could not be had."
-        summary.count("created")
+        summary.outcomes["created"] += 1
 
     monkeypatch.setattr("alguna_portal.bulk.runner.BulkRunner.run", interrupted)
     said, status = run()

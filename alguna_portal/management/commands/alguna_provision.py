@@ -1,12 +1,12 @@
 """Management command that finds or creates all customers in Alguna whose id isn't stored yet."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from alguna_portal.bulk.command import CustomersCommand, get_customers_on_plan
-from alguna_portal.bulk.runner import RateLimitedClient, format_errors, keyset
+from alguna_portal.bulk.runner import RateLimitedClient, format_reasons, keyset
 from alguna_portal.customers import Provisioned, provisioning
 from alguna_portal.models import Customer
 
@@ -23,6 +23,8 @@ class Command(CustomersCommand):
     """Provision customers in bulk."""
 
     dry_run_help = "only validate: ask Alguna nothing, store nothing"
+    filter_description = " without an id"
+    labels = tuple(LABELS.values())
     help = (
         "Makes sure that Alguna has every customer whose id is not known yet, by alias: who is there is adopted, the "
         "others are created. May be interrupted and run again at any time."
@@ -31,10 +33,6 @@ class Command(CustomersCommand):
     def get_queryset(self) -> QuerySet[Customer]:
         """Return the customers without an id."""
         return get_customers_on_plan(self.options["plan"]).filter(customer_id=None)
-
-    def describe_filter(self) -> str:
-        """Return what completes “There are no customers”."""
-        return " without an id"
 
     def read(self, customers: QuerySet[Customer]) -> Iterator[Customer]:
         """Yield the customers by primary key, because those that are done leave the queryset."""
@@ -49,9 +47,9 @@ class Command(CustomersCommand):
             try:
                 self.prepare(customer)
             except ValidationError as exc:
-                self.summary.fail(customer.pk, format_errors(exc))
+                self.summary.fail(customer.pk, *format_reasons(exc))
             else:
-                self.summary.count("valid")
+                self.summary.outcomes["valid"] += 1
             self.progress.show(self.summary)
 
     def prepare(self, customer: Customer) -> None:
@@ -67,10 +65,6 @@ class Command(CustomersCommand):
         provisioned = provisioning.store_customer_id(customer, *result)
         provisioning.notify_provisioned(customer, provisioned)
         return LABELS[provisioned]
-
-    def get_labels(self) -> Iterable[str]:
-        """Return the labels of the outcomes."""
-        return LABELS.values()
 
     def format_counts(self) -> str:
         """Return the number of customers for each outcome."""

@@ -1,6 +1,6 @@
 """Management command that synchronizes the plans of all customers with Alguna: once at first, or after lost events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import chain
 from math import ceil
@@ -23,6 +23,7 @@ RESUME_MARGIN = 10  # minutes that may pass before the user resumes an interrupt
 # The names of the outcomes in the summary.
 LABELS = {each: each.value for each in Synced} | {Synced.NOTHING: "with nothing to learn"}
 WOULD_CHANGE = "would change"
+DRY_RUN_LABELS = (WOULD_CHANGE, *list(LABELS.values())[1:-1])
 
 
 class Command(CustomersCommand):
@@ -49,18 +50,17 @@ class Command(CustomersCommand):
                 "ALGUNA_PORTAL_PLAN_IDS is empty: name there the plan that each of Alguna's plan ids stands for, as in "
                 '{"plan_abc123": "starter"}.'
             )
+        stale = self.options["stale"] or 0
+        if stale:
+            self.filter_description = f" that were not synced in the last {stale} minutes"
+        self.labels = DRY_RUN_LABELS if self.options["dry_run"] else tuple(LABELS.values())
         self._started = timezone.now()
         try:
-            before = self._started - timedelta(minutes=self.options["stale"] or 0)
+            before = self._started - timedelta(minutes=stale)
         except OverflowError:
-            minutes = self.options["stale"]
-            raise CommandError(f"--stale {minutes} leads to before the beginning of the calendar.") from None
+            raise CommandError(f"--stale {stale} leads to before the beginning of the calendar.") from None
         customers = get_customers_on_plan(self.options["plan"])
         return customers.filter(Q(plan_synced_at=None) | Q(plan_synced_at__lt=before))
-
-    def describe_filter(self) -> str:
-        """Return what completes “There are no customers”."""
-        return f" that were not synced in the last {self.options['stale']} minutes" if self.options["stale"] else ""
 
     def read(self, customers: QuerySet[Customer]) -> Iterator[Customer]:
         """Yield the customers that were never synchronized, then the others, the oldest synchronization first.
@@ -94,16 +94,11 @@ class Command(CustomersCommand):
         else:
             synced = plan_sync.store_plan(customer, result, sequence=customer.plan_asked)
         if synced is Synced.UNMAPPED:
-            self.summary.remark(customer.pk, f"not mapped: {result.plan_id}")
+            self.summary.remarks.add(customer.pk, f"not mapped: {result.plan_id}")
         elif synced is Synced.CHANGED and self.options["dry_run"]:
-            self.summary.remark(customer.pk, f"from {_quote(customer.plan)} to {_quote(result.plan)}")
+            self.summary.remarks.add(customer.pk, f"from {_quote(customer.plan)} to {_quote(result.plan)}")
             return WOULD_CHANGE
         return LABELS[synced]
-
-    def get_labels(self) -> Iterable[str]:
-        """Return the labels of the outcomes."""
-        labels = list(LABELS.values())
-        return [WOULD_CHANGE, *labels[1:-1]] if self.options["dry_run"] else labels
 
     def format_remarks(self) -> Iterator[str]:
         """Yield the changes of a dry run, and Alguna's plans that aren't in `PLAN_IDS`."""
