@@ -1,4 +1,4 @@
-"""The progress of long commands, and the summary that it shows."""
+"""Progress output and summaries of bulk runs."""
 
 from io import StringIO
 
@@ -9,14 +9,14 @@ from alguna_portal.bulk.summary import Progress, ProgressBar, ProgressLog, Summa
 
 
 class Terminal(StringIO):
-    """A terminal that keeps what was written."""
+    """A terminal that keeps the output."""
 
     def isatty(self) -> bool:
         return True
 
 
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that the test sets."""
 
     now = 0.0
 
@@ -24,8 +24,7 @@ class Clock:
         return self.now
 
 
-def test_a_terminal_gets_a_bar_and_a_log_gets_lines() -> None:
-    """And those who asked for silence, nothing."""
+def test_output_depends_on_the_stream_and_the_verbosity() -> None:
     assert isinstance(create_progress(OutputWrapper(StringIO()), 3, unit="rows", verbosity=1), ProgressLog)
     assert type(create_progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=0)) is Progress
     bar = create_progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=1)
@@ -34,7 +33,7 @@ def test_a_terminal_gets_a_bar_and_a_log_gets_lines() -> None:
 
 
 def test_the_bar_moves_in_place() -> None:
-    """Without ends of lines and colours of the stream that it is written to, up to what is said above it."""
+    """It's written without line ends and colours, except for messages above it."""
     terminal = Terminal()
     stream = OutputWrapper(terminal)
     stream.style_func = color_style(force_color=True).ERROR
@@ -56,8 +55,7 @@ def test_the_bar_moves_in_place() -> None:
     assert "1 failed, waiting 12 s" in last
 
 
-def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
-    """With the speed, and with what is waited for."""
+def test_lines_are_written_every_ten_seconds_and_at_the_end() -> None:
     written, clock = StringIO(), Clock()
     lines = ProgressLog(OutputWrapper(written), unit="rows", clock=clock)
     summary = Summary(total=4)
@@ -80,15 +78,13 @@ def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
     ]
 
 
-def test_lines_of_nothing_are_none() -> None:
-    """Where it never began, nothing is said at the end."""
+def test_without_progress_no_line_is_written() -> None:
     written = StringIO()
     ProgressLog(OutputWrapper(written), unit="rows").close()
     assert not written.getvalue()
 
 
-def test_a_tally_does_not_grow_with_its_failures() -> None:
-    """A few keys are kept for each reason; of many reasons, the latest share one line."""
+def test_the_size_of_a_summary_is_limited() -> None:
     summary = Summary(total=200)
     for key in range(100):
         summary.fail(key, *(["currency: wrong", "name: missing"] if key < 3 else ["currency: wrong"]))
