@@ -1,11 +1,11 @@
-"""One message delivered to many processes at once, on databases that several write to: handled once."""
+"""Concurrent webhook deliveries and plan synchronizations on real databases."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.services.conftest import LOCMEM, Shared, run_python
-from tests.services.test_customers import PROCESSES, Alguna, alguna, at_once, database
+from tests.services.test_customers import PROCESSES, Alguna, alguna, database, run_at_once
 
 __all__ = ["alguna", "database"]
 
@@ -16,13 +16,13 @@ import os, time
 from datetime import datetime, timezone
 from django.contrib.auth.models import Group
 from django.db import connection
-from alguna_portal import intake
+from alguna_portal.webhooks.inbox import receive_message
 from alguna_portal.webhooks import on
-from alguna_portal.webhooks.messages import Message
+from alguna_portal.webhooks.signatures import Message
 
 @on("invoice.paid")
 def count(event):
-    # What comes of it is seen by others only once it is committed.
+    # Other processes see it only after the commit.
     Group.objects.create(name=os.environ["NUMBER"])
     time.sleep(0.3)
 
@@ -30,7 +30,7 @@ message = Message(id="msg_1", type="invoice.paid", timestamp=datetime.now(timezo
 connection.ensure_connection()
 time.sleep(max(0, float(os.environ["START"]) - time.time()))
 for _ in range(20):
-    if intake.take_in(message):
+    if receive_message(message):
         break
     time.sleep(0.1)
 print(Group.objects.count())
@@ -40,9 +40,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from django.contrib.auth.models import Group
 from django.db import connections
-from alguna_portal import intake
+from alguna_portal.webhooks.inbox import receive_message
 from alguna_portal.webhooks import on
-from alguna_portal.webhooks.messages import Message
+from alguna_portal.webhooks.signatures import Message
 
 @on("invoice.paid")
 def count(event):
@@ -52,7 +52,7 @@ def count(event):
 def tell(number):
     now = datetime.now(timezone.utc)
     try:
-        return intake.take_in(Message(id=f"msg_{number}", type="invoice.paid", timestamp=now, data={}))
+        return receive_message(Message(id=f"msg_{number}", type="invoice.paid", timestamp=now, data={}))
     finally:
         connections.close_all()
 
@@ -63,33 +63,31 @@ print(Group.objects.count())
 PLANS = """
 import os, time
 from alguna_portal.models import Customer
-from alguna_portal.plan_sync import Learned, keep, take_number
+from alguna_portal.customers.plan_sync import FetchedPlan, next_sequence, store_plan
 customer = Customer.objects.get()
 time.sleep(max(0, float(os.environ["START"]) - time.time()))
 numbers = []
 for _ in range(20):
-    number = take_number(customer)
-    keep(customer, Learned(plan=f"plan {number}", plan_id="p"), number=number)
+    number = next_sequence(customer)
+    store_plan(customer, FetchedPlan(plan=f"plan {number}", plan_id="p"), sequence=number)
     numbers.append(number)
 print(*numbers)
 """
 
 
-def test_processes_that_get_the_same_message_at_once_handle_it_once(database: Shared, alguna: Alguna) -> None:
-    """Those who come while it is being handled are told to come again, and then find it done."""
-    assert at_once(DELIVER, database, alguna) == ["1"] * PROCESSES
+def test_concurrent_deliveries_of_one_message_are_handled_once(database: Shared, alguna: Alguna) -> None:
+    assert run_at_once(DELIVER, database, alguna) == ["1"] * PROCESSES
 
 
-def test_on_sqlite_messages_that_come_at_once_wait_for_each_other(tmp_path: Path) -> None:
-    """None fails since another is being written: what is read first could not be written then."""
+def test_on_sqlite_concurrent_messages_wait_for_each_other(tmp_path: Path) -> None:
     file = Shared(cache=LOCMEM, database={"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")})
     run_python(file, "from django.core.management import call_command; call_command('migrate', verbosity=0)")
     assert run_python(file, MANY).split() == ["20", "20"]
 
 
-def test_of_processes_that_ask_at_once_the_last_to_ask_has_its_way(database: Shared, alguna: Alguna) -> None:
-    """No number is given twice, and the highest stays."""
-    numbers = [int(number) for line in at_once(PLANS, database, alguna) for number in line.split()]
+def test_concurrent_synchronizations_have_unique_sequence_numbers(database: Shared, alguna: Alguna) -> None:
+    """The plan with the highest number stays."""
+    numbers = [int(number) for line in run_at_once(PLANS, database, alguna) for number in line.split()]
     assert sorted(numbers) == list(range(1, 20 * PROCESSES + 1))
     show = "from alguna_portal.models import Customer; print(Customer.objects.get().plan)"
     assert run_python(database, show).strip() == f"plan {20 * PROCESSES}"
