@@ -24,6 +24,7 @@ from tests.support.logs import logged
 
 NOW = "2026-11-21T12:00:00Z"
 SCOPES = ["user", "browser", "customer", "never"]
+ANN, BOB = User(pk=1, username="ann"), User(pk=2, username="bob")
 
 pytestmark = pytest.mark.django_db
 
@@ -32,16 +33,6 @@ pytestmark = pytest.mark.django_db
 def customer() -> Customer:
     """A customer without a row, as in hosts with their own organizations."""
     return Customer(alias="acme-1", plan="starter")
-
-
-@pytest.fixture
-def ann() -> User:
-    return User(pk=1, username="ann")
-
-
-@pytest.fixture
-def bob() -> User:
-    return User(pk=2, username="bob")
 
 
 def get_cache_content() -> dict[str, Any]:
@@ -60,10 +51,10 @@ def test_time_for_a_new_session(settings: Settings, alguna: Alguna, customer: Cu
     assert 0 < shared <= 3 < alone <= 4
 
 
-def test_a_session_is_reused_for_the_same_user(alguna: Alguna, customer: Customer, ann: User) -> None:
-    first = open_session(customer, user=ann)
+def test_a_session_is_reused_for_the_same_user(alguna: Alguna, customer: Customer) -> None:
+    first = open_session(customer, user=ANN)
     assert first.url == alguna.url(1)
-    assert open_session(customer, user=ann) == first
+    assert open_session(customer, user=ANN) == first
     assert len(alguna.requests) == 1
 
 
@@ -76,8 +67,6 @@ def test_reuse_scopes(
     settings: Settings,
     alguna: Alguna,
     customer: Customer,
-    ann: User,
-    bob: User,
     scope: str,
     *,
     same_user_elsewhere: bool,
@@ -85,27 +74,22 @@ def test_reuse_scopes(
     colleague: bool,
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = scope
-    first = open_session(customer, user=ann, browser="login-1")
+    first = open_session(customer, user=ANN, browser="login-1")
 
     def reused(user: User, browser: str) -> bool:
         return open_session(customer, user=user, browser=browser).url == first.url
 
-    assert reused(ann, "login-1") is (scope != "never")
-    assert reused(ann, "login-2") is same_user_elsewhere
-    assert reused(bob, "login-1") is same_browser_other_user
-    assert reused(bob, "login-3") is colleague
+    assert reused(ANN, "login-1") is (scope != "never")
+    assert reused(ANN, "login-2") is same_user_elsewhere
+    assert reused(BOB, "login-1") is same_browser_other_user
+    assert reused(BOB, "login-3") is colleague
 
 
 @pytest.mark.parametrize("scope", ["user", "browser"])
 @pytest.mark.parametrize("user", [None, AnonymousUser()])
 @pytest.mark.parametrize("browser", [None, ""])
 def test_without_a_user_or_browser_sessions_are_not_cached(
-    settings: Settings,
-    alguna: Alguna,
-    customer: Customer,
-    scope: str,
-    user: AnonymousUser | None,
-    browser: str | None,
+    settings: Settings, alguna: Alguna, customer: Customer, scope: str, user: AnonymousUser | None, browser: str | None
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = scope
     first, second = (open_session(customer, user=user, browser=browser) for _ in range(2))
@@ -128,12 +112,10 @@ def test_a_user_with_primary_key_zero_has_cached_sessions(alguna: Alguna, custom
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_roles_have_separate_sessions(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User, scope: str
-) -> None:
+def test_roles_have_separate_sessions(settings: Settings, alguna: Alguna, customer: Customer, scope: str) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = scope
-    manager = open_session(customer, user=ann, browser="login", role="manager")
-    viewer = open_session(customer, user=ann, browser="login", role="viewer")
+    manager = open_session(customer, user=ANN, browser="login", role="manager")
+    viewer = open_session(customer, user=ANN, browser="login", role="viewer")
     assert manager.url != viewer.url
     assert "plan_overview_settings" not in alguna.bodies[0]
     assert alguna.bodies[1]["plan_overview_settings"]["allow_subscription_cancel"] is False
@@ -152,114 +134,108 @@ CHANGES: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("name", "value"), CHANGES, ids=[name for name, _ in CHANGES])
 def test_changed_settings_and_customers_have_new_sessions(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User, name: str, value: Any
+    settings: Settings, alguna: Alguna, customer: Customer, name: str, value: Any
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     alguna.serve("https://api.sandbox.alguna.io")
-    open_session(customer, user=ann)
+    open_session(customer, user=ANN)
     setattr(customer if hasattr(customer, name) else settings, name, value)
-    open_session(customer, user=ann)
+    open_session(customer, user=ANN)
     assert len(alguna.requests) == 2
 
 
-def test_a_session_is_reused_until_the_margin(alguna: Alguna, customer: Customer, ann: User) -> None:
+def test_a_session_is_reused_until_the_margin(alguna: Alguna, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
-        first = open_session(customer, user=ann)
+        first = open_session(customer, user=ANN)
         now.shift(timedelta(minutes=59, seconds=-1))
-        assert open_session(customer, user=ann) == first
+        assert open_session(customer, user=ANN) == first
         now.shift(timedelta(seconds=1))
-        second = open_session(customer, user=ann)
+        second = open_session(customer, user=ANN)
     assert second.url == alguna.url(2)
 
 
-def test_a_session_shorter_than_the_margin_is_used_once(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
-) -> None:
+def test_a_session_shorter_than_the_margin_is_used_once(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     alguna.life = timedelta(seconds=60)
-    assert open_session(customer, user=ann).url == alguna.url(1)
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(1)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
 @pytest.mark.parametrize("minutes", [-600, -10, 0, 10, 600])
-def test_lifetimes_do_not_depend_on_algunas_clock(alguna: Alguna, customer: Customer, ann: User, minutes: int) -> None:
+def test_lifetimes_do_not_depend_on_algunas_clock(alguna: Alguna, customer: Customer, minutes: int) -> None:
     alguna.clock_is_off_by = timedelta(minutes=minutes)
     with time_machine.travel(NOW, tick=False) as now:
         requested_at = datetime.now(UTC)
-        session = open_session(customer, user=ann)
+        session = open_session(customer, user=ANN)
         assert (session.created_at, session.expires_at) == (requested_at, requested_at + timedelta(hours=1))
         now.shift(timedelta(minutes=58))
-        assert open_session(customer, user=ann) == session
+        assert open_session(customer, user=ANN) == session
         now.shift(timedelta(minutes=1))
-        assert open_session(customer, user=ann) != session
+        assert open_session(customer, user=ANN) != session
 
 
-def test_lifetimes_are_limited_to_30_days(alguna: Alguna, customer: Customer, ann: User) -> None:
+def test_lifetimes_are_limited_to_30_days(alguna: Alguna, customer: Customer) -> None:
     alguna.life = timedelta(days=365 * 7000)
-    session = open_session(customer, user=ann)
+    session = open_session(customer, user=ANN)
     assert session.life == timedelta(days=30)
 
 
-def test_fresh_replaces_the_cached_session(alguna: Alguna, customer: Customer, ann: User) -> None:
-    open_session(customer, user=ann)
-    assert open_session(customer, user=ann, fresh=True).url == alguna.url(2)
-    assert open_session(customer, user=ann).url == alguna.url(2)
+def test_fresh_replaces_the_cached_session(alguna: Alguna, customer: Customer) -> None:
+    open_session(customer, user=ANN)
+    assert open_session(customer, user=ANN, fresh=True).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_forget_affects_all_users_of_one_customer(alguna: Alguna, customer: Customer, ann: User, bob: User) -> None:
+def test_forget_affects_all_users_of_one_customer(alguna: Alguna, customer: Customer) -> None:
     other = Customer(alias="umbrella-2", plan="starter")
-    for user in (ann, bob):
+    for user in (ANN, BOB):
         open_session(customer, user=user)
-    untouched = open_session(other, user=ann)
+    untouched = open_session(other, user=ANN)
     forget(customer)
-    assert [open_session(customer, user=user).url for user in (ann, bob)] == [alguna.url(4), alguna.url(5)]
-    assert open_session(other, user=ann) == untouched
+    assert [open_session(customer, user=user).url for user in (ANN, BOB)] == [alguna.url(4), alguna.url(5)]
+    assert open_session(other, user=ANN) == untouched
 
 
-def test_forget_affects_sessions_that_are_being_created(alguna: Alguna, customer: Customer, ann: User) -> None:
+def test_forget_affects_sessions_that_are_being_created(alguna: Alguna, customer: Customer) -> None:
     alguna.meanwhile = lambda: forget(customer)
-    open_session(customer, user=ann)
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    open_session(customer, user=ANN)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_a_session_of_another_customer_is_rejected_and_not_cached(
-    alguna: Alguna, customer: Customer, ann: User
-) -> None:
+def test_a_session_of_another_customer_is_rejected_and_not_cached(alguna: Alguna, customer: Customer) -> None:
     customer.customer_id = "cust_mine"
     for _ in range(2):
         with pytest.raises(CustomerMismatch):
-            open_session(customer, user=ann)
+            open_session(customer, user=ANN)
     assert len(alguna.requests) == 2
 
 
-def test_a_stored_id_is_compared_with_the_cached_session(alguna: Alguna, customer: Customer, ann: User) -> None:
-    first = open_session(customer, user=ann)
+def test_a_stored_id_is_compared_with_the_cached_session(alguna: Alguna, customer: Customer) -> None:
+    first = open_session(customer, user=ANN)
     customer.customer_id = "cust_abc123"
-    assert open_session(customer, user=ann) == first
+    assert open_session(customer, user=ANN) == first
     customer.customer_id = "cust_mine"
     with pytest.raises(CustomerMismatch):
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
 
 
-def test_the_url_of_a_cached_session_is_validated_again(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
-) -> None:
-    open_session(customer, user=ann)
+def test_the_url_of_a_cached_session_is_validated_again(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    open_session(customer, user=ANN)
     settings.ALGUNA_PORTAL_URL_HOSTS = ["billing.example.com"]
     alguna.host = "billing.example.com"
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
 def test_a_cached_sandbox_session_is_valid_only_with_debug(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+    settings: Settings, alguna: Alguna, customer: Customer
 ) -> None:
     settings.DEBUG = True
     settings.ALGUNA_PORTAL_URL_HOSTS = ["localhost"]
     alguna.change = {"url": "http://localhost:8000/sandbox/hs/1"}
-    first = open_session(customer, user=ann)
-    assert open_session(customer, user=ann) == first
+    first = open_session(customer, user=ANN)
+    assert open_session(customer, user=ANN) == first
     settings.DEBUG = False
     alguna.change = {"url": "https://localhost/hs/2"}
-    assert open_session(customer, user=ann).url == "https://localhost/hs/2"
+    assert open_session(customer, user=ANN).url == "https://localhost/hs/2"
 
 
 @pytest.mark.parametrize(
@@ -279,38 +255,38 @@ def test_a_cached_sandbox_session_is_valid_only_with_debug(
         {"url": 7},
     ],
 )
-def test_invalid_cache_entries_are_misses(alguna: Alguna, customer: Customer, ann: User, change: Any) -> None:
-    open_session(customer, user=ann)
+def test_invalid_cache_entries_are_misses(alguna: Alguna, customer: Customer, change: Any) -> None:
+    open_session(customer, user=ANN)
     for key, entry in get_cache_content().items():
         if ":session:" in key:
             broken = {**entry, **change} if change and "generation" not in change and change != "x" else change
             caches["default"].set(key.removeprefix(":1:"), broken)
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_sessions_from_the_future_are_misses(alguna: Alguna, customer: Customer, ann: User) -> None:
+def test_sessions_from_the_future_are_misses(alguna: Alguna, customer: Customer) -> None:
     """The machine's clock was set back, so the session may have expired."""
     with time_machine.travel(NOW, tick=False) as now:
-        first = open_session(customer, user=ann)
+        first = open_session(customer, user=ANN)
         now.shift(timedelta(seconds=-60))
-        assert open_session(customer, user=ann) == first
+        assert open_session(customer, user=ANN) == first
         now.shift(timedelta(hours=-10))
-        assert open_session(customer, user=ann).url == alguna.url(2)
+        assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_cache_timeouts(alguna: Alguna, customer: Customer, ann: User) -> None:
+def test_cache_timeouts(alguna: Alguna, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False):
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
         cache = caches["default"]
         ends = {key.split(":")[3]: end for key, end in cache._expire_info.items()}  # type: ignore[attr-defined]
         now = datetime.fromisoformat(NOW).timestamp()
         assert ends == {"session": now + 3600, "generation": now + 31 * 24 * 3600, "outcome": now + 30}
 
 
-def test_a_session_of_one_second_is_cached(alguna: Alguna, customer: Customer, ann: User) -> None:
+def test_a_session_of_one_second_is_cached(alguna: Alguna, customer: Customer) -> None:
     alguna.life = timedelta(seconds=1)
     with time_machine.travel(NOW, tick=False):
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
         assert len([key for key in get_cache_content() if ":session:" in key]) == 1
 
 
@@ -322,27 +298,27 @@ class UnreadableCache(LocMemCache):
 
 
 def test_without_a_generation_sessions_are_not_cached(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, alguna: Alguna, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`forget` couldn't invalidate them."""
     settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_opening.UnreadableCache"}}
     monkeypatch.setattr("alguna_portal.cache.PAUSE_SECONDS", 0)
-    open_session(customer, user=ann)
+    open_session(customer, user=ANN)
     assert not [key for key in get_cache_content() if ":session:" in key and not key.endswith(":lock")]
 
 
-def test_an_expired_session_is_not_cached(alguna: Alguna, customer: Customer, ann: User) -> None:
+def test_an_expired_session_is_not_cached(alguna: Alguna, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
         alguna.meanwhile = lambda: now.shift(timedelta(hours=2))
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
     assert not [key for key in get_cache_content() if ":session:" in key]
 
 
-def test_cache_keys_contain_no_personal_data(alguna: Alguna, ann: User) -> None:
-    open_session(Customer(alias="bob@example.com", email="bob@example.com"), user=ann)
+def test_cache_keys_contain_no_personal_data(alguna: Alguna) -> None:
+    open_session(Customer(alias="bob@example.com", email="bob@example.com"), user=ANN)
     alguna.fail(503)
     with pytest.raises(AlgunaUnavailable):
-        open_session(Customer(alias="bob@example.com"), user=ann, fresh=True)
+        open_session(Customer(alias="bob@example.com"), user=ANN, fresh=True)
     keys = [key.removeprefix(":1:alguna_portal:") for key in get_cache_content()]
     assert {key.partition(":")[0] for key in keys} == {"session", "generation", "outcome", "breaker"}
     for key in keys:
@@ -367,16 +343,11 @@ class ReadOnlyCache(LocMemCache):
 
 @pytest.mark.parametrize("backend", ["BrokenCache", "ReadOnlyCache"])
 def test_without_a_working_cache_each_call_creates_a_session(
-    settings: Settings,
-    alguna: Alguna,
-    customer: Customer,
-    ann: User,
-    caplog: pytest.LogCaptureFixture,
-    backend: str,
+    settings: Settings, alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture, backend: str
 ) -> None:
     """The failures are logged without the cache's message."""
     settings.CACHES = {"default": {"BACKEND": f"tests.sessions.test_opening.{backend}"}}
-    assert [open_session(customer, user=ann).url for _ in range(2)] == [alguna.url(1), alguna.url(2)]
+    assert [open_session(customer, user=ANN).url for _ in range(2)] == [alguna.url(1), alguna.url(2)]
     assert "The cache “default” failed (" in caplog.text
     # A cache that hangs would take its timeout for each operation.
     assert len(caplog.records) <= 3
@@ -384,12 +355,12 @@ def test_without_a_working_cache_each_call_creates_a_session(
 
 
 def test_a_failing_database_cache_does_not_break_the_transaction(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+    settings: Settings, alguna: Alguna, customer: Customer
 ) -> None:
     """Every cache operation is in a savepoint."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nowhere"}}
     with CaptureQueriesContext(connection) as queries:
-        assert open_session(customer, user=ann).url == alguna.url(1)
+        assert open_session(customer, user=ANN).url == alguna.url(1)
     statements = [query["sql"].split()[0] for query in queries]
     # The audit trail has one more savepoint.
     assert statements.count("SAVEPOINT") - 1 == statements.count("ROLLBACK") > 0
@@ -398,13 +369,13 @@ def test_a_failing_database_cache_does_not_break_the_transaction(
 
 @pytest.mark.django_db(transaction=True)
 def test_outside_a_transaction_the_database_cache_uses_no_savepoints(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+    settings: Settings, alguna: Alguna, customer: Customer
 ) -> None:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "sessions"}}
     call_command("createcachetable")
-    first = open_session(customer, user=ann)
+    first = open_session(customer, user=ANN)
     with CaptureQueriesContext(connection) as queries:
-        assert open_session(customer, user=ann) == first
+        assert open_session(customer, user=ANN) == first
     assert [query["sql"].split()[0] for query in queries] == ["SELECT", "INSERT"]
 
 
@@ -423,41 +394,37 @@ def test_forget_logs_failures(
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"] * 2
 
 
-def test_forget_is_tried_after_a_cache_failure(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
-) -> None:
+def test_forget_is_tried_after_a_cache_failure(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_opening.ReadOnlyCache"}}
-    open_session(customer, user=ann)
+    open_session(customer, user=ANN)
     assert forget(customer) is True
 
 
 def test_an_invalid_setting_is_reported_before_the_api_call(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+    settings: Settings, alguna: Alguna, customer: Customer
 ) -> None:
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = "yes"
     with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_ENCRYPT_CACHE"):
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
     assert alguna.requests == []
 
 
-def test_sessions_are_cached_in_the_configured_cache(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
-) -> None:
+def test_sessions_are_cached_in_the_configured_cache(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
         "portal": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "portal"},
     }
     settings.ALGUNA_PORTAL_CACHE = "portal"
     caches["portal"].clear()
-    assert open_session(customer, user=ann) == open_session(customer, user=ann)
+    assert open_session(customer, user=ANN) == open_session(customer, user=ANN)
 
 
 def test_an_outage_raises_an_exception_and_is_not_cached(
-    alguna: Alguna, customer: Customer, ann: User, caplog: pytest.LogCaptureFixture
+    alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
     alguna.fail(503, json.dumps({"detail": "down"}), Retry_After="7")
     with pytest.raises(AlgunaUnavailable) as caught:
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
     assert caught.value.retry_after == 7
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
     assert caplog.text == ""

@@ -25,6 +25,11 @@ MANY = 12
 EPOCH = datetime(2026, 11, 21, tzinfo=UTC)
 
 
+@pytest.fixture(autouse=True)
+def _one_session_for_all_users(settings: Settings) -> None:
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+
+
 @pytest.fixture
 def customer() -> Customer:
     """A customer without a row."""
@@ -53,10 +58,7 @@ def run_concurrently(action: Callable[[int], PortalSession]) -> list[PortalSessi
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_concurrent_clicks_share_one_call(
-    alguna: Alguna, settings: Settings, customer: Customer, *, fresh: bool
-) -> None:
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+def test_concurrent_clicks_share_one_call(alguna: Alguna, customer: Customer, *, fresh: bool) -> None:
     open_session(customer)
     alguna.meanwhile = lambda: sleep(0.2)
     customer.plan = "growth" if not fresh else customer.plan
@@ -71,14 +73,8 @@ def test_concurrent_clicks_share_one_call(
     [(503, {}, AlgunaUnavailable), (401, {}, AuthenticationFailed), (0, {"customer_id": "cust_x"}, CustomerMismatch)],
 )
 def test_followers_raise_the_leaders_exception(
-    alguna: Alguna,
-    settings: Settings,
-    customer: Customer,
-    status: int,
-    change: dict[str, Any],
-    kind: type[AlgunaError],
+    alguna: Alguna, customer: Customer, status: int, change: dict[str, Any], kind: type[AlgunaError]
 ) -> None:
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     alguna.meanwhile = lambda: sleep(0.2)
     alguna.change = change
     if status:
@@ -91,7 +87,8 @@ def test_followers_raise_the_leaders_exception(
     assert open_session(customer).url == alguna.url(2)
 
 
-def test_different_users_do_not_wait_for_each_other(alguna: Alguna, customer: Customer) -> None:
+def test_different_users_do_not_wait_for_each_other(alguna: Alguna, settings: Settings, customer: Customer) -> None:
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "user"
     barrier = Barrier(MANY, timeout=20)
     alguna.meanwhile = barrier.wait
     sessions = run_concurrently(lambda number: open_session(customer, user=User(pk=number)))
@@ -102,7 +99,6 @@ def test_different_users_do_not_wait_for_each_other(alguna: Alguna, customer: Cu
 def test_if_the_leader_dies_a_follower_leads_after_the_lock_expires(
     alguna: Alguna, settings: Settings, customer: Customer
 ) -> None:
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     settings.ALGUNA_PORTAL_TIME_BUDGET = 2
     leave_lock(alguna, customer)
     started = monotonic()
@@ -132,17 +128,16 @@ def leave_lock(alguna: Alguna, customer: Customer, *, for_ever: bool = False) ->
 
 
 def test_followers_do_not_wait_longer_than_the_budget(alguna: Alguna, settings: Settings, customer: Customer) -> None:
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     settings.ALGUNA_PORTAL_TIME_BUDGET = 1
     leave_lock(alguna, customer, for_ever=True)
     assert open_session(customer).url == alguna.url(2)
 
 
 def test_calls_get_their_share_of_the_budget() -> None:
-    operations: list[float] = []
+    budgets: list[float] = []
 
     def make(seconds: float) -> PortalSession:
-        operations.append(seconds)
+        budgets.append(seconds)
         raise AlgunaUnavailable("down")
 
     with pytest.raises(AlgunaUnavailable):
@@ -150,13 +145,12 @@ def test_calls_get_their_share_of_the_budget() -> None:
     caches["default"].set("lock", "another's", timeout=None)
     with pytest.raises(AlgunaUnavailable):
         share_session("lock", make, budget=1)
-    leading, alone = operations
+    leading, alone = budgets
     assert leading == 9
     assert 0 < alone <= 1 / 8
 
 
 def test_followers_stop_waiting_when_the_lock_expires(alguna: Alguna, settings: Settings, customer: Customer) -> None:
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     settings.ALGUNA_PORTAL_TIME_BUDGET = 40
     leave_lock(alguna, customer)
     started = monotonic()
@@ -164,10 +158,7 @@ def test_followers_stop_waiting_when_the_lock_expires(alguna: Alguna, settings: 
     assert monotonic() - started < 15
 
 
-def test_a_late_leader_does_not_release_another_leaders_lock(
-    alguna: Alguna, settings: Settings, customer: Customer
-) -> None:
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+def test_a_late_leader_does_not_release_another_leaders_lock(alguna: Alguna, customer: Customer) -> None:
     cache = caches["default"]
     alguna.meanwhile = lambda: cache.set(get_lock(customer), "another's", timeout=60)
     open_session(customer)
@@ -177,7 +168,6 @@ def test_a_late_leader_does_not_release_another_leaders_lock(
 def test_after_the_locks_lifetime_the_leader_does_not_release_it(
     alguna: Alguna, settings: Settings, customer: Customer
 ) -> None:
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     settings.ALGUNA_PORTAL_TIME_BUDGET = 0.4
     released = Event()
 
@@ -207,8 +197,7 @@ def test_a_late_session_is_returned_and_the_lock_not_released(customer: Customer
     assert caches["default"].get("lock")
 
 
-def test_unexpected_exceptions_release_the_lock(alguna: Alguna, settings: Settings, customer: Customer) -> None:
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+def test_unexpected_exceptions_release_the_lock(alguna: Alguna, customer: Customer) -> None:
     alguna.fail(KeyError("a bug"))
     with pytest.raises(KeyError):
         open_session(customer)
@@ -255,9 +244,8 @@ def test_a_cached_session_needs_no_call_in_an_outage(alguna: Alguna, customer: C
 
 
 def test_without_time_to_wait_the_caller_calls_alone(
-    alguna: Alguna, settings: Settings, customer: Customer, monkeypatch: pytest.MonkeyPatch
+    alguna: Alguna, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     monkeypatch.setattr("alguna_portal.sessions.single_flight.ALONE_SHARE", 1)
     assert open_session(customer).url == alguna.url(1)
 
