@@ -1,8 +1,10 @@
 """`manage.py alguna_provision`, with the fake of Alguna."""
 
 from collections.abc import Iterator
+from functools import partial
 from io import StringIO
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import requests
@@ -18,8 +20,11 @@ from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
 from alguna_portal.testing import FakeAlguna, fake_alguna
 from tests.support import commands
+from tests.support.commands import raise_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_pauses")]
+
+run = partial(commands.run, "alguna_provision")
 
 
 @pytest.fixture
@@ -35,11 +40,6 @@ def create_customers(number: int, **fields: Any) -> list[Customer]:
     start = Customer.objects.count()
     rows = [Customer(alias=f"alias-{start + each}", **values) for each in range(number)]
     return Customer.objects.bulk_create(rows)
-
-
-def run(*args: str, **options: Any) -> tuple[str, int]:
-    """Run the command fast; return its output, with the error message last, and the exit status."""
-    return commands.run("alguna_provision", *args, **options)
 
 
 def count_without_id() -> int:
@@ -118,9 +118,7 @@ def test_an_unknown_plan_is_an_error(fake: FakeAlguna, settings: Settings) -> No
 @pytest.mark.parametrize("option", ["--limit", "--rate", "--workers"])
 @pytest.mark.parametrize("value", ["0", "-1", "many"])
 def test_numbers_are_at_least_one(option: str, value: str) -> None:
-    output, status = run(f"{option}={value}")
-    assert output == f"Error: argument {option}: a whole number from 1 on is needed."
-    assert status == 1
+    assert run(f"{option}={value}") == (f"Error: argument {option}: a whole number from 1 on is needed.", 1)
 
 
 def test_a_dry_run_only_validates_and_needs_no_api_key(fake: FakeAlguna, settings: Settings) -> None:
@@ -240,13 +238,33 @@ def test_an_outage_stops_the_command(fake: FakeAlguna) -> None:
     assert "20 created" in run()[0]
 
 
-def test_a_retry_after_of_an_hour_stops_the_command(fake: FakeAlguna) -> None:
-    create_customers(3)
-    fake.fail(429, retry_after=3600, times=3)
-    output, status = run()
-    assert "0 failed, 3 not tried" in output
-    assert "Alguna asks not to be called for 60 minutes. Alguna answered 429" in output
-    assert status == 1
+@pytest.mark.parametrize(
+    ("status", "response", "messages", "most_requests"),
+    [
+        (
+            429,
+            {"retry_after": 3600},
+            ["Alguna asks not to be called for 60 minutes. Alguna answered 429", " 0 failed, 60 not tried"],
+            1,
+        ),
+        (
+            200,
+            {"html": "<h1>Welcome</h1>"},
+            ["20 answers in a row made no sense.", "Does ALGUNA_PORTAL_API_URL lead to its API"],
+            29,
+        ),
+    ],
+)
+def test_responses_that_stop_the_command(
+    fake: FakeAlguna, status: int, response: dict[str, Any], messages: list[str], most_requests: int
+) -> None:
+    create_customers(60)
+    fake.fail(status, **response, times=200)
+    output, exit_status = run("--workers", "1")
+    assert [text for text in messages if text not in output] == []
+    assert exit_status == 1
+    assert count_without_id() == 60
+    assert len(fake.requests) <= most_requests
 
 
 def test_a_wrong_api_key_stops_the_command(fake: FakeAlguna, settings: Settings) -> None:
@@ -328,14 +346,8 @@ def test_an_unexpected_exception_is_raised_after_rows_in_progress_are_stored(
     fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = create_customers(200)
-    store = customers.store_customer_id
-
-    def broken(customer: Customer, *found: Any) -> Any:
-        if customer.pk in (rows[0].pk, rows[1].pk):
-            raise DatabaseError(f"disk {customer.pk - rows[0].pk}")
-        return store(customer, *found)
-
-    monkeypatch.setattr(customers, "store_customer_id", broken)
+    errors = {row.pk: DatabaseError(f"disk {number}") for number, row in enumerate(rows[:2])}
+    raise_for(monkeypatch, customers, "store_customer_id", errors)
     with pytest.raises(DatabaseError, match="disk 0"):
         run("--workers", "1")
     created = sum(request.method == "POST" for request in fake.requests)
@@ -345,47 +357,23 @@ def test_an_unexpected_exception_is_raised_after_rows_in_progress_are_stored(
 
 def test_a_database_lock_is_a_failure_of_its_row(fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = create_customers(3)
-    store = customers.store_customer_id
-
-    def locked(customer: Customer, *found: Any) -> Any:
-        if customer.pk == rows[1].pk:
-            raise OperationalError("database is locked")
-        return store(customer, *found)
-
-    monkeypatch.setattr(customers, "store_customer_id", locked)
+    raise_for(monkeypatch, customers, "store_customer_id", {rows[1].pk: OperationalError("database is locked")})
     output, status = run()
     assert (status, count_without_id()) == (1, 1)
     assert "2 created" in output
     assert f"The database would not store it (OperationalError). (pk {rows[1].pk})" in output
 
 
-def test_unexpected_responses_stop_the_command(fake: FakeAlguna) -> None:
-    create_customers(60)
-    fake.fail(200, html="<h1>Welcome</h1>", times=200)
-    output, status = run("--workers", "1")
-    assert status == 1
-    assert "20 answers in a row made no sense." in output
-    assert "Does ALGUNA_PORTAL_API_URL lead to its API" in output
-    assert count_without_id() == 60
-    assert len(fake.requests) < 30
-
-
 def test_mismatches_do_not_stop_the_command(fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stranger(*_: Any) -> Any:
-        raise CustomerMismatch("Somebody else.")
-
-    monkeypatch.setattr(customers, "get_or_create_remote", stranger)
-    create_customers(25)
+    mismatch = CustomerMismatch("Somebody else.")
+    raise_for(monkeypatch, customers, "get_or_create_remote", {row.pk: mismatch for row in create_customers(25)})
     output, status = run()
     assert status == 1
     assert "25 failed, 0 not tried" in output
 
 
 def test_the_second_ctrl_c_has_an_exit_status(fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
-    def leave(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRunner.run", leave)
+    monkeypatch.setattr("alguna_portal.bulk.runner.BulkRunner.run", Mock(side_effect=KeyboardInterrupt))
     create_customers(1)
     assert run() == ("Left at once. Run it again, and it goes on where it stopped.", 130)
 

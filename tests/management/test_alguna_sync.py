@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from io import StringIO
 from itertools import islice
 from typing import Any
@@ -20,8 +21,11 @@ from alguna_portal.management.commands import alguna_sync
 from alguna_portal.models import Customer
 from alguna_portal.testing import FakeAlguna, fake_alguna
 from tests.support import commands
+from tests.support.commands import raise_for
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_pauses")]
+
+run = partial(commands.run, "alguna_sync")
 
 PLAN_IDS = {"plan_starter": "starter", "plan_growth": "growth", "plan_enterprise": "enterprise"}
 QUIET = "0 with nothing to learn, 0 overtaken, 0 failed, 0 not tried"
@@ -48,11 +52,6 @@ def create_customers(
             fake.change_plan(alias, plan_id)
         rows.append(Customer(**{"alias": alias, "customer_id": customer_id, "plan": "starter"} | fields))
     return Customer.objects.bulk_create(rows)
-
-
-def run(*args: str, **options: Any) -> tuple[str, int]:
-    """Run the command fast; return its output, with the error message last, and the exit status."""
-    return commands.run("alguna_sync", *args, **options)
 
 
 def get_plans() -> list[str]:
@@ -235,34 +234,38 @@ def test_without_the_settings_the_command_fails(
     assert fake.requests == []
 
 
-@pytest.mark.parametrize("value", ["0", "soon"])
-def test_stale_is_at_least_one(fake: FakeAlguna, value: str) -> None:
-    assert run(f"--stale={value}") == ("Error: argument --stale: a whole number from 1 on is needed.", 1)
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [
+        ("0", "Error: argument --stale: a whole number from 1 on is needed."),
+        ("soon", "Error: argument --stale: a whole number from 1 on is needed."),
+        ("99999999999", "--stale 99999999999 leads to before the beginning of the calendar."),
+        ("9" * 30, f"--stale {'9' * 30} leads to before the beginning of the calendar."),
+    ],
+)
+def test_invalid_values_of_stale(value: str, error: str) -> None:
+    assert run(f"--stale={value}") == (error, 1)
 
 
-@pytest.mark.parametrize("value", ["99999999999", "9" * 30])
-def test_stale_is_limited_by_the_calendar(fake: FakeAlguna, value: str) -> None:
-    assert run("--stale", value) == (f"--stale {value} leads to before the beginning of the calendar.", 1)
+Callbacks = dict[int, Callable[[Customer], object]]
 
 
 @pytest.fixture
-def before_store(monkeypatch: pytest.MonkeyPatch) -> dict[int, Callable[[Customer], object]]:
+def before_store(monkeypatch: pytest.MonkeyPatch) -> Callbacks:
     """Callables by customer key, called between the API call and the update."""
-    callbacks: dict[int, Callable[[Customer], object]] = {}
-    keep = plan_sync.store_plan
+    callbacks: Callbacks = {}
+    store_plan = plan_sync.store_plan
 
     def store_late(customer: Customer, fetched: FetchedPlan, *, sequence: int) -> Synced:
         if callback := callbacks.pop(customer.pk, None):
             callback(Customer.objects.get(pk=customer.pk))
-        return keep(customer, fetched, sequence=sequence)
+        return store_plan(customer, fetched, sequence=sequence)
 
     monkeypatch.setattr(plan_sync, "store_plan", store_late)
     return callbacks
 
 
-def test_a_later_event_is_not_overwritten(
-    fake: FakeAlguna, before_store: dict[int, Callable[[Customer], object]]
-) -> None:
+def test_a_later_event_is_not_overwritten(fake: FakeAlguna, before_store: Callbacks) -> None:
     _first, second = create_customers(fake, 2, plan_id="plan_growth")
 
     def upgrade(customer: Customer) -> None:
@@ -288,9 +291,7 @@ def test_an_earlier_event_does_not_overwrite(fake: FakeAlguna) -> None:
     assert get_plans() == ["growth"]
 
 
-def test_customers_deleted_meanwhile_are_failures_of_their_rows(
-    fake: FakeAlguna, before_store: dict[int, Callable[[Customer], object]]
-) -> None:
+def test_customers_deleted_meanwhile_are_failures_of_their_rows(fake: FakeAlguna, before_store: Callbacks) -> None:
     rows = create_customers(fake, 40, plan_id="plan_growth")
     before_store[rows[0].pk] = lambda _: Customer.objects.filter(pk__in=(rows[0].pk, rows[39].pk)).delete()
     output, status = run("--workers", "1")
@@ -303,10 +304,7 @@ def test_customers_deleted_meanwhile_are_failures_of_their_rows(
 
 
 def test_customers_synchronized_by_an_event_are_not_fetched(
-    fake: FakeAlguna,
-    before_store: dict[int, Callable[[Customer], object]],
-    monkeypatch: pytest.MonkeyPatch,
-    fetched: list[int],
+    fake: FakeAlguna, before_store: Callbacks, monkeypatch: pytest.MonkeyPatch, fetched: list[int]
 ) -> None:
     monkeypatch.setattr(alguna_sync, "BATCH_SIZE", 1)
     rows = create_customers(fake, 20)
@@ -320,14 +318,7 @@ def test_customers_synchronized_by_an_event_are_not_fetched(
 @pytest.mark.parametrize("name", ["next_sequence", "store_plan"])
 def test_a_database_lock_is_a_failure_of_its_row(fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     rows = create_customers(fake, 3, plan_id="plan_growth")
-    real = getattr(plan_sync, name)
-
-    def locked(customer: Customer, *rest: Any, **more: Any) -> Any:
-        if customer.pk == rows[1].pk:
-            raise OperationalError("database is locked")
-        return real(customer, *rest, **more)
-
-    monkeypatch.setattr(plan_sync, name, locked)
+    raise_for(monkeypatch, plan_sync, name, {rows[1].pk: OperationalError("database is locked")})
     output, status = run()
     assert (status, get_plans()) == (1, ["growth", "starter", "growth"])
     assert f"     1  The database would not store it (OperationalError). (pk {rows[1].pk})" in output
@@ -337,14 +328,7 @@ def test_an_unexpected_exception_is_raised_after_rows_in_progress_are_stored(
     fake: FakeAlguna, monkeypatch: pytest.MonkeyPatch, fetched: list[int]
 ) -> None:
     rows = create_customers(fake, 40, plan_id="plan_growth")
-    next_sequence = plan_sync.next_sequence
-
-    def broken(customer: Customer) -> int:
-        if customer.pk == rows[5].pk:
-            raise DatabaseError("disk")
-        return next_sequence(customer)
-
-    monkeypatch.setattr(plan_sync, "next_sequence", broken)
+    raise_for(monkeypatch, plan_sync, "next_sequence", {rows[5].pk: DatabaseError("disk")})
     with pytest.raises(DatabaseError, match="disk"):
         run("--workers", "1")
     assert 3 <= len(fetched) <= 5
@@ -428,6 +412,6 @@ def test_waiting_for_the_rate_limiter_uses_none_of_the_budget(
     monkeypatch.setattr("alguna_portal.bulk.rate_limiter.LONGEST_PAUSE", 0.8)
     create_customers(fake, 2, plan_id="plan_growth", customer_id=None)
     fake.fail(503)
-    asked_so_far = len(fake.requests)
+    before = len(fake.requests)
     assert get_first_line(run("--workers", "1")) == f"Of 2 customers: 2 changed, 0 unchanged, 0 not mapped, {QUIET}."
-    assert len(fake.requests) - asked_so_far == 5
+    assert len(fake.requests) - before == 5
