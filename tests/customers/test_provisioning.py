@@ -38,6 +38,9 @@ REPLAYED = {"Idempotent-Replayed": "true"}
 NOT_FOUND = {"detail": "none", "status": 404}
 
 
+Notified = list[tuple[Customer, bool]]
+
+
 @pytest.fixture
 def alguna(fresh_alguna: FakeAlguna) -> FakeAlguna:
     """An Alguna without customers."""
@@ -58,9 +61,9 @@ def customer(db: None) -> Customer:
 
 
 @pytest.fixture
-def notified() -> Iterator[list[tuple[Customer, bool]]]:
+def notified() -> Iterator[Notified]:
     """The arguments of `customer_provisioned`: the customer, and if it was created."""
-    received: list[tuple[Customer, bool]] = []
+    received: Notified = []
 
     def listen(sender: Any, customer: Customer, created: bool, **_: Any) -> None:
         received.append((customer, created))
@@ -68,6 +71,17 @@ def notified() -> Iterator[list[tuple[Customer, bool]]]:
     customer_provisioned.connect(listen, sender=Customer)
     yield received
     customer_provisioned.disconnect(listen, sender=Customer)
+
+
+def update_during_lookup(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
+    """Let another process update the row while the customer is looked up."""
+    find_customer = AlgunaClient.find_customer
+
+    def find_after_update(*args: Any, **kwargs: Any) -> str | None:
+        Customer.objects.update(**values)
+        return find_customer(*args, **kwargs)
+
+    monkeypatch.setattr(AlgunaClient, "find_customer", find_after_update)
 
 
 def get_requests(alguna: FakeAlguna) -> list[tuple[str, str]]:
@@ -79,7 +93,7 @@ def get_stored_id(customer: Customer) -> str | None:
 
 
 def test_a_customer_is_looked_up_then_created_and_its_id_stored(
-    alguna: FakeAlguna, customer: Customer, notified: list[tuple[Customer, bool]], caplog: pytest.LogCaptureFixture
+    alguna: FakeAlguna, customer: Customer, notified: Notified, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     assert provision(customer) is Provisioned.CREATED
@@ -100,7 +114,7 @@ def test_a_customer_is_looked_up_then_created_and_its_id_stored(
 
 
 def test_an_existing_customer_is_adopted_and_not_changed(
-    alguna: FakeAlguna, customer: Customer, notified: list[tuple[Customer, bool]]
+    alguna: FakeAlguna, customer: Customer, notified: Notified
 ) -> None:
     customer_id = alguna.add_customer("acme-1", name="Acme, as sales has it")
     assert provision(customer) is Provisioned.ADOPTED
@@ -110,7 +124,7 @@ def test_an_existing_customer_is_adopted_and_not_changed(
 
 
 def test_a_customer_with_an_id_makes_no_call_and_is_not_validated(
-    alguna: FakeAlguna, customer: Customer, notified: list[tuple[Customer, bool]]
+    alguna: FakeAlguna, customer: Customer, notified: Notified
 ) -> None:
     customer.customer_id, customer.currency = "cust_1", "nonsense"
     assert provision(customer) is Provisioned.KNOWN
@@ -131,7 +145,7 @@ def test_without_an_address_no_contact_is_sent(alguna: FakeAlguna, customer: Cus
 
 
 def test_a_customer_without_a_row_gets_an_id(
-    alguna: FakeAlguna, notified: list[tuple[Customer, bool]], caplog: pytest.LogCaptureFixture
+    alguna: FakeAlguna, notified: Notified, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     customer = Customer(alias=7, name="Acme", currency="USD")
@@ -334,13 +348,7 @@ def test_an_outdated_alias_is_rejected(alguna: FakeAlguna, customer: Customer) -
 def test_an_alias_changed_during_the_call_gets_no_id(
     alguna: FakeAlguna, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    find_customer = AlgunaClient.find_customer
-
-    def find_after_change(*args: Any, **kwargs: Any) -> str | None:
-        Customer.objects.update(alias="acme-one")
-        return find_customer(*args, **kwargs)
-
-    monkeypatch.setattr(AlgunaClient, "find_customer", find_after_change)
+    update_during_lookup(monkeypatch, alias="acme-one")
     with pytest.raises(CustomerMismatch) as caught:
         provision(customer)
     assert str(caught.value) == (
@@ -450,7 +458,7 @@ def test_an_id_of_another_row_is_a_mismatch(alguna: FakeAlguna, customer: Custom
 def test_an_id_stored_by_another_process_is_not_overwritten(
     alguna: FakeAlguna,
     customer: Customer,
-    notified: list[tuple[Customer, bool]],
+    notified: Notified,
     monkeypatch: pytest.MonkeyPatch,
     meanwhile: str,
     outcome: Any,
@@ -459,13 +467,7 @@ def test_an_id_stored_by_another_process_is_not_overwritten(
         pytest.skip("this database locks rows")
     known = alguna.add_customer("acme-1")
     stored = known if meanwhile == "same" else "cust_other"
-    find_customer = AlgunaClient.find_customer
-
-    def find_after_change(*args: Any, **kwargs: Any) -> str | None:
-        Customer.objects.update(customer_id=stored)
-        return find_customer(*args, **kwargs)
-
-    monkeypatch.setattr(AlgunaClient, "find_customer", find_after_change)
+    update_during_lookup(monkeypatch, customer_id=stored)
     if outcome:
         assert provision(customer) is outcome
         assert customer.customer_id == known

@@ -85,14 +85,26 @@ def test_more_calls_run_concurrently_than_an_executor_has_threads(alguna: Alguna
     assert {body["customer_alias"] for body in alguna.bodies} == {customer.alias for customer in customers}
 
 
+async def _start(alguna: Alguna, customer: Customer, **options: Any) -> asyncio.Future[PortalSession]:
+    """Start to open a session, and wait for the API call."""
+    opening = asyncio.ensure_future(aopen_session(customer, **options))
+    while not alguna.requests:
+        await asyncio.sleep(0.01)
+    return opening
+
+
+async def _cancel(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 def test_the_event_loop_is_not_blocked(alguna: Alguna, acme: Customer) -> None:
     answer = threading.Event()
     alguna.meanwhile = lambda: answer.wait(20)
 
     async def host() -> bool:
-        opening = asyncio.ensure_future(aopen_session(acme))
-        while not alguna.requests:
-            await asyncio.sleep(0.01)
+        opening = await _start(alguna, acme)
         waits = not opening.done()
         answer.set()
         await opening
@@ -106,12 +118,7 @@ def test_a_cancelled_call_still_caches_its_session(alguna: Alguna, acme: Custome
     alguna.meanwhile = lambda: answer.wait(20)
 
     async def host() -> None:
-        opening = asyncio.ensure_future(aopen_session(acme, user=manager))
-        while not alguna.requests:
-            await asyncio.sleep(0.01)
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
+        await _cancel(await _start(alguna, acme, user=manager))
 
     async_to_sync(host)()
     answer.set()
@@ -127,9 +134,7 @@ def test_a_call_cancelled_before_its_thread_starts_does_not_run() -> None:
 
     async def host() -> None:
         task = asyncio.ensure_future(transport.run_in_thread(lambda: ran.append(1))())
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await _cancel(task)
 
     async_to_sync(host)()
     assert transport.run_within(5, lambda: "still works") == "still works"
@@ -145,9 +150,7 @@ def test_a_call_cancelled_in_the_queue_does_not_run(monkeypatch: pytest.MonkeyPa
         task = asyncio.ensure_future(transport.run_in_thread(lambda: ran.append(1))())
         while queue.empty():
             await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
+        await _cancel(task)
 
     async_to_sync(host)()
     queue.get()()
