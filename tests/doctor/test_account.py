@@ -174,7 +174,7 @@ def test_alguna_is_asked_in_turn(well: Settings, account: Account, monkeypatch: 
 
     class Counting(RateLimiter):
         def turn(self) -> int:
-            turns.append(self._given.maxlen or 0)
+            turns.append(self._turns.maxlen or 0)
             return super().turn()
 
     monkeypatch.setattr(probes, "RateLimiter", Counting)
