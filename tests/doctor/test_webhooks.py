@@ -56,9 +56,7 @@ def test_without_secrets_there_are_no_webhooks(well: Settings, account: Account)
     well.ALGUNA_PORTAL_WEBHOOK_SECRETS = []
     said = examined()
     assert said.level("webhooks.secrets") == "note"
-    assert said["webhooks.secrets"]["found"].endswith(
-        "is not noticed. Plans follow only when alguna_sync is run."
-    )
+    assert said["webhooks.secrets"]["found"].endswith("is not noticed. Plans follow only when alguna_sync is run.")
     well.ALGUNA_PORTAL_PLAN_IDS = {}
     said = examined()
     assert said.level("webhooks.secrets") == "note"
