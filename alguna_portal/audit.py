@@ -1,12 +1,13 @@
-"""What came of each click: a row in the audit trail, a line in the log, a signal; and none of them ever stops the user.
+"""Audit trail: record each attempt to open a portal in the database, the log and a signal.
 
-Here all ways to a portal meet: the Billing page, mailed links, and code.
+Billing page, mailed links and code all use it. A failure here never prevents a user from opening the portal.
 """
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db import router
 
 from .conf import conf
@@ -16,9 +17,6 @@ from .portal_settings import PortalSettings
 from .signals import portal_failed, portal_opened
 from .transactions import savepoint
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
 logger = logging.getLogger(__name__)
 
 Outcome, Via = PortalAccess.Outcome, PortalAccess.Via
@@ -27,7 +25,7 @@ Outcome, Via = PortalAccess.Outcome, PortalAccess.Via
 def record(
     outcome: str,
     *,
-    user: "AbstractBaseUser | AnonymousUser | None",
+    user: AbstractBaseUser | AnonymousUser | None,
     via: str,
     customer: Customer | None = None,
     role: str = "",
@@ -37,49 +35,49 @@ def record(
     error: str = "",
     seconds: float | None = None,
 ) -> None:
-    """Record what came of a click, or of a press behind a mailed link; of whose, as far as that is known."""
+    """Record the outcome of an attempt to open a portal. `customer` and `role` may be unknown if it was denied."""
     if conf.AUDIT:
-        _insert(
+        _create_row(
             customer,
             user,
+            outcome=outcome,
             via=via,
-            link_id=link.pk if link else None,
             role=role,
+            link_id=link.pk if link else None,
             portal_settings=portal_settings.payload() if portal_settings else {},
             session_id=session_id,
-            outcome=outcome,
             error=error,
         )
-    told = {"customer": customer, "user": user, "link": link, "via": via, "role": role, "seconds": seconds}
+    facts = {"customer": customer, "user": user, "link": link, "via": via, "role": role, "seconds": seconds}
     if outcome in (Outcome.OPENED, Outcome.REUSED):
         reused = outcome == Outcome.REUSED
-        # Most sites do not want to know, and a cached click is quick.
+        # Checked first, because most sites don't log INFO and a click with a cached session should be fast.
         if logger.isEnabledFor(logging.INFO):
             message = "Customer %(customer)s: portal opened."
-            log_event(logger.info, "portal_opened", message, **_keys(told), reused=reused, seconds=seconds)
-        portal_opened.send_robust(Customer, **told, reused=reused)
+            log_event(logger.info, "portal_opened", message, **_to_keys(facts), reused=reused, seconds=seconds)
+        portal_opened.send_robust(Customer, **facts, reused=reused)
         return
     if outcome == Outcome.DENIED:
-        # The other failures are logged with their reasons, where they are met.
-        log_event(logger.info, "portal_denied", "User %(user)s: no portal to open.", **_keys(told))
-    portal_failed.send_robust(Customer, **told, outcome=str(outcome), error=error)
+        # Other failures are logged by the view, with their reasons.
+        log_event(logger.info, "portal_denied", "User %(user)s: no portal to open.", **_to_keys(facts))
+    portal_failed.send_robust(Customer, **facts, outcome=str(outcome), error=error)
 
 
-def _keys(told: dict[str, Any]) -> dict[str, Any]:
-    """Name rows by their keys, as the log does."""
-    keys = {name: getattr(told[name], "pk", None) for name in ("customer", "user", "link")}
-    return keys | {"via": told["via"], "role": told["role"]}
+def _to_keys(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields for the log, with primary keys instead of objects."""
+    keys = {name: getattr(facts[name], "pk", None) for name in ("customer", "user", "link")}
+    return keys | {"via": facts["via"], "role": facts["role"]}
 
 
-def _insert(customer: Customer | None, user: "AbstractBaseUser | AnonymousUser | None", **columns: Any) -> None:
-    """Add a row to the trail; log an error where that fails."""
+def _create_row(customer: Customer | None, user: AbstractBaseUser | AnonymousUser | None, **columns: Any) -> None:
+    """Add a row to the audit trail; if that fails, log an error."""
     user_key = getattr(user, "pk", None)
     customer_key = customer.pk if customer and not customer._state.adding else None
     try:
         using = router.db_for_write(PortalAccess)
         access = PortalAccess(
-            # By its key, since a lazy user is none that a foreign key takes; and one of another model is not to be put
-            # down to whoever has the same key among the users.
+            # By key, because a foreign key doesn't accept a lazy user. A user of another model must not be recorded as
+            # the user with the same key.
             user_id=user_key if isinstance(user, get_user_model()) else None,
             user_key="" if user_key is None else str(user_key)[:255],
             impersonated=getattr(user, "is_hijacked", False) is True,
@@ -89,7 +87,7 @@ def _insert(customer: Customer | None, user: "AbstractBaseUser | AnonymousUser |
         )
         with savepoint(using):
             access.save(using=using, force_insert=True)
-    except Exception as exc:  # noqa: BLE001  (whatever it is, the user comes first)
-        # Not its text, which may hold what was to be inserted.
+    except Exception as exc:  # noqa: BLE001  (whatever it is, the user gets to the portal)
+        # Without the exception's text, which may contain the row's values.
         message = "An access by user %(user)s to customer %(customer)s could not be recorded (%(error)s)."
         log_event(logger.error, "access_not_recorded", message, customer=customer_key, user=user_key, exc=exc)

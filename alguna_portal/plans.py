@@ -1,4 +1,4 @@
-"""Which portal settings follow from a customer's plan and a role. No I/O: the customer and the settings say all."""
+"""Portal settings for a customer's plan and a role. No I/O: they depend only on the customer and the settings."""
 
 import logging
 from typing import TYPE_CHECKING
@@ -15,32 +15,31 @@ logger = logging.getLogger(__name__)
 
 
 def settings_for(customer: "Customer", *, role: str = Role.MANAGER) -> PortalSettings:
-    """Return the portal settings for a customer in a role, and log what `weigh` doubts.
+    """Return the portal settings for a customer in a role, and log the warnings of `merge_settings`.
 
-    Raise `ValueError` for a role that does not exist.
+    Raise `ValueError` if the role doesn't exist.
     """
-    settings, doubts = merge_settings(customer, role=role)
-    for doubt in doubts:
+    settings, warnings = merge_settings(customer, role=role)
+    for each in warnings:
         message = "Customer %(customer)s: %(detail)s The portal opens without any powers."
-        log_event(logger.warning, "settings_doubted", message, detail=doubt, customer=customer.pk, plan=customer.plan)
+        log_event(logger.warning, "settings_doubted", message, detail=each, customer=customer.pk, plan=customer.plan)
     return settings
 
 
 def merge_settings(customer: "Customer", *, role: str = Role.MANAGER) -> tuple[PortalSettings, list[str]]:
-    """Merge the settings, from general to particular: defaults, plan, the customer's own, role; say what is in doubt.
+    """Merge the settings from general to specific: defaults, plan, customer, role. Return them with warnings.
 
-    The role `viewer` turns every power off. So does a plan that is named but not configured, and so do settings
-    of the customer that cannot be read: when in doubt, the portal only shows. What it shows is as the defaults
-    and the readable part of the customer's own settings have it.
+    The role `viewer` turns every permission off. An unknown plan and invalid settings of the customer do so, too, and
+    add a warning. The sections that the portal shows still follow the defaults and the valid settings.
     """
-    only_shows = get_role(role) is Role.VIEWER
-    merged, doubts = conf.DEFAULTS, []
+    is_read_only = get_role(role) is Role.VIEWER
+    merged, warnings = conf.DEFAULTS, []
     if customer.plan:
-        if (of_plan := conf.plan(customer.plan)) is not None:
-            merged = merged.merge(of_plan)
+        if (plan_settings := conf.plan(customer.plan)) is not None:
+            merged = merged.merge(plan_settings)
         else:
-            doubts.append(f"Plan {customer.plan!r} is not in ALGUNA_PORTAL_PLANS.")
+            warnings.append(f"Plan {customer.plan!r} is not in ALGUNA_PORTAL_PLANS.")
     own, problems = PortalSettings.parse_leniently(customer.portal_settings)
     merged = merged.merge(own)
-    doubts += problems
-    return merged.read_only() if only_shows or doubts else merged, doubts
+    warnings += problems
+    return merged.read_only() if is_read_only or warnings else merged, warnings

@@ -1,4 +1,4 @@
-"""Access: who may open whose portal, in which role; decided afresh, and closed where nobody decided."""
+"""Access control: memberships, resolvers and policies."""
 
 import hmac
 from hashlib import sha256
@@ -16,125 +16,110 @@ from alguna_portal.models import Customer, Membership
 from alguna_portal.roles import Role
 
 
-def a_request(user: Any) -> HttpRequest:
-    """Make a request of a user."""
+def create_request(user: Any) -> HttpRequest:
     request = RequestFactory().get("/billing/")
     request.user = user
     return request
 
 
-def opened(user: Any) -> list[tuple[str, str]]:
-    """List what a new request of the user may open: alias and role."""
-    return [(each.customer.alias, each.role) for each in get_accesses(a_request(user))]
+def get_portals(user: Any) -> list[tuple[str, str]]:
+    """Return alias and role of the portals that a new request of the user may open."""
+    return [(each.customer.alias, each.role) for each in get_accesses(create_request(user))]
 
 
 def resolve_unsaved(request: HttpRequest) -> Customer:
-    """Resolve as a host that keeps its own organizations."""
+    """A host with its own organizations."""
     return Customer(alias="org-7", plan="starter")
 
 
 def resolve_acme(request: HttpRequest) -> Customer:
-    """Resolve as a host with a subdomain per company, whoever asks."""
+    """A host with a subdomain for each company."""
     return Customer.objects.get(alias="acme-1")
 
 
 def resolve_access(request: HttpRequest) -> Access:
-    """Resolve customer and role."""
     return Access(customer=Customer(alias="org-7"), role="viewer")
 
 
 def resolve_list(request: HttpRequest) -> list[Access]:
-    """Resolve several."""
     return [Access(customer=Customer(alias=alias), role="viewer") for alias in ("org-7", "org-8")]
 
 
 def resolve_customers(request: HttpRequest) -> tuple[Customer, ...]:
-    """Resolve several, roles left to us."""
     return Customer(alias="org-7"), Customer(alias="org-8")
 
 
-def resolve_everybody(request: HttpRequest) -> QuerySet[Customer]:
-    """Resolve all there are, whoever asks."""
+def resolve_all(request: HttpRequest) -> QuerySet[Customer]:
     return Customer.objects.all()
 
 
 def resolve_nothing(request: HttpRequest) -> None:
-    """Resolve nothing."""
+    pass
 
 
-def nobody(**_: Any) -> bool:
-    """Refuse everyone."""
+def deny_all(**_: Any) -> bool:
     return False
 
 
-def managers_only(*, role: str, **_: Any) -> bool:
-    """Refuse viewers."""
+def allow_managers(*, role: str, **_: Any) -> bool:
     return role == "manager"
 
 
-async def forgot_to_be_sync(**_: Any) -> bool:
-    """Answer with a coroutine, which is true."""
+async def async_policy(**_: Any) -> bool:
+    """Returns a coroutine, which is true."""
     return False
 
 
 def test_members_open_the_portals_of_their_companies_in_their_roles(
     manager: User, viewer: User, stranger: User, umbrella: Customer
 ) -> None:
-    """Memberships decide, and a stranger has none."""
     Membership.objects.create(user=manager, customer=umbrella, role="viewer")
-    assert opened(manager) == [("acme-1", "manager"), ("umbrella-2", "viewer")]
-    assert opened(viewer) == [("acme-1", "viewer")]
-    assert opened(stranger) == []
+    assert get_portals(manager) == [("acme-1", "manager"), ("umbrella-2", "viewer")]
+    assert get_portals(viewer) == [("acme-1", "viewer")]
+    assert get_portals(stranger) == []
 
 
-def test_who_has_several_finds_them_by_name(stranger: User) -> None:
-    """And, where two are called the same, by alias; whichever membership was there first."""
+def test_portals_are_sorted_by_name_and_alias(stranger: User) -> None:
     for alias, name in (("c", "Umbrella"), ("b", "Acme"), ("a", "Acme")):
         Membership.objects.create(user=stranger, customer=Customer.objects.create(alias=alias, name=name))
-    assert [alias for alias, _ in opened(stranger)] == ["a", "b", "c"]
+    assert [alias for alias, _ in get_portals(stranger)] == ["a", "b", "c"]
     Membership.objects.filter(customer__alias="a").delete()
-    assert [alias for alias, _ in opened(stranger)] == ["b", "c"]
+    assert [alias for alias, _ in get_portals(stranger)] == ["b", "c"]
 
 
 def test_a_changed_membership_counts_from_the_next_request(manager: User) -> None:
-    """Nothing about access is kept between requests."""
     Membership.objects.filter(user=manager).update(role="viewer")
-    assert opened(manager) == [("acme-1", "viewer")]
+    assert get_portals(manager) == [("acme-1", "viewer")]
     Membership.objects.filter(user=manager).delete()
-    assert opened(manager) == []
+    assert get_portals(manager) == []
 
 
-def test_nobody_is_matched_by_address(acme: Customer, stranger: User) -> None:
-    """The billing contact's address opens nothing: anyone could have registered it."""
+def test_users_are_not_matched_by_email_address(acme: Customer, stranger: User) -> None:
     acme.email = stranger.email
     acme.save()
-    assert opened(stranger) == []
+    assert get_portals(stranger) == []
 
 
 def test_an_inactive_user_opens_nothing(manager: User) -> None:
-    """Whatever the authentication backend let through."""
     manager.is_active = False
-    assert opened(manager) == []
+    assert get_portals(manager) == []
 
 
-def test_an_anonymous_user_opens_nothing_and_is_not_even_asked_about(settings: Settings) -> None:
-    """Not where the host's resolver would name a customer, and, as no database is at hand, without a query."""
-    assert opened(AnonymousUser()) == []
+def test_an_anonymous_user_opens_nothing_and_makes_no_query(settings: Settings) -> None:
+    assert get_portals(AnonymousUser()) == []
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_unsaved
-    assert opened(AnonymousUser()) == []
-    assert opened(None) == []
+    assert get_portals(AnonymousUser()) == []
+    assert get_portals(None) == []
     assert get_accesses(RequestFactory().get("/")) == []
 
 
 def test_an_impersonated_user_opens_nothing(manager: User) -> None:
-    """Staff who hijacked a login (django-hijack) do not get to its payment methods."""
     manager.is_hijacked = True  # type: ignore[attr-defined]
-    assert opened(manager) == []
+    assert get_portals(manager) == []
 
 
-def test_one_request_asks_once(manager: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    """A page with ten buttons costs one query."""
-    request = a_request(manager)
+def test_one_query_for_each_request(manager: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    request = create_request(manager)
     with django_assert_num_queries(1):
         for _ in range(3):
             assert len(get_accesses(request)) == 1
@@ -150,89 +135,81 @@ def test_one_request_asks_once(manager: User, django_assert_num_queries: DjangoA
         (resolve_nothing, []),
     ],
 )
-def test_a_host_can_say_whom_a_request_is_about(
+def test_resolvers_of_hosts_with_their_own_organizations(
     settings: Settings, stranger: User, resolver: Any, expected: list[tuple[str, str]]
 ) -> None:
-    """A host with organizations of its own needs no rows of ours."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolver
-    assert opened(stranger) == expected
+    assert get_portals(stranger) == expected
 
 
 def test_a_saved_customer_is_opened_by_its_members_only(
     settings: Settings, manager: User, viewer: User, stranger: User, umbrella: Customer
 ) -> None:
-    """A resolver that goes by subdomain names a company; it does not make everyone its manager."""
+    """Even if the resolver returns it for every user."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = "tests.test_access.resolve_acme"
     Membership.objects.create(user=manager, customer=umbrella)
-    assert opened(manager) == [("acme-1", "manager")]
-    assert opened(viewer) == [("acme-1", "viewer")]
-    assert opened(stranger) == []
-    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_everybody
-    assert opened(viewer) == [("acme-1", "viewer")]
-    assert opened(stranger) == []
+    assert get_portals(manager) == [("acme-1", "manager")]
+    assert get_portals(viewer) == [("acme-1", "viewer")]
+    assert get_portals(stranger) == []
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_all
+    assert get_portals(viewer) == [("acme-1", "viewer")]
+    assert get_portals(stranger) == []
 
 
-@pytest.mark.parametrize(("answer", "named"), [("org-7", "a str"), (["org-7"], "a list with a str"), (7, "a int")])
-def test_a_resolver_that_answers_nonsense_is_named(
-    settings: Settings, stranger: User, answer: object, named: str
+@pytest.mark.parametrize(("result", "named"), [("org-7", "a str"), (["org-7"], "a list with a str"), (7, "a int")])
+def test_an_invalid_result_of_a_resolver_is_an_error(
+    settings: Settings, stranger: User, result: object, named: str
 ) -> None:
-    """The error says what may be returned."""
-    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = lambda request: answer
+    settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = lambda request: result
     with pytest.raises(TypeError, match=f"returned {named}; return an Access, a Customer, a list of them, or None"):
-        opened(stranger)
+        get_portals(stranger)
 
 
-def test_a_role_that_does_not_exist_is_refused() -> None:
-    """A resolver cannot invent one."""
+def test_an_unknown_role_is_an_error() -> None:
     with pytest.raises(ValueError, match="owner"):
         Access(customer=Customer(alias="org-7"), role="owner")
 
 
-def test_a_role_is_told_as_plain_text() -> None:
-    """Whichever way the host writes it: it goes into logs and JSON."""
+def test_a_role_is_a_plain_string() -> None:
     assert [type(Access(customer=Customer(alias="org-7"), role=role).role) for role in ("viewer", Role.VIEWER)] == [
         str,
         str,
     ]
 
 
-@pytest.mark.parametrize(("policy", "manages", "views"), [(nobody, 0, 0), (managers_only, 1, 0)])
-def test_a_policy_may_refuse(
+@pytest.mark.parametrize(("policy", "manages", "views"), [(deny_all, 0, 0), (allow_managers, 1, 0)])
+def test_a_policy_can_deny_access(
     settings: Settings, manager: User, viewer: User, policy: Any, manages: int, views: int
 ) -> None:
-    """The host's policy has the last word."""
     settings.ALGUNA_PORTAL_ACCESS_POLICY = policy
-    assert (len(opened(manager)), len(opened(viewer))) == (manages, views)
+    assert (len(get_portals(manager)), len(get_portals(viewer))) == (manages, views)
 
 
-def test_a_policy_is_told_what_it_is_asked_about(settings: Settings, viewer: User, acme: Customer) -> None:
-    """By keyword: the request, who asks, for which customer and in which role."""
-    asked: list[dict[str, Any]] = []
-    settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **about: asked.append(about)
-    request = a_request(viewer)
+def test_arguments_of_a_policy(settings: Settings, viewer: User, acme: Customer) -> None:
+    calls: list[dict[str, Any]] = []
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **about: calls.append(about)
+    request = create_request(viewer)
     assert get_accesses(request) == []
-    assert asked == [{"request": request, "user": viewer, "customer": acme, "role": "viewer"}]
+    assert calls == [{"request": request, "user": viewer, "customer": acme, "role": "viewer"}]
 
 
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-def test_only_true_means_yes(settings: Settings, manager: User) -> None:
-    """A coroutine, or anything else that happens to be true, has not said yes."""
-    settings.ALGUNA_PORTAL_ACCESS_POLICY = forgot_to_be_sync
-    assert opened(manager) == []
+def test_a_policy_must_return_true(settings: Settings, manager: User) -> None:
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = async_policy
+    assert get_portals(manager) == []
 
 
-def test_a_request_that_changes_hands_is_decided_anew(manager: User, stranger: User) -> None:
-    """A sign-in or an impersonation in mid-request does not inherit what the last user might open."""
-    request = a_request(manager)
+def test_access_is_decided_again_if_the_user_of_a_request_changes(manager: User, stranger: User) -> None:
+    request = create_request(manager)
     assert len(get_accesses(request)) == 1
     request.user = stranger
     assert get_accesses(request) == []
 
 
-def test_customers_without_rows_are_told_apart(settings: Settings, stranger: User) -> None:
-    """Each has a choice of its own, which does not show the alias."""
+def test_customers_without_rows_have_different_choices(settings: Settings, stranger: User) -> None:
+    """They don't contain the alias."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_list
-    request = a_request(stranger)
+    request = create_request(stranger)
     for each in get_accesses(request):
         assert get_access(request, each.choice) is each
         assert each.customer.alias not in each.choice
@@ -240,62 +217,59 @@ def test_customers_without_rows_are_told_apart(settings: Settings, stranger: Use
     assert get_access(request, "None") is None
 
 
-def test_a_choice_stays_as_it_is(settings: Settings) -> None:
-    """People keep it as a bookmark: it is the alias under the site's secret, whatever the release."""
+def test_a_choice_is_stable(settings: Settings) -> None:
+    """Users have bookmarks."""
     key = sha256(f"alguna_portal.access{settings.SECRET_KEY}".encode()).digest()
     assert get_choice(Customer(alias="org-7")) == hmac.new(key, b"org-7", sha256).hexdigest()[:32]
 
 
-def test_what_the_policy_kept_shut_is_told(settings: Settings, stranger: User) -> None:
-    """The one that was asked for, or the only one there is; nobody guesses which of two was meant."""
-    settings.ALGUNA_PORTAL_ACCESS_POLICY = nobody
+def test_denied_access(settings: Settings, stranger: User) -> None:
+    """By choice, or the only one."""
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = deny_all
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_list
-    request = a_request(stranger)
+    request = create_request(stranger)
     assert get_denied_access(request, None) is None
     assert get_accesses(request) == []
     assert get_denied_access(request, None) is None
     for alias in ("org-7", "org-8"):
-        shut = get_denied_access(request, get_choice(Customer(alias=alias)))
-        assert shut is not None
-        assert shut.customer.alias == alias
+        denied = get_denied_access(request, get_choice(Customer(alias=alias)))
+        assert denied is not None
+        assert denied.customer.alias == alias
     assert get_denied_access(request, get_choice(Customer(alias="org-9"))) is None
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_access
-    request = a_request(stranger)
+    request = create_request(stranger)
     get_accesses(request)
-    shut = get_denied_access(request, "")
-    assert shut is not None
-    assert (shut.customer.alias, shut.role) == ("org-7", "viewer")
+    denied = get_denied_access(request, "")
+    assert denied is not None
+    assert (denied.customer.alias, denied.role) == ("org-7", "viewer")
 
 
-def test_a_customer_is_found_among_the_users_own_only(manager: User, acme: Customer, umbrella: Customer) -> None:
-    """Another organization's id in the request leads nowhere."""
-    request = a_request(manager)
-    mine = get_access(request, str(acme.pk))
-    assert mine is not None
-    assert mine.customer == acme
+def test_another_customers_choice_opens_nothing(manager: User, acme: Customer, umbrella: Customer) -> None:
+    request = create_request(manager)
+    found = get_access(request, str(acme.pk))
+    assert found is not None
+    assert found.customer == acme
     for other in (str(umbrella.pk), "0", "", "1 OR 1=1", "None"):
         assert get_access(request, other) is None
 
 
-def test_a_resolver_that_names_many_customers_costs_one_query(
+def test_memberships_are_queried_once_for_many_customers(
     settings: Settings, manager: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    """The user's memberships are read once, and not for each."""
     found = [Customer.objects.create(alias=f"more-{number}") for number in range(5)]
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = lambda request: [*found, *Customer.objects.filter(alias="acme-1")]
-    request = a_request(manager)
+    request = create_request(manager)
     with django_assert_num_queries(2):
         assert [each.customer.alias for each in get_accesses(request)] == ["acme-1"]
 
 
-def test_what_was_kept_shut_is_told_of_whoever_is_asking(settings: Settings, manager: User, stranger: User) -> None:
-    """A request that changes hands, and comes back, is about the first again."""
-    settings.ALGUNA_PORTAL_ACCESS_POLICY = nobody
+def test_denied_access_is_that_of_the_current_user(settings: Settings, manager: User, stranger: User) -> None:
+    settings.ALGUNA_PORTAL_ACCESS_POLICY = deny_all
     umbrella = Customer.objects.create(alias="umbrella-2")
     Membership.objects.create(user=stranger, customer=umbrella)
-    request = a_request(manager)
+    request = create_request(manager)
     for user, alias in ((manager, "acme-1"), (stranger, "umbrella-2"), (manager, "acme-1")):
         request.user = user
-        shut = get_denied_access(request, None)
-        assert shut is not None
-        assert shut.customer.alias == alias
+        denied = get_denied_access(request, None)
+        assert denied is not None
+        assert denied.customer.alias == alias

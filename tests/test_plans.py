@@ -1,4 +1,4 @@
-"""Plans: defaults, then the plan, then the customer's own settings, then the role; closed when in doubt."""
+"""Portal settings by defaults, plan, customer and role."""
 
 from itertools import product
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support.logs import logged
 
 CANCEL = ("plan_overview_settings", "allow_subscription_cancel")
 UNSET, ON, OFF = {}, {CANCEL[0]: {CANCEL[1]: True}}, {CANCEL[0]: {CANCEL[1]: False}}  # type: ignore[var-annotated]
-POWERS_OFF = {
+NO_PERMISSIONS = {
     "plan_overview_settings": {"allow_subscription_cancel": False, "allow_self_serve_change": False},
     "billing_details_settings": {
         "allow_autopay_edit": False,
@@ -23,10 +23,9 @@ POWERS_OFF = {
 
 
 @pytest.mark.parametrize(("defaults", "plan", "own"), list(product([UNSET, ON, OFF], repeat=3)))
-def test_the_most_particular_word_counts(
+def test_the_most_specific_setting_counts(
     settings: Settings, defaults: dict[str, Any], plan: dict[str, Any], own: dict[str, Any]
 ) -> None:
-    """For a manager a field is what the customer says, else the plan, else the defaults, else unset."""
     settings.ALGUNA_PORTAL_DEFAULTS = defaults
     settings.ALGUNA_PORTAL_PLANS = {"pro": plan}
     customer = Customer(alias="acme", plan="pro", portal_settings=own)
@@ -34,63 +33,57 @@ def test_the_most_particular_word_counts(
 
 
 @pytest.mark.parametrize(("defaults", "plan", "own"), list(product([UNSET, ON, OFF], repeat=3)))
-def test_a_viewer_has_no_powers_whatever_is_configured(
+def test_a_viewer_has_no_permissions(
     settings: Settings, defaults: dict[str, Any], plan: dict[str, Any], own: dict[str, Any]
 ) -> None:
-    """The role comes last: nothing turns a power on again for a viewer."""
     settings.ALGUNA_PORTAL_DEFAULTS = defaults
     settings.ALGUNA_PORTAL_PLANS = {"pro": plan}
     customer = Customer(alias="acme", plan="pro", portal_settings=own)
-    assert settings_for(customer, role="viewer").payload() == POWERS_OFF
+    assert settings_for(customer, role="viewer").payload() == NO_PERMISSIONS
 
 
 def test_a_customer_without_a_plan_has_the_defaults(settings: Settings) -> None:
-    """No plan is not an unknown plan."""
     settings.ALGUNA_PORTAL_DEFAULTS = ON
     assert settings_for(Customer(alias="acme")).payload() == ON
 
 
-def test_a_plan_that_is_not_configured_allows_nothing_and_says_so(
+def test_an_unknown_plan_turns_permissions_off_and_is_logged(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """An unknown plan turns every power off, leaves the sections as the defaults have them, and warns."""
+    """The sections follow the defaults."""
     settings.ALGUNA_PORTAL_DEFAULTS = {"invoice_list_settings": {"show_section": False}, **ON}
     customer = Customer(alias="acme", plan="platinum", portal_settings=ON)
     payload = settings_for(customer).payload()
-    assert payload == {**POWERS_OFF, "invoice_list_settings": {"show_section": False}}
+    assert payload == {**NO_PERMISSIONS, "invoice_list_settings": {"show_section": False}}
     customer.pk = 7
     settings_for(customer)
-    said = "Plan 'platinum' is not in ALGUNA_PORTAL_PLANS. The portal opens without any powers."
+    message = "Plan 'platinum' is not in ALGUNA_PORTAL_PLANS. The portal opens without any powers."
     assert logged(caplog, "settings_doubted") == [
-        ("WARNING", f"Customer (unsaved): {said}", {"customer": None, "plan": "platinum"}),
-        ("WARNING", f"Customer 7: {said}", {"customer": 7, "plan": "platinum"}),
+        ("WARNING", f"Customer (unsaved): {message}", {"customer": None, "plan": "platinum"}),
+        ("WARNING", f"Customer 7: {message}", {"customer": 7, "plan": "platinum"}),
     ]
 
 
-def test_settings_of_a_customer_that_cannot_be_read_allow_nothing_and_say_so(caplog: pytest.LogCaptureFixture) -> None:
-    """A row that code spoiled closes the powers, keeps what it hides, and warns; the click goes on."""
+def test_invalid_settings_of_a_customer_turn_permissions_off_and_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     own = {"invoice_list_settings": {"show_section": False}, "allow_everything": True}
     payload = settings_for(Customer(alias="acme", plan="starter", portal_settings=own)).payload()
-    assert payload == {**POWERS_OFF, "invoice_list_settings": {"show_section": False}}
+    assert payload == {**NO_PERMISSIONS, "invoice_list_settings": {"show_section": False}}
     assert "“allow_everything”" in caplog.text
 
 
 @pytest.mark.parametrize("plan", ["", "starter", "platinum"])
-def test_a_role_that_does_not_exist_is_refused(plan: str) -> None:
-    """A misspelt role must not pass for a powerful one; the error lists those there are."""
+def test_an_unknown_role_is_an_error(plan: str) -> None:
     with pytest.raises(ValueError, match="no role “owner”; the roles are manager, viewer"):
         settings_for(Customer(alias="acme", plan=plan), role="owner")
 
 
-def test_what_a_customer_hides_stays_hidden_where_the_plan_is_unknown() -> None:
-    """Failing closed opens nothing that was closed for this customer."""
+def test_with_an_unknown_plan_the_customers_hidden_sections_stay_hidden() -> None:
     own = {"invoice_list_settings": {"show_section": False}}
     payload = settings_for(Customer(alias="acme", plan="platinum", portal_settings=own)).payload()
-    assert payload == {**POWERS_OFF, **own}
+    assert payload == {**NO_PERMISSIONS, **own}
 
 
-def test_a_log_has_one_line_whatever_a_plan_is_called(caplog: pytest.LogCaptureFixture) -> None:
-    """Nobody writes into the log by the name of a plan or a field."""
+def test_names_of_plans_and_fields_can_not_add_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     name = "x\nCRITICAL forged"
     settings_for(Customer(alias="acme", plan=name, portal_settings={name: {}, "invoice_list_settings": {name: 1}}))
     assert [record.getMessage().count("\n") for record in caplog.records] == [0, 0, 0]

@@ -288,12 +288,12 @@ def render_alguna_plan(customer: Customer) -> SafeString | str:
     if not plan_ids or plan_ids.get(customer.plan_id) == customer.plan:
         return text
     if customer.plan_id in plan_ids:
-        warning = gettext("That is “%(mapped)s”, which is not stored here yet: run “manage.py alguna_sync_plans”.")
+        warning = gettext("That is “%(mapped)s”, which is not stored here yet: run “manage.py alguna_sync”.")
         facts["mapped"] = plan_ids[customer.plan_id]
     else:
         warning = gettext(
             "It is not mapped, so the plan here was left as it is. Add %(plan)s to ALGUNA_PORTAL_PLAN_IDS, and run "
-            "“manage.py alguna_sync_plans”."
+            "“manage.py alguna_sync”."
         )
     return _render_warning(text, warning % facts)
 

@@ -1,8 +1,8 @@
-"""Commands that ask Alguna about many customers: what may be chosen, how they end, and what they say then."""
+"""Base class of the management commands that call the API for many customers."""
 
 from abc import ABC, abstractmethod
 from argparse import ArgumentTypeError
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -12,16 +12,15 @@ from django.db import router
 from django.db.models import QuerySet
 
 from alguna_portal.conf import conf
+from alguna_portal.exceptions import CustomerMismatch
 from alguna_portal.models import Customer
 
-from .runner import RateLimitedClient
+from .runner import BulkRunner, RateLimitedClient
 from .summary import Progress, Summary, create_progress
-
-AGAIN = "Run it again, and it goes on where it stopped."
 
 
 def parse_positive_int(text: str) -> int:
-    """Read a number from the command line."""
+    """Parse a command-line argument; raise `ArgumentTypeError` if it isn't a whole number from 1 on."""
     try:
         number = int(text)
     except ValueError:
@@ -32,13 +31,22 @@ def parse_positive_int(text: str) -> int:
 
 
 class CustomersCommand(BaseCommand, ABC):
-    """The frame of such a command."""
+    """A command that processes customers and prints a summary.
 
-    dry_run_asks = False
+    `handle` sets the attributes `options`, `summary` and `progress`.
+    """
+
+    dry_run_calls_api = False
     dry_run_help: str
+    filter_description = ""  # completes “There are no customers on the plan X”
+    labels: Sequence[str]  # of the outcomes, in the order of the summary
+
+    options: dict[str, Any]
+    summary: Summary
+    progress: Progress
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Declare what may be chosen of every such command."""
+        """Add the options that all these commands have."""
         parser.add_argument("--plan", help="only customers on this plan")
         parser.add_argument("--limit", type=parse_positive_int, metavar="N", help="try so many customers at most")
         rate_help = "requests a second, repeats included (default: %(default)s; Alguna's limit is 100 for everything)"
@@ -48,91 +56,109 @@ class CustomersCommand(BaseCommand, ABC):
         parser.add_argument("--dry-run", action="store_true", help=self.dry_run_help)
 
     @abstractmethod
-    def find(self, options: dict[str, Any]) -> QuerySet[Customer]:
-        """Find those to go through; raise `CommandError`, or `ImproperlyConfigured`, where there is no beginning."""
+    def get_queryset(self) -> QuerySet[Customer]:
+        """Return the customers to process; raise `CommandError` or `ImproperlyConfigured` for a wrong option."""
 
     @abstractmethod
-    def nobody(self, options: dict[str, Any]) -> str:
-        """Name those of whom none were found."""
+    def read(self, customers: QuerySet[Customer]) -> Iterator[Customer]:
+        """Yield the customers in batches."""
 
     @abstractmethod
-    def read(self, found: QuerySet[Customer]) -> Iterator[Customer]:
-        """Read them as they are needed."""
+    def prepare(self, customer: Customer) -> None:
+        """Prepare the API call in the main thread; raise `ValidationError` to skip it."""
 
     @abstractmethod
-    def go_through(
-        self,
-        rows: Iterator[Customer],
-        tally: Summary,
-        *,
-        client: RateLimitedClient | None,
-        progress: Progress,
-        options: dict[str, Any],
-    ) -> None:
-        """Do it, and count; without a client in a dry run that does not ask."""
+    def call_api(self, customer: Customer, client: RateLimitedClient) -> Any:
+        """Call the API for a customer, in a worker thread."""
 
     @abstractmethod
-    def counts(self, tally: Summary, options: dict[str, Any]) -> str:
-        """Say how many came out how."""
+    def store(self, customer: Customer, result: Any) -> str:
+        """Store the result of `call_api` in the main thread; return the outcome's label."""
 
-    def remarks(self, tally: Summary) -> Iterator[str]:
-        """Say in lines of their own what else there is."""
-        return tally.remarked()
+    def process(self, customers: Iterator[Customer], client: RateLimitedClient | None) -> None:
+        """Process the customers, and count them in `summary`. Without a client, make no API calls."""
+        assert client is not None  # noqa: S101  (commands whose dry run makes no API calls override this method)
+        BulkRunner(
+            prepare=self.prepare,
+            call_api=self.call_api,
+            store=self._store,
+            key=lambda customer: customer.pk,
+            client=client,
+            workers=self.options["workers"],
+            progress=self.progress,
+        ).run(customers, self.summary)
 
-    def again(self, options: dict[str, Any]) -> str:  # noqa: ARG002
-        """Say how to go on after a run that ended early."""
-        return AGAIN
+    def format_counts(self) -> str:
+        """Return the number of customers for each outcome."""
+        counts = ", ".join(f"{self.summary.outcomes[label]} {label}" for label in self.labels)
+        return f"{counts}, {self.summary.failed} failed, {self.summary.untried} not tried"
+
+    def format_remarks(self) -> Iterator[str]:
+        """Yield the lines that follow the counts."""
+        return self.summary.remarks.format()
+
+    def format_resume_hint(self) -> str:
+        """Return the sentence that says how to continue an interrupted run."""
+        return "Run it again, and it goes on where it stopped."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  (Django's names)
-        """Do it; exit with 1 if a customer failed or the run stopped early, with 130 if it was interrupted."""
+        """Run the command. The exit status is 1 if a customer failed or the run stopped, and 130 after Ctrl-C."""
+        self.options = options
+        calls_api = self.dry_run_calls_api or not options["dry_run"]
         try:
-            offline = options["dry_run"] and not self.dry_run_asks
-            client = None if offline else RateLimitedClient.at(options["rate"])
-            found = self.find(options)
+            client = RateLimitedClient.create(options["rate"]) if calls_api else None
+            found = self.get_queryset()
         except ImproperlyConfigured as exc:
             raise CommandError(str(exc)) from exc
         total = min(found.count(), options["limit"] or float("inf"))
         if not total:
-            self._say(f"There is nothing to do: there are no {self.nobody(options)}.", options)
+            on_plan = f" on the plan “{options['plan']}”" if options["plan"] else ""
+            self._write(f"There is nothing to do: there are no customers{on_plan}{self.filter_description}.")
             return
-        tally = Summary(total=int(total))
-        bar = create_progress(self.stderr, tally.total, unit="customers", verbosity=options["verbosity"])
+        self.summary = Summary(total=int(total))
+        self.progress = create_progress(
+            self.stderr, self.summary.total, unit="customers", verbosity=options["verbosity"]
+        )
         try:
-            rows = islice(self.read(found), tally.total)
-            self.go_through(rows, tally, client=client, progress=bar, options=options)
+            self.process(islice(self.read(found), self.summary.total), client)
         except KeyboardInterrupt:
-            raise CommandError(f"Left at once. {self.again(options)}", returncode=130) from None
+            raise CommandError(f"Left at once. {self.format_resume_hint()}", returncode=130) from None
         finally:
-            bar.close()
-        self._sum_up(tally, options)
+            self.progress.close()
+        self._report()
+        if self.summary.failed:
+            failed = "failed" if calls_api else "would be refused"
+            raise CommandError(f"{self.summary.failed} of {self.summary.total} customers {failed}.")
 
-    def _sum_up(self, tally: Summary, options: dict[str, Any]) -> None:
-        self._say(f"Of {tally.total} customers: {self.counts(tally, options)}.", options)
-        for line in (*self.remarks(tally), *tally.failures()):
-            self._say(line, options)
-        if tally.interrupted:
-            raise CommandError(f"Interrupted. {self.again(options)}", returncode=130)
-        if tally.stopped:
-            raise CommandError(f"{tally.stopped} {self.again(options)}")
-        if tally.failed:
-            refused = options["dry_run"] and not self.dry_run_asks
-            raise CommandError(
-                f"{tally.failed} of {tally.total} customers {'would be refused' if refused else 'failed'}."
-            )
+    def _store(self, customer: Customer, result: Any) -> str:
+        try:
+            return self.store(customer, result)
+        except Customer.DoesNotExist:
+            raise CustomerMismatch("The customer was deleted here while Alguna was asked.") from None
 
-    def _say(self, text: str, options: dict[str, Any]) -> None:
-        if options["verbosity"] > 0:
+    def _report(self) -> None:
+        """Print the summary; raise `CommandError` if the run ended early."""
+        self._write(f"Of {self.summary.total} customers: {self.format_counts()}.")
+        for line in (*self.format_remarks(), *self.summary.failures.format()):
+            self._write(line)
+        if self.summary.interrupted:
+            raise CommandError(f"Interrupted. {self.format_resume_hint()}", returncode=130)
+        if self.summary.stopped:
+            raise CommandError(f"{self.summary.stopped} {self.format_resume_hint()}")
+
+    def _write(self, text: str) -> None:
+        if self.options["verbosity"] > 0:
             self.stdout.write(text)
 
 
 def get_customers_on_plan(plan: str | None) -> QuerySet[Customer]:
-    """Find the customers on a plan, without one everybody; raise `CommandError` for a plan that nobody knows."""
-    # Where they are written: a replica that lags would give us some that are done.
-    everybody = Customer.objects.using(router.db_for_write(Customer)).order_by()
+    """Return the customers on a plan, or all customers; raise `CommandError` if the plan is unknown."""
+    # From the primary database: a replica that lags would return customers that are done.
+    customers = Customer.objects.using(router.db_for_write(Customer)).order_by()
     if plan is None:
-        return everybody
-    if plan not in conf.PLANS and not everybody.filter(plan=plan).exists():
-        used = everybody.exclude(plan="").values_list("plan", flat=True).distinct()
+        return customers
+    if plan not in conf.PLANS and not customers.filter(plan=plan).exists():
+        used = customers.exclude(plan="").values_list("plan", flat=True).distinct()
         known = ", ".join(sorted({*conf.PLANS, *used}))
         raise CommandError(f"There is no plan “{plan}”. {f'Those known are: {known}.' if known else 'None is known.'}")
-    return everybody.filter(plan=plan)
+    return customers.filter(plan=plan)

@@ -1,8 +1,8 @@
-"""Long runs over many rows: Alguna is asked in threads, the database in the main thread alone.
+"""Runner for bulk jobs: worker threads call the API, and the main thread alone uses the database.
 
-So a run works inside a transaction and on SQLite, and needs no connection for each thread. Requests keep one pace
-together, and when Alguna is not to be had, all leave it alone together. Only a few rows are under way at a time, so
-memory does not grow with them. Whatever ends a run, the rows that are done are stored.
+So a job works inside a transaction and on SQLite, and needs no database connection for each thread. All threads share
+one rate limit and one back-off. Only a few rows are in progress at a time, so memory use doesn't depend on the number
+of rows. However a job ends, the rows whose API calls succeeded are stored.
 """
 
 import logging
@@ -30,56 +30,226 @@ from alguna_portal.exceptions import (
 )
 from alguna_portal.log_events import log_event
 
-from .rate_limiter import NAP, Backoff, RateLimiter, RateLimiterClosed
+from .rate_limiter import POLL_SECONDS, Backoff, RateLimiter, RateLimiterClosed
 from .summary import Progress, Summary
 
-# --- from alguna_portal.bulk.crew
+logger = logging.getLogger(__name__)
+
+MAX_TRIES = 5  # for each row, while Alguna is unavailable
+STILL_RUNNING = 409  # Another process has sent the same request, so only this row has to wait.
+ROWS_PER_WORKER = 3  # in progress or queued
 
 Row = TypeVar("Row")
-Found = TypeVar("Found")
+Result = TypeVar("Result")
+Stored = TypeVar("Stored", bound=Model)
+
+
+class RateLimitedClient(AlgunaClient):
+    """A client shared by threads. It waits for the rate limiter before a request's time starts, and doesn't retry.
+
+    It has no circuit breaker: a job has its own back-off, and must not open the one that protects the site's views.
+    """
+
+    backoff: Backoff
+
+    @classmethod
+    def create(cls, rate: int) -> Self:
+        """Create a client from the settings, for so many requests a second."""
+        client = cls.from_settings()
+        client.retries = 0
+        client.backoff = Backoff(RateLimiter(rate))
+        return client
+
+    def _call(
+        self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None
+    ) -> ApiResponse:
+        pauses = self.backoff.limiter.turn()
+        try:
+            return super()._call(method, path, body, within=within, key=key)
+        except AlgunaUnavailable as exc:
+            if exc.status != STILL_RUNNING and (seconds := self.backoff.pause(pauses, exc.retry_after, str(exc))):
+                message = "Everybody waits %(seconds).1f s. %(detail)s"
+                log_event(logger.warning, "run_paused", message, exc=exc, detail=exc, seconds=seconds)
+            raise
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkRunner(Generic[Row, Result]):
+    """Processes rows: `prepare` and `store` run in the main thread, `call_api` in worker threads.
+
+    If `prepare` raises `ValidationError`, the row fails without an API call. `store` returns the outcome that the
+    summary counts. An `AlgunaError` or a database lock is a failure of its row, except `AuthenticationFailed`, which
+    stops the job. Any other exception stops the job, too, and is raised after the rows in progress are stored. `key`
+    returns the row's name in the summary.
+    """
+
+    call_api: Callable[[Row, RateLimitedClient], Result]
+    store: Callable[[Row, Result], str]
+    key: Callable[[Row], object]
+    client: RateLimitedClient
+    workers: int
+    progress: Progress
+    prepare: Callable[[Row], object] = lambda _row: None
+
+    def run(self, rows: Iterable[Row], summary: Summary) -> None:
+        """Process the rows, and count them in the summary.
+
+        After the first Ctrl-C, no more rows are started; the second one raises `KeyboardInterrupt` at once.
+        """
+        limiter = self.client.backoff.limiter
+        todo: SimpleQueue[Row | None] = SimpleQueue()
+        done: SimpleQueue[tuple[Row, Future[Result]]] = SimpleQueue()
+        source, in_progress = iter(rows), 0
+        errors: list[Exception] = []
+        with handle_ctrl_c() as interrupted, worker_threads(self.workers, self._call_api, todo, done):
+            while True:
+                while in_progress < ROWS_PER_WORKER * self.workers and not limiter.closed and not interrupted.is_set():
+                    try:
+                        if (row := next(source, None)) is None:
+                            break
+                        if self._prepare(row, summary):
+                            todo.put(row)
+                            in_progress += 1
+                    except Exception as exc:  # noqa: BLE001  (raised after the rows in progress are stored)
+                        limiter.close()
+                        errors.append(exc)
+                self.progress.show(summary, pause=limiter.pause_left)
+                if interrupted.is_set() and not summary.interrupted:
+                    summary.interrupted = True
+                    limiter.close()
+                    self.progress.write(
+                        "Interrupted: what is under way is finished first. Ctrl-C again leaves at once."
+                    )
+                if not in_progress:
+                    break
+                try:
+                    row, result = done.get(timeout=POLL_SECONDS)
+                except Empty:
+                    continue
+                in_progress -= 1
+                if error := self._store(row, result, summary):
+                    errors.append(error)
+        summary.stopped = summary.stopped or self.client.backoff.exhausted
+        if errors:
+            raise errors[0]
+
+    def _prepare(self, row: Row, summary: Summary) -> bool:
+        """Return whether the API is to be called for a row."""
+        try:
+            self.prepare(row)
+        except (ValidationError, OperationalError) as exc:
+            summary.fail(self.key(row), *format_reasons(exc))
+            self.progress.show(summary)
+            return False
+        return True
+
+    def _call_api(self, row: Row) -> Result:
+        """Call the API for one row, with retries while Alguna is unavailable. Runs in a worker thread."""
+        backoff = self.client.backoff
+        tries = 0
+        while not backoff.limiter.closed:
+            tries += 1
+            try:
+                result = self.call_api(row, self.client)
+            except AlgunaUnavailable as exc:
+                if tries == MAX_TRIES:
+                    raise
+                if exc.status == STILL_RUNNING:
+                    backoff.limiter.rest(exc.retry_after or 0.0)
+            except UnexpectedResponse as exc:
+                if not isinstance(exc, CustomerMismatch):
+                    backoff.count_unexpected(str(exc))
+                raise
+            except AlgunaError:
+                backoff.reset()
+                raise
+            else:
+                backoff.reset()
+                return result
+        raise RateLimiterClosed
+
+    def _store(self, row: Row, result: "Future[Result]", summary: Summary) -> Exception | None:
+        """Store and count a row's result; return an unexpected exception."""
+        try:
+            summary.outcomes[self.store(row, result.result())] += 1
+        except RateLimiterClosed:
+            pass
+        except AuthenticationFailed as exc:
+            summary.stopped = str(exc)
+            self.client.backoff.limiter.close()
+        except (AlgunaError, OperationalError) as exc:
+            summary.fail(self.key(row), *format_reasons(exc))
+        except Exception as exc:  # noqa: BLE001  (raised after the rows in progress are stored)
+            self.client.backoff.limiter.close()
+            return exc
+        return None
+
+
+def keyset(rows: QuerySet[Stored], *fields: str, size: int) -> Iterator[Stored]:
+    """Yield rows in the order of `fields`, which must be unique together, in batches of `size` (keyset pagination).
+
+    Each row is read once, even if rows leave the queryset meanwhile.
+    """
+    rows = rows.order_by(*fields)
+    batch = list(rows[:size])
+    while batch:
+        # Computed before the rows are yielded, because the caller may change them.
+        condition = _is_after(batch[-1], fields)
+        yield from batch
+        batch = list(rows.filter(condition)[:size])
+
+
+def _is_after(row: Model, fields: tuple[str, ...]) -> Q:
+    *leading, last = fields
+    condition = Q((f"{last}__gt", getattr(row, last)))
+    for field in reversed(leading):
+        value = getattr(row, field)
+        # The redundant `gte` lets the database use an index.
+        condition = (Q((f"{field}__gt", value)) | condition) & Q((f"{field}__gte", value))
+    return condition
 
 
 @contextmanager
-def crew(
-    workers: int,
-    work: Callable[[Row], Found],
+def worker_threads(
+    count: int,
+    work: Callable[[Row], Result],
     todo: "SimpleQueue[Row | None]",
-    done: "SimpleQueue[tuple[Row, Future[Found]]]",
+    done: "SimpleQueue[tuple[Row, Future[Result]]]",
 ) -> Iterator[None]:
-    """Have so many threads take rows from one queue, and put what came of them into the other.
+    """Start threads that take rows from one queue and put each row with its result into the other.
 
-    Daemons, since an executor's threads are joined when Python ends, and the second Ctrl-C would have to wait.
+    They're daemon threads. Python joins an executor's threads when it exits, so the second Ctrl-C would have to wait.
     """
 
-    def labour() -> None:
+    def run() -> None:
         while (row := todo.get()) is not None:
-            future: Future[Found] = Future()
+            future: Future[Result] = Future()
             try:
                 future.set_result(work(row))
-            except BaseException as exc:  # noqa: BLE001  (whatever it is, the main thread waits for it)
+            except BaseException as exc:  # noqa: BLE001  (the main thread waits for a result, whatever it is)
                 future.set_exception(exc)
             done.put((row, future))
-            # What comes of a row shall not stay until the next one comes.
+            # Free the memory while the thread waits for the next row.
             del row, future
 
-    for _ in range(workers):
-        threading.Thread(target=labour, name="alguna_portal bulk", daemon=True).start()
+    for _ in range(count):
+        threading.Thread(target=run, name="alguna_portal bulk", daemon=True).start()
     try:
         yield
     finally:
-        for _ in range(workers):
+        for _ in range(count):
             todo.put(None)
 
 
 @contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Give an event that the first Ctrl-C sets; the second is Python's own again, and raises `KeyboardInterrupt`.
+def handle_ctrl_c() -> Iterator[threading.Event]:
+    """Return an event that the first Ctrl-C sets; the second one raises `KeyboardInterrupt`.
 
-    Not in other threads, which have no signals, nor where Ctrl-C is ignored, as in the background.
+    Other threads than the main thread get no signals, and an ignored Ctrl-C (background jobs) stays ignored.
     """
     interrupted = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
+    previous = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or previous is signal.SIG_IGN:
         yield interrupted
         return
 
@@ -91,181 +261,15 @@ def interruptible() -> Iterator[threading.Event]:
     try:
         yield interrupted
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous)
 
 
-# --- from alguna_portal.bulk.reading
-
-Stored = TypeVar("Stored", bound=Model)
-
-
-def read_in_batches(found: QuerySet[Stored], *, after: Callable[[Stored], Q], size: int) -> Iterator[Stored]:
-    """Read rows in their order as they are needed; `after` says what comes after a row, as it was read."""
-    rows = list(found[:size])
-    while rows:
-        # Before they are handed out: whoever gets them may change them.
-        rest = after(rows[-1])
-        yield from rows
-        rows = list(found.filter(rest)[:size])
-
-
-logger = logging.getLogger(__name__)
-
-TRIES = 5  # for each row, where Alguna was not to be had
-STILL_RUNS = 409  # the same request, for another run: a reason for one row to wait, and not for all
-AHEAD = 3  # rows for each worker, under way or waiting to be
-
-
-class RateLimitedClient(AlgunaClient):
-    """A client for many threads: each request waits for its turn before its time begins, and is sent once.
-
-    It has no breaker. A run is patient in its own way, and must not trip the one that the site's clicks share.
-    """
-
-    patience: Backoff
-
-    @classmethod
-    def at(cls, rate: int) -> Self:
-        """Make the client that the settings describe, for so many requests a second."""
-        client = cls.from_settings()
-        client.retries = 0
-        client.patience = Backoff(RateLimiter(rate))
-        return client
-
-    def _call(
-        self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None
-    ) -> ApiResponse:
-        turn = self.patience.pace.turn()
-        try:
-            return super()._call(method, path, body, within=within, key=key)
-        except AlgunaUnavailable as exc:
-            if exc.status != STILL_RUNS and (seconds := self.patience.failed(turn, exc.retry_after, str(exc))):
-                message = "Everybody waits %(seconds).1f s. %(detail)s"
-                log_event(logger.warning, "run_paused", message, exc=exc, detail=exc, seconds=seconds)
-            raise
-
-
-@dataclass(frozen=True, kw_only=True)
-class BulkRun(Generic[Row, Found]):
-    """One run: `check` and `store` are called in the main thread, `ask` in the workers.
-
-    `check` raises `ValidationError` for a row that is not worth asking for. `store` returns what the row is counted
-    as. An `AlgunaError` out of `ask` or `store` is a failure of its row, as is a lock in the database;
-    `AuthenticationFailed` ends the run, as would happen to every row. Whatever else is raised ends it too, and is
-    raised again once all is stored that was under way. `key` names a row in the summary.
-    """
-
-    ask: Callable[[Row, RateLimitedClient], Found]
-    store: Callable[[Row, Found], str]
-    key: Callable[[Row], object]
-    client: RateLimitedClient
-    workers: int
-    progress: Progress
-    check: Callable[[Row], object] = lambda _row: None
-
-    def over(self, rows: Iterable[Row], tally: Summary) -> None:
-        """Work through the rows, and count them; return when they are done, or the run has to end before.
-
-        The first Ctrl-C begins no more rows, the second raises `KeyboardInterrupt` at once.
-        """
-        pace = self.client.patience.pace
-        todo: SimpleQueue[Row | None] = SimpleQueue()
-        done: SimpleQueue[tuple[Row, Future[Found]]] = SimpleQueue()
-        source, under_way = iter(rows), 0
-        crashes: list[Exception] = []
-        with interruptible() as interrupted, crew(self.workers, self._work, todo, done):
-            while True:
-                while under_way < AHEAD * self.workers and not pace.closed and not interrupted.is_set():
-                    try:
-                        if (row := next(source, None)) is None:
-                            break
-                        if self._passes(row, tally):
-                            todo.put(row)
-                            under_way += 1
-                    except Exception as exc:  # noqa: BLE001  (as where it is settled)
-                        pace.close()
-                        crashes.append(exc)
-                self.progress.show(tally, pause=pace.pause_left)
-                if interrupted.is_set() and not tally.interrupted:
-                    tally.interrupted = True
-                    pace.close()
-                    self.progress.say("Interrupted: what is under way is finished first. Ctrl-C again leaves at once.")
-                if not under_way:
-                    break
-                try:
-                    row, found = done.get(timeout=NAP)
-                except Empty:
-                    continue
-                under_way -= 1
-                if unexpected := self._settle(row, found, tally):
-                    crashes.append(unexpected)
-        tally.stopped = tally.stopped or self.client.patience.exhausted
-        if crashes:
-            raise crashes[0]
-
-    def _passes(self, row: Row, tally: Summary) -> bool:
-        try:
-            self.check(row)
-        except ValidationError as exc:
-            tally.fail(self.key(row), format_errors(exc))
-        except OperationalError as exc:
-            tally.fail(self.key(row), [locked(exc)])
-        else:
-            return True
-        self.progress.show(tally)
-        return False
-
-    def _work(self, row: Row) -> Found:
-        """Ask for one row, again where Alguna was not to be had; in a worker."""
-        patience = self.client.patience
-        tries = 0
-        while not patience.pace.closed:
-            tries += 1
-            try:
-                found = self.ask(row, self.client)
-            except AlgunaUnavailable as exc:
-                if tries == TRIES:
-                    raise
-                if exc.status == STILL_RUNS:
-                    patience.pace.rest(exc.retry_after or 0.0)
-            except UnexpectedResponse as exc:
-                if not isinstance(exc, CustomerMismatch):
-                    patience.puzzled(str(exc))
-                raise
-            except AlgunaError:
-                patience.succeeded()
-                raise
-            else:
-                patience.succeeded()
-                return found
-        raise RateLimiterClosed
-
-    def _settle(self, row: Row, found: "Future[Found]", tally: Summary) -> Exception | None:
-        """Store and count what came of a row; return what nobody expected."""
-        try:
-            tally.count(self.store(row, found.result()))
-        except RateLimiterClosed:
-            pass
-        except AuthenticationFailed as exc:
-            tally.stopped = str(exc)
-            self.client.patience.pace.close()
-        except AlgunaError as exc:
-            tally.fail(self.key(row), [f"{type(exc).__name__}: {exc}"])
-        except OperationalError as exc:
-            tally.fail(self.key(row), [locked(exc)])
-        except Exception as exc:  # noqa: BLE001  (whatever it is, the rows under way come first)
-            self.client.patience.pace.close()
-            return exc
-        return None
-
-
-def locked(exc: OperationalError) -> str:
-    """Say that a row is locked, on a busy site: the next run will find it as it is."""
-    return f"The database would not store it ({type(exc).__name__})."
-
-
-def format_errors(exc: ValidationError) -> list[str]:
-    """Name what is wrong with each field, or with the row as such."""
+def format_reasons(exc: Exception) -> list[str]:
+    """Return the reasons why a row failed; for a validation error, one for each message, with the field's name."""
+    if isinstance(exc, OperationalError):
+        return [f"The database would not store it ({type(exc).__name__})."]
+    if not isinstance(exc, ValidationError):
+        return [f"{type(exc).__name__}: {exc}"]
     if not hasattr(exc, "error_dict"):
         return exc.messages
     return [f"{field}: {message}" for field, messages in exc.message_dict.items() for message in messages]

@@ -156,7 +156,7 @@ class Conf:
     """
 
     PLAN_IDS = Setting("E010", {}, _parse_plan_ids)
-    """The local plan for each of Alguna's plan ids; webhooks and `alguna_sync_plans` update `Customer.plan` from it.
+    """The local plan for each of Alguna's plan ids; webhooks and `alguna_sync` update `Customer.plan` from it.
 
     Each plan must be in `PLANS`. If a customer has several active subscriptions, the plan that comes first in this
     mapping is used.

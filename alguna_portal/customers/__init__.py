@@ -1,4 +1,4 @@
-"""Customers in Alguna: created there, and their plans synchronized from there."""
+"""Customers in Alguna: provisioning and plan synchronization."""
 
 from .provisioning import Provisioned, provision
 

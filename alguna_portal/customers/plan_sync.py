@@ -1,7 +1,7 @@
-"""Plans as Alguna has them: its subscriptions are asked for, its plan ids mapped, and the local plan set.
+"""Plan synchronization: get a customer's subscriptions from Alguna, and set the local plan by `PLAN_IDS`.
 
-An event only says when to ask. Whoever asks takes a number before, and what was learned is stored unless somebody
-with a higher number was faster: they asked later, and know better. So events may come late, twice and in any order.
+An event only says when to call the API. Every synchronization takes a sequence number before its call, and a plan is
+stored only if no plan with a higher number has been stored. So events can arrive late, twice and in any order.
 """
 
 import logging
@@ -23,55 +23,55 @@ from alguna_portal.exceptions import CustomerUnknown
 from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer
 
-from .provisioning import Provisioned, notify_provisioned, store_customer_id
+from .provisioning import Provisioned, get_seconds_left, notify_provisioned, store_customer_id
 
 if TYPE_CHECKING:
     from alguna_portal.api.client import AlgunaClient
 
 logger = logging.getLogger(__name__)
 
-ACTIVE = "active"
-# What says nothing of a plan: not begun, or over.
-NOT_BEGUN, OVER = "draft", "canceled"
+# Statuses of subscriptions.
+DRAFT, ACTIVE, CANCELED = "draft", "active", "canceled"
 
 
 class Synced(StrEnum):
-    """What came of it."""
+    """The result of `sync_plan`."""
 
     CHANGED = "changed"
     SAME = "unchanged"
-    UNMAPPED = "not mapped"  # the active plan is not in PLAN_IDS; the plan is left
-    NOTHING = "nothing to learn"  # no subscription that says anything; the plan is left
-    OVERTAKEN = "overtaken"  # somebody who asked later has stored what they learned
+    UNMAPPED = "not mapped"  # The active plan isn't in PLAN_IDS, so the local plan stays as it is.
+    NOTHING = "nothing to learn"  # No subscription determines a plan, so the local plan stays as it is.
+    OVERTAKEN = "overtaken"  # A later synchronization has stored its result already.
 
 
 @dataclass(frozen=True, kw_only=True)
 class FetchedPlan:
-    """What Alguna's subscriptions say of a plan. `plan` is None where they do not say, and "" where all are over."""
+    """The plan that follows from Alguna's subscriptions: None if it's unknown, "" if all have ended."""
 
     plan: str | None
     plan_id: str = ""
 
-    @property
-    def is_unmapped(self) -> bool:
-        """Say whether there is an active plan that the settings do not know."""
-        return self.plan is None and self.plan_id != ""
+    def compare(self, plan: str) -> Synced:
+        """Return the result of storing this plan for a customer on another, or the same, plan."""
+        if self.plan is None:
+            return Synced.UNMAPPED if self.plan_id else Synced.NOTHING
+        return Synced.SAME if self.plan == plan else Synced.CHANGED
 
 
 def sync_plan(customer: Customer, *, within: float | None = None) -> Synced:
-    """Ask Alguna for a customer's subscriptions, and set the plan that follows from them, also on the object at hand.
+    """Get a customer's plan from Alguna, and store it in the row and on the object.
 
-    All calls together end `within` so many seconds, or else `TIME_BUDGET`. Raise an `AlgunaError` where Alguna cannot
-    be asked, and `Customer.DoesNotExist` for a row that is gone.
+    All API calls together take at most `within` seconds (default: `TIME_BUDGET`). Raise an `AlgunaError` if the API
+    call fails, and `Customer.DoesNotExist` if the row was deleted.
     """
     until = monotonic() + (conf.TIME_BUDGET if within is None else within)
-    number = next_sequence(customer)
-    learned = fetch_plan(customer, get_client(), until=until)
-    return store_plan(customer, learned, number=number)
+    sequence = next_sequence(customer)
+    fetched = fetch_plan(customer, get_client(), until=until)
+    return store_plan(customer, fetched, sequence=sequence)
 
 
 def next_sequence(customer: Customer) -> int:
-    """Return a number that nobody else has, higher than all before it. Take it before Alguna is asked."""
+    """Return a unique sequence number, higher than all before. Call it before `fetch_plan`."""
     using = router.db_for_write(Customer, instance=customer)
     row = Customer.objects.using(using).filter(pk=customer.pk)
     with transaction.atomic(using=using):
@@ -80,30 +80,25 @@ def next_sequence(customer: Customer) -> int:
 
 
 def fetch_plan(customer: Customer, client: "AlgunaClient", *, until: float | None = None) -> FetchedPlan:
-    """Ask Alguna, and store nothing.
+    """Get a customer's plan from Alguna, without storing it.
 
-    `until`, by the monotonic clock, bounds all calls together. Without it each has its own time, which begins, for a
-    client that waits for its turn, when that has come.
+    `until` is the deadline for all calls together, in the monotonic clock's time. Without it, each call has
+    `TIME_BUDGET`, which starts when the client sends the request.
     """
-
-    def left() -> float | None:
-        return None if until is None else until - monotonic()
-
     try:
-        customer_id = customer.customer_id or client.find_customer(str(customer.alias), within=left())
+        customer_id = customer.customer_id or client.find_customer(str(customer.alias), within=get_seconds_left(until))
         if customer_id:
-            return get_plan_from_subscriptions(client.subscriptions(customer_id, within=left()))
+            return get_plan_from_subscriptions(client.subscriptions(customer_id, within=get_seconds_left(until)))
     except CustomerUnknown:
-        # Deleted there: what the plan should be is for nobody there to say.
-        pass
+        pass  # The customer was deleted in Alguna.
     return FetchedPlan(plan=None)
 
 
 def get_plan_from_subscriptions(subscriptions: Sequence[Subscription]) -> FetchedPlan:
-    """Say which plan follows from a customer's subscriptions, in whatever order they come.
+    """Return the plan that follows from a customer's subscriptions, which may be in any order.
 
-    Of several active ones, the first in `PLAN_IDS` counts. Where none is active, and the others are over, there is no
-    plan any more; where one is in a state that nobody has heard of, or none was ever begun, nothing is known.
+    If several are active, the one whose plan comes first in `PLAN_IDS` counts. If none is active and all have ended,
+    the customer has no plan. If one has another status, or all are drafts, the plan is unknown.
     """
     active = {each.plan_id for each in subscriptions if each.status == ACTIVE}
     for plan_id, plan in conf.PLAN_IDS.items():
@@ -111,51 +106,49 @@ def get_plan_from_subscriptions(subscriptions: Sequence[Subscription]) -> Fetche
             return FetchedPlan(plan=plan, plan_id=plan_id)
     if active:
         return FetchedPlan(plan=None, plan_id=min(active - {""}, default=""))
-    statuses = {each.status for each in subscriptions} - {NOT_BEGUN}
-    return FetchedPlan(plan="" if statuses == {OVER} else None)
+    statuses = {each.status for each in subscriptions} - {DRAFT}
+    return FetchedPlan(plan="" if statuses == {CANCELED} else None)
 
 
-def store_plan(customer: Customer, learned: FetchedPlan, *, number: int) -> Synced:
-    """Store what was learned under a number, unless a higher one has been there."""
+def store_plan(customer: Customer, fetched: FetchedPlan, *, sequence: int) -> Synced:
+    """Store a fetched plan in the row and on the object, unless one with a higher sequence number was stored."""
     using = router.db_for_write(Customer, instance=customer)
     rows = Customer.objects.using(using).filter(pk=customer.pk)
     before = rows.values_list("plan", flat=True).get()
-    news = {"plan_id": learned.plan_id} | ({} if learned.plan is None else {"plan": learned.plan})
-    if not rows.filter(plan_stored__lt=number).update(**news, plan_stored=number, plan_synced_at=timezone.now()):
+    values = {"plan_id": fetched.plan_id} | ({} if fetched.plan is None else {"plan": fetched.plan})
+    older = rows.filter(plan_stored__lt=sequence)
+    if not older.update(**values, plan_stored=sequence, plan_synced_at=timezone.now()):
         return Synced.OVERTAKEN
-    for name, value in news.items():
+    for name, value in values.items():
         setattr(customer, name, value)
-    if learned.is_unmapped:
+    synced = fetched.compare(before)
+    if synced is Synced.UNMAPPED:
         message = (
             "Customer %(customer)s: Alguna's plan %(plan_id)r is not in ALGUNA_PORTAL_PLAN_IDS. The plan here is left."
         )
-        log_event(logger.warning, "plan_not_mapped", message, customer=customer.pk, plan_id=learned.plan_id)
-        return Synced.UNMAPPED
-    if learned.plan is None:
-        return Synced.NOTHING
-    if learned.plan == before:
-        return Synced.SAME
-    message = "Customer %(customer)s: the plan is now %(plan)r."
-    log_event(logger.info, "plan_changed", message, customer=customer.pk, plan=learned.plan)
-    return Synced.CHANGED
+        log_event(logger.warning, "plan_not_mapped", message, customer=customer.pk, plan_id=fetched.plan_id)
+    elif synced is Synced.CHANGED:
+        message = "Customer %(customer)s: the plan is now %(plan)r."
+        log_event(logger.info, "plan_changed", message, customer=customer.pk, plan=fetched.plan)
+    return synced
 
 
 def match_customer(customer_id: str, *, within: float | None = None) -> Customer | None:
-    """Find the customer of an id of Alguna's; one whose id is not known yet by the aliases that Alguna has for it.
+    """Return the local customer with an id from Alguna, or None.
 
-    Raise an `AlgunaError` where Alguna cannot be asked for these.
+    If no row has the id, get the customer's aliases from Alguna, and store the id if they match exactly one customer
+    without an id. Raise an `AlgunaError` if this API call fails.
     """
-    using = router.db_for_write(Customer)
-    everybody = Customer.objects.using(using)
-    # Compared again here and below: some databases take capitals and accents for the same.
-    known = everybody.filter(customer_id=customer_id).first()
+    customers = Customer.objects.using(router.db_for_write(Customer))
+    # Compared again in Python, here and below, because some databases ignore case and accents.
+    known = customers.filter(customer_id=customer_id).first()
     if known and known.customer_id == customer_id:
         return known
-    # It goes into a path.
+    # The id becomes part of a URL path.
     if not re.fullmatch(r"[\w-]+", customer_id, re.ASCII):
         return None
     aliases = get_client().aliases(customer_id, within=within)
-    found = [each for each in everybody.filter(alias__in=aliases, customer_id=None) if each.alias in aliases]
+    found = [each for each in customers.filter(alias__in=aliases, customer_id=None) if each.alias in aliases]
     if len(found) != 1:
         return None
     notify_provisioned(found[0], store_customer_id(found[0], customer_id, Provisioned.ADOPTED))

@@ -1,12 +1,11 @@
-"""Customers in Alguna: found there by their alias, or else created, once.
+"""Provisioning: find a customer in Alguna by its alias, or create it once.
 
-An alias is looked up before anything is created, and again where Alguna says that the customer, or the request, is
-there already. So a process that dies between Alguna's answer and our save loses nothing: the next one finds the
-customer. Of two processes, one waits for the other's row lock and then has nothing to do. Where there is none
-(SQLite, customers without rows, long runs), both send the same request under the same idempotency key, and Alguna
-runs it once.
+The alias is looked up before a customer is created, and again if Alguna returns 409 or 422. So if a process dies
+between Alguna's response and our save, the next process finds the customer. Of two processes, the second waits for
+the first one's row lock and then finds the stored id. Without row locks (SQLite, customers without a row, bulk
+commands) both send the same request with the same idempotency key, so Alguna runs it once.
 
-What is in Alguna is never changed: aliases and contacts that are sent there replace the whole list.
+Existing customers in Alguna are never changed, because the API replaces whole lists of aliases and contacts.
 """
 
 import logging
@@ -39,41 +38,40 @@ SENT_FIELDS = ("alias", "name", "currency", "email")
 
 
 class Provisioned(StrEnum):
-    """How a customer came to be in Alguna."""
+    """The result of `provision`."""
 
-    KNOWN = "known"  # its id was stored already; Alguna was not asked
-    ADOPTED = "adopted"  # Alguna had a customer with this alias
+    KNOWN = "known"  # The id was stored already, so there was no API call.
+    ADOPTED = "adopted"  # Alguna had a customer with this alias.
     CREATED = "created"
 
 
 def provision(customer: Customer, *, within: float | None = None) -> Provisioned:
-    """Make sure that Alguna has a customer with this alias, and store its id, also on the object at hand.
+    """Find or create a customer in Alguna, and store its id in the row and on the object.
 
-    What is sent is what the object says: alias, name, currency and, as the primary contact, the e-mail address. A
-    customer without a row is provided for, too, and keeps its id on the object alone. All calls together end
-    `within` so many seconds, or else `TIME_BUDGET`.
+    The request contains the object's alias, name, currency and, as the primary contact, its e-mail address. If the
+    customer has no row, only the object gets the id. All API calls together take at most `within` seconds
+    (default: `TIME_BUDGET`).
 
-    Raise `ValidationError`, field by field and before any call, for data that Alguna would not accept; an
-    `AlgunaError` where it refuses or cannot be asked; `CustomerMismatch` where its customer is another row's.
+    Raise `ValidationError` with all invalid fields before any API call, `CustomerMismatch` if the customer in Alguna
+    belongs to another row, and another `AlgunaError` if Alguna refuses the request or isn't available.
     """
     if customer.customer_id:
         return Provisioned.KNOWN
     validate(customer)
     client = get_client()
     until = monotonic() + (conf.TIME_BUDGET if within is None else within)
-    with _locked(customer, until=until) as known:
-        if known:
-            customer.customer_id = known
+    with _lock_row(customer, until=until) as stored_id:
+        if stored_id:
+            customer.customer_id = stored_id
             return Provisioned.KNOWN
-        customer_id, how = get_or_create_remote(customer, client, until=until)
-        how = store_customer_id(customer, customer_id, how)
-    # Not before the lock is let go: a receiver whose query fails would take what was stored with it.
-    notify_provisioned(customer, how)
-    return how
+        result = store_customer_id(customer, *get_or_create_remote(customer, client, until=until))
+    # After the lock's transaction, which a receiver's failing query would roll back.
+    notify_provisioned(customer, result)
+    return result
 
 
 def validate(customer: Customer) -> None:
-    """Raise `ValidationError` with what is wrong with each field that Alguna is sent."""
+    """Raise `ValidationError` with the errors of each field that is sent to Alguna."""
     errors: dict[str, list[str]] = {}
     try:
         customer.clean_fields(exclude={field.name for field in customer._meta.fields} - set(SENT_FIELDS))
@@ -89,51 +87,55 @@ def validate(customer: Customer) -> None:
 def get_or_create_remote(
     customer: Customer, client: "AlgunaClient", *, until: float | None = None
 ) -> tuple[str, Provisioned]:
-    """Find a customer in Alguna, or create it; return Alguna's id, and store nothing.
+    """Find or create a customer in Alguna. Return its id there, which isn't stored yet.
 
-    `until`, by the monotonic clock, bounds all calls together.
+    `until` is the deadline for all calls together, in the monotonic clock's time. Without it, each call has
+    `TIME_BUDGET`, which starts when the client sends the request.
     """
-
-    def left() -> float | None:
-        return None if until is None else until - monotonic()
-
     alias = str(customer.alias)
-    if found := client.find_customer(alias, within=left()):
+    if found := client.find_customer(alias, within=get_seconds_left(until)):
         return found, Provisioned.ADOPTED
     create = partial(
         client.create_customer, alias=alias, name=customer.name, currency=customer.currency, email=customer.email
     )
     try:
-        created, replayed = create(within=left())
+        created, replayed = create(within=get_seconds_left(until))
     except AlgunaError as exc:
-        # Somebody else was faster, or it is not documented which of the two a taken alias gets.
-        if exc.status in (409, 422) and (found := _found_after(exc, client, alias, within=left())):
-            return found, Provisioned.ADOPTED
+        # Another process has created it. Alguna doesn't document which of the two statuses a taken alias gets.
+        if exc.status in (409, 422):
+            try:
+                found = client.find_customer(alias, within=get_seconds_left(until))
+            except AlgunaUnavailable:
+                # The refusal is more specific than an outage.
+                raise exc from None
+            if found:
+                return found, Provisioned.ADOPTED
         if not exc.replayed:
             raise
     else:
-        if not replayed or client.has_alias(created, alias, within=left()):
+        if not replayed or client.has_alias(created, alias, within=get_seconds_left(until)):
             return created, Provisioned.CREATED
-    # What Alguna repeats is up to a day old, and no longer so: refused then, or gone by now.
-    created, _replayed = create(again=True, within=left())
+    # Alguna replayed a response that is up to a day old and no longer true: a refusal, or a customer deleted since.
+    created, _replayed = create(again=True, within=get_seconds_left(until))
     return created, Provisioned.CREATED
 
 
-def _found_after(failure: AlgunaError, client: "AlgunaClient", alias: str, *, within: float | None) -> str | None:
-    try:
-        return client.find_customer(alias, within=within)
-    except AlgunaUnavailable:
-        # The refusal says more than that there was no time to look.
-        raise failure from None
+def get_seconds_left(until: float | None) -> float | None:
+    """Return the seconds until a deadline in the monotonic clock's time; None if there is no deadline."""
+    return None if until is None else until - monotonic()
 
 
-def store_customer_id(customer: Customer, customer_id: str, how: Provisioned) -> Provisioned:
-    """Store what `establish` found, unless that was done meanwhile, or the row is no longer what was asked about."""
+def store_customer_id(customer: Customer, customer_id: str, result: Provisioned) -> Provisioned:
+    """Store the id that `get_or_create_remote` returned, and return `result`, or `KNOWN` if the id was stored already.
+
+    Raise `CustomerMismatch` if the row's alias or id has changed or another row has this id, and
+    `Customer.DoesNotExist` if the row was deleted.
+    """
     if not customer._state.adding:
-        using = _database(customer)
+        using = router.db_for_write(Customer, instance=customer)
         rows = Customer.objects.using(using).filter(pk=customer.pk, alias=customer.alias, customer_id=None)
-        # Compared here as well, since MariaDB takes capitals and accents for the same. Before the transaction: in one,
-        # SQLite has no way from reading to writing where another writes, too.
+        # Compared in Python as well, because MariaDB ignores case and accents. This is before the transaction, because
+        # SQLite can't upgrade a transaction from reading to writing if another process writes.
         is_same = str(customer.alias) in rows.values_list("alias", flat=True)
         try:
             with transaction.atomic(using=using):
@@ -145,24 +147,14 @@ def store_customer_id(customer: Customer, customer_id: str, how: Provisioned) ->
                 "the customer here that stands twice."
             ) from None
         if not stored:
-            return _stored_meanwhile(customer, customer_id, using)
+            _check_stored_id(customer, customer_id, using)
+            result = Provisioned.KNOWN
     customer.customer_id = customer_id
-    return how
+    return result
 
 
-def notify_provisioned(customer: Customer, how: Provisioned) -> None:
-    """Tell the log, and who listens, of a customer that was found or created."""
-    if how is Provisioned.KNOWN:
-        return
-    created = how is Provisioned.CREATED
-    # The field isn't named `created`, which is an attribute of every log record.
-    message = "Customer %(customer)s: %(how)s in Alguna."
-    log_event(logger.info, "customer_provisioned", message, customer=customer.pk, how=how.value)
-    customer_provisioned.send_robust(Customer, customer=customer, created=created)
-
-
-def _stored_meanwhile(customer: Customer, customer_id: str, using: str) -> Provisioned:
-    """Take the id that another process has stored since, if it is the same; a row deleted since raises."""
+def _check_stored_id(customer: Customer, customer_id: str, using: str) -> None:
+    """Raise an exception unless another process has stored the same id for the same alias."""
     row = Customer.objects.using(using).only("alias", "customer_id").get(pk=customer.pk)
     if row.alias != str(customer.alias):
         raise CustomerMismatch(
@@ -174,30 +166,38 @@ def _stored_meanwhile(customer: Customer, customer_id: str, using: str) -> Provi
             f"Customer {customer.pk} got the id “{redact_id(str(row.customer_id))}” while Alguna said "
             f"“{redact_id(customer_id)}” of its alias. Look in Alguna which of the two is right."
         )
-    customer.customer_id = customer_id
-    return Provisioned.KNOWN
+
+
+def notify_provisioned(customer: Customer, result: Provisioned) -> None:
+    """Log that a customer was found or created in Alguna, and send the signal."""
+    if result is Provisioned.KNOWN:
+        return
+    # The field isn't named `created`, which is an attribute of every log record.
+    message = "Customer %(customer)s: %(how)s in Alguna."
+    log_event(logger.info, "customer_provisioned", message, customer=customer.pk, how=result.value)
+    customer_provisioned.send_robust(Customer, customer=customer, created=result is Provisioned.CREATED)
 
 
 @contextmanager
-def _locked(customer: Customer, *, until: float) -> Iterator[str | None]:
-    """Keep other processes from this customer's row meanwhile; give the id that it has by now.
+def _lock_row(customer: Customer, *, until: float) -> Iterator[str | None]:
+    """Lock a customer's row, and return the id that is stored in it.
 
-    Wait for it no longer than the call has time for, and then raise `AlgunaUnavailable`.
+    Raise `AlgunaUnavailable` if the row is still locked by another process at `until`.
     """
     if customer._state.adding:
         yield None
         return
-    using = _database(customer)
+    using = router.db_for_write(Customer, instance=customer)
     can = connections[using].features
     rows = Customer.objects.using(using).order_by().filter(pk=customer.pk)
-    # Not for keys: who adds a member to the customer need not wait.
+    # With `no_key`, other processes can add members to the customer meanwhile.
     rows = rows.select_for_update(nowait=can.has_select_for_update_nowait, no_key=can.has_select_for_no_key_update)
     while True:
-        # SQLite locks no rows: a transaction would keep everybody from writing anything while Alguna is asked.
+        # SQLite has no row locks: a transaction would block all writes during the API calls.
         with ExitStack() as held:
             held.enter_context(transaction.atomic(using=using) if can.has_select_for_update else nullcontext())
             try:
-                alias, known = rows.values_list("alias", "customer_id").get()
+                alias, stored_id = rows.values_list("alias", "customer_id").get()
             except OperationalError:
                 if monotonic() >= until:
                     raise AlgunaUnavailable(
@@ -206,10 +206,6 @@ def _locked(customer: Customer, *, until: float) -> Iterator[str | None]:
             else:
                 if alias != str(customer.alias):
                     raise ValidationError({"alias": [_("It was changed meanwhile. Read the customer again.")]})
-                yield known
+                yield stored_id
                 return
         sleep(LOCK_POLL_SECONDS)
-
-
-def _database(customer: Customer) -> str:
-    return router.db_for_write(Customer, instance=customer)

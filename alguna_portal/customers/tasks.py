@@ -1,6 +1,6 @@
-"""Background task that creates a customer in Alguna.
+"""Background task that finds or creates a customer in Alguna.
 
-Imported only if `USE_TASKS` is on: it needs Django's tasks framework, or django-tasks before Django 6.
+Imported only if `USE_TASKS` is on, because it needs Django's tasks framework (before Django 6: django-tasks).
 """
 
 from typing import Any
@@ -19,5 +19,5 @@ except ImportError:
 
 @task
 def provision_customer(customer_pk: Any) -> str:
-    """Create a customer in Alguna, or find it there; return which of the two."""
+    """Find or create a customer in Alguna, and return the value of `Provisioned`."""
     return provision(Customer.objects.using(router.db_for_write(Customer)).get(pk=customer_pk)).value

@@ -26,7 +26,7 @@ def check_webhooks(context: DoctorContext) -> Findings:
     found = "No webhooks: ALGUNA_PORTAL_WEBHOOK_SECRETS is empty, and what changes in Alguna is not noticed."
     remedy = "Add an endpoint in Alguna's dashboard, and its signing secret, whsec_…, to the setting."
     if conf.PLAN_IDS:
-        found += " Plans follow only when alguna_sync_plans is run."
+        found += " Plans follow only when alguna_sync is run."
     yield note("webhooks.secrets", found, remedy)
 
 

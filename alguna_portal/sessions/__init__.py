@@ -1,4 +1,4 @@
-"""Portal sessions: opened, cached and created."""
+"""Portal sessions: opening, creation and caching."""
 
 from alguna_portal.api.responses import PortalSession
 

@@ -1,9 +1,8 @@
-"""A new session, made by Alguna, for a customer who may have to be made there first."""
+"""Session creation in Alguna. If Alguna doesn't know the customer, it can be created first."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from django.core.exceptions import ObjectDoesNotExist, ValidationError
 
@@ -12,48 +11,46 @@ from alguna_portal.api.responses import PortalSession
 from alguna_portal.conf import conf
 from alguna_portal.customers import provision
 from alguna_portal.exceptions import CustomerUnknown
+from alguna_portal.models import Customer
 from alguna_portal.portal_settings import PortalSettings
 
-if TYPE_CHECKING:
-    from alguna_portal.models import Customer
-
-# However long Alguna says a session lives, it is not kept for longer.
-LONGEST_LIFE = timedelta(days=30)
+# The longest time for which a session is cached, whatever lifetime Alguna returns.
+MAX_LIFETIME = timedelta(days=30)
 
 
-def may_provision(customer: "Customer") -> bool:
-    """Say whether a customer that Alguna does not know is to be created there.
+def may_provision(customer: Customer) -> bool:
+    """Return whether a customer that Alguna doesn't know is created when its portal is opened.
 
-    One whose id is known is there, in this account or another one, under another alias.
+    A customer with a known id exists in Alguna under another alias, or in another account.
     """
     return conf.PROVISION_ON_OPEN and not customer.customer_id
 
 
-def create_session(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
-    """Make a session; where Alguna does not know the customer, and that is wanted, make the customer first."""
+def create_session(customer: Customer, portal_settings: PortalSettings, *, within: float) -> PortalSession:
+    """Create a session within so many seconds; if needed, and `PROVISION_ON_OPEN` is on, create the customer first."""
     until = monotonic() + within
     try:
-        return _ask(customer, portal_settings, within=within)
+        return _create_session(customer, portal_settings, within=within)
     except CustomerUnknown as exc:
         if not may_provision(customer):
             raise
         try:
             provision(customer, within=until - monotonic())
         except ValidationError as invalid:
-            # Names of fields, without their contents.
+            # The names of the fields only, because their values may be personal.
             fields = ", ".join(invalid.message_dict)
             raise CustomerUnknown(f"{exc} It could not be created there; check its {fields}.", status=404) from None
         except ObjectDoesNotExist:
             raise CustomerUnknown(f"{exc} Here it was deleted meanwhile.", status=404) from None
-    return _ask(customer, portal_settings, within=until - monotonic())
+    return _create_session(customer, portal_settings, within=until - monotonic())
 
 
-def _ask(customer: "Customer", portal_settings: PortalSettings, *, within: float) -> PortalSession:
-    """Ask Alguna for a session, and tell its times by our own clock."""
+def _create_session(customer: Customer, portal_settings: PortalSettings, *, within: float) -> PortalSession:
     client = get_client()
-    asked_at = datetime.now(UTC)
-    answer = client.create_portal_session(
+    requested_at = datetime.now(UTC)
+    session = client.create_portal_session(
         customer.alias, portal_settings, customer_id=customer.customer_id, within=within
     )
-    # Alguna's two times are by one clock, ours by another. Only their difference can be trusted to be right.
-    return replace(answer, created_at=asked_at, expires_at=asked_at + min(answer.life, LONGEST_LIFE))
+    # Alguna's clock and ours may differ, so only the difference between Alguna's two times is used.
+    lifetime = min(session.life, MAX_LIFETIME)
+    return replace(session, created_at=requested_at, expires_at=requested_at + lifetime)

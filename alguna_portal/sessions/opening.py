@@ -1,13 +1,13 @@
-"""Portal sessions: a cached one while it lives, else a new one, made once however many ask."""
+"""`open_session` and `aopen_session`: return a cached portal session or create a new one, and record the result."""
 
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import monotonic
-from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 from alguna_portal import audit
 from alguna_portal.api.portal_url import validate_session
@@ -17,151 +17,152 @@ from alguna_portal.cache import is_database_cache
 from alguna_portal.conf import conf
 from alguna_portal.exceptions import AlgunaUnavailable, UnexpectedResponse
 from alguna_portal.log_events import log_event
+from alguna_portal.models import Customer, PortalLink
 from alguna_portal.plans import settings_for
 from alguna_portal.portal_settings import PortalSettings
 from alguna_portal.roles import Role
 
-from .cache import SessionCacheEntry, forget, get_cache_entry
+from .cache import SessionCacheEntry, deserialize_session, get_cache_entry, serialize_session
 from .creation import create_session, may_provision
 from .single_flight import single_flight
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
-    from alguna_portal.models import Customer, PortalLink
-
-__all__ = ["PortalSession", "aopen_session", "forget", "open_session"]
 
 logger = logging.getLogger(__name__)
 
 
 def open_session(
-    customer: "Customer",
+    customer: Customer,
     *,
-    user: "AbstractBaseUser | AnonymousUser | None" = None,
+    user: AbstractBaseUser | AnonymousUser | None = None,
     browser: str | None = None,
     role: str = Role.MANAGER.value,
     fresh: bool = False,
     via: str = Via.API.value,
-    link: "PortalLink | None" = None,
+    link: PortalLink | None = None,
 ) -> PortalSession:
-    """Return a portal session for a customer in a role: the cached one, if it has more than `EXPIRY_MARGIN` left.
+    """Return a portal session for a customer in a role.
 
-    Who gets a cached session back is decided by `SESSION_REUSE`: the same `user`, the same `browser` (the key
-    of a login session), anyone at the customer, or nobody. `fresh` makes a new one, which replaces it. While no
-    new one can be had, the cached one is given out to its very end. The session's times are by this machine's
-    clock. With `PROVISION_ON_OPEN`, a customer that Alguna does not know is created there first.
+    A cached session is reused if more than `EXPIRY_MARGIN` seconds of it are left. `SESSION_REUSE` sets its scope: the
+    same `user`, the same `browser` (the key of a login session), all users of the customer, or no reuse. With
+    `fresh=True` a new session replaces the cached one. During an outage, the cached session is returned until it
+    expires. The session's times are in this machine's time. If Alguna doesn't know the customer and `PROVISION_ON_OPEN`
+    is on, the customer is created first.
 
-    Each call leaves a `PortalAccess`, which says that it came `via` the Billing page, a mailed `link` or code.
+    Every call adds a `PortalAccess` to the audit trail. Its `via` is the Billing page, a mailed `link` or code.
 
-    Raise, within `TIME_BUDGET`, `AlgunaUnavailable` where trying again later may help, another `AlgunaError`
-    where it will not, and `ImproperlyConfigured` where the settings cannot be used.
+    The call takes at most `TIME_BUDGET` seconds. It raises `AlgunaUnavailable` if a later retry may succeed, another
+    `AlgunaError` if it can't, and `ImproperlyConfigured` if a setting isn't valid.
     """
-    opening = _Opening(customer=customer, user=user, browser=browser, role=role, fresh=fresh, via=via, link=link)
+    opener = SessionOpener(customer=customer, user=user, browser=browser, role=role, fresh=fresh, via=via, link=link)
     try:
-        session = opening.at_hand() or opening.obtain()
+        session = opener.get_cached() or opener.create()
     except Exception as exc:
-        opening.failed(exc)
+        opener.record_failure(exc)
         raise
-    opening.succeeded(session)
+    opener.record_success(session)
     return session
 
 
 async def aopen_session(
-    customer: "Customer",
+    customer: Customer,
     *,
-    user: "AbstractBaseUser | AnonymousUser | None" = None,
+    user: AbstractBaseUser | AnonymousUser | None = None,
     browser: str | None = None,
     role: str = Role.MANAGER.value,
     fresh: bool = False,
     via: str = Via.API.value,
-    link: "PortalLink | None" = None,
+    link: PortalLink | None = None,
 ) -> PortalSession:
-    """Do as `open_session` does, without holding up the event loop, or others who wait for a session of theirs.
+    """Return a portal session as `open_session` does, without blocking the event loop or other calls.
 
-    What may take long is done in a thread of its own. Only what may use the database there, a cache in it or a
-    customer to be created, stays in the thread that Django keeps for that: one for each request, or else one for all.
-    If it is cancelled, the session is made and cached all the same, and not recorded.
+    Slow steps run in a separate thread. If they may use the database (a database cache, or a customer to create), they
+    run in Django's thread for synchronous code instead: one for each request, or else one for the process. If the call
+    is cancelled, the session is still created and cached, but not recorded.
     """
     # Here, since it imports `requests`, which must not be imported while Django starts.
     from alguna_portal.api import transport
 
-    opening = _Opening(customer=customer, user=user, browser=browser, role=role, fresh=fresh, via=via, link=link)
+    opener = SessionOpener(customer=customer, user=user, browser=browser, role=role, fresh=fresh, via=via, link=link)
     try:
-        session = await sync_to_async(opening.at_hand)()
+        session = await sync_to_async(opener.get_cached)()
         if session is None:
-            aside = sync_to_async if opening.may_use_database() else transport.run_in_thread
-            session = await aside(opening.obtain)()
+            run = sync_to_async if opener.may_use_database() else transport.run_in_thread
+            session = await run(opener.create)()
     except Exception as exc:
-        await sync_to_async(opening.failed)(exc)
+        await sync_to_async(opener.record_failure)(exc)
         raise
-    await sync_to_async(opening.succeeded)(session)
+    await sync_to_async(opener.record_success)(session)
     return session
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class _Opening:
-    """One call, in steps: first what is quick, then what may take long, in the end what is told of it."""
+class SessionOpener:
+    """The steps of `open_session` and `aopen_session`: get the cached session, create a session, record the result."""
 
-    customer: "Customer"
-    user: "AbstractBaseUser | AnonymousUser | None"
+    customer: Customer
+    user: AbstractBaseUser | AnonymousUser | None
     browser: str | None
     role: str
     fresh: bool
     via: str
-    link: "PortalLink | None"
-    _began: float = field(default_factory=monotonic, init=False)
+    link: PortalLink | None
+    _started: float = field(default_factory=monotonic, init=False)
     _portal_settings: PortalSettings | None = field(default=None, init=False)
-    _place: SessionCacheEntry | None = field(default=None, init=False)
-    _kept: PortalSession | None = field(default=None, init=False)
-    _made: bool = field(default=False, init=False)
+    _entry: SessionCacheEntry | None = field(default=None, init=False)
+    _cached: PortalSession | None = field(default=None, init=False)
+    _is_new: bool = field(default=False, init=False)
 
-    def at_hand(self) -> PortalSession | None:
-        """Return the cached session, if it will do."""
+    def get_cached(self) -> PortalSession | None:
+        """Return the cached session, if it lasts longer than the margin and `fresh` is off. Fast."""
         self._portal_settings = settings_for(self.customer, role=self.role)
-        self._place = get_cache_entry(self.customer, self._portal_settings, user=self.user, browser=self.browser)
-        if self._place is None or self.fresh:
+        self._entry = get_cache_entry(self.customer, self._portal_settings, user=self.user, browser=self.browser)
+        if self._entry is None or self.fresh:
             return None
-        self._kept = self._look(self._place)
-        return self._kept if self._kept and _lasts(self._kept) else None
+        self._cached = self._read(self._entry)
+        return self._cached if self._cached and _exceeds_margin(self._cached) else None
 
-    def obtain(self) -> PortalSession:
-        """Return a new session, made once for all who ask at the same time; or else the cached one to its end."""
-        place = self._place
-        if place is None:
-            return self._make(conf.TIME_BUDGET)
+    def create(self) -> PortalSession:
+        """Return a new session, which concurrent callers share; in an outage, the cached one until it expires. Slow."""
+        entry = self._entry
+        if entry is None:
+            return self._create(conf.TIME_BUDGET)
 
-        def make(seconds: float) -> PortalSession:
-            meanwhile = self._look(place)
-            if meanwhile and not self.fresh and _lasts(meanwhile):
-                return meanwhile
-            session = self._make(seconds)
-            place.put(session)
+        def create(seconds: float) -> PortalSession:
+            cached = self._read(entry)
+            if cached and not self.fresh and _exceeds_margin(cached):
+                return cached
+            session = self._create(seconds)
+            entry.put(session)
             return session
 
         try:
-            return single_flight(place.lock, make, budget=conf.TIME_BUDGET)
+            return single_flight(
+                entry.lock_key,
+                create,
+                budget=conf.TIME_BUDGET,
+                serialize=serialize_session,
+                deserialize=deserialize_session,
+            )
         except AlgunaUnavailable as exc:
-            if self._kept is None or self._kept.expires_at <= datetime.now(UTC):
+            if self._cached is None or self._cached.expires_at <= datetime.now(UTC):
                 raise
             message = "Customer %(customer)s: a session is used to its end. %(detail)s"
             log_event(logger.warning, "session_used_to_end", message, customer=self.customer.pk, exc=exc, detail=exc)
-            return self._kept
+            return self._cached
 
     def may_use_database(self) -> bool:
-        """Say whether `obtain` may use the database; not what receivers of signals, or a host's own cache, may do."""
+        """Return whether `create` may use the database, apart from signal receivers and third-party caches."""
         return is_database_cache() or may_provision(self.customer)
 
-    def succeeded(self, session: PortalSession) -> None:
-        """Record the session."""
-        self._record(Outcome.OPENED if self._made else Outcome.REUSED, session_id=session.id)
+    def record_success(self, session: PortalSession) -> None:
+        """Record that the session was opened or reused."""
+        self._record(Outcome.OPENED if self._is_new else Outcome.REUSED, session_id=session.id)
 
-    def failed(self, exc: Exception) -> None:
-        """Record that there was none."""
+    def record_failure(self, exc: Exception) -> None:
+        """Record that there was no session."""
         outcome = Outcome.UNAVAILABLE if isinstance(exc, AlgunaUnavailable) else Outcome.FAILED
         self._record(outcome, error=type(exc).__name__)
 
-    def _record(self, outcome: str, *, session_id: str = "", error: str = "") -> None:
+    def _record(self, outcome: str, **result: str) -> None:
         audit.record(
             outcome,
             user=self.user,
@@ -170,20 +171,19 @@ class _Opening:
             role=self.role,
             link=self.link,
             portal_settings=self._portal_settings,
-            session_id=session_id,
-            error=error,
-            seconds=monotonic() - self._began,
+            seconds=monotonic() - self._started,
+            **result,
         )
 
-    def _make(self, seconds: float) -> PortalSession:
-        assert self._portal_settings is not None  # noqa: S101  (`at_hand` has found them)
+    def _create(self, seconds: float) -> PortalSession:
+        assert self._portal_settings is not None  # noqa: S101  (set by `get_cached`)
         session = create_session(self.customer, self._portal_settings, within=seconds)
-        self._made = True
+        self._is_new = True
         return session
 
-    def _look(self, place: SessionCacheEntry) -> PortalSession | None:
-        """Return the cached session, if users may still be sent there by the settings of now."""
-        session = place.get()
+    def _read(self, entry: SessionCacheEntry) -> PortalSession | None:
+        """Return the cached session, if the current settings still allow its URL and customer."""
+        session = entry.get()
         if session is None:
             return None
         try:
@@ -197,6 +197,5 @@ class _Opening:
             return None
 
 
-def _lasts(session: PortalSession) -> bool:
-    """Say whether a session works for longer than the margin."""
+def _exceeds_margin(session: PortalSession) -> bool:
     return session.expires_at - datetime.now(UTC) > timedelta(seconds=conf.EXPIRY_MARGIN)

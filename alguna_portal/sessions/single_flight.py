@@ -1,114 +1,116 @@
-"""Single flight: many ask for the same missing session at once, one asks Alguna, and all get its answer.
+"""Single flight: of many callers that need the same value at the same time, one creates it and all get the result.
 
-Whoever adds the lock to the cache leads: calls Alguna, leaves the outcome, session or failure, under the lock's
-token, and lets go. The others follow: they wait for the outcome of the token that they found. A leader that
-dies leaves nothing, and its lock expires; then one of the followers leads.
+The caller that adds the lock to the cache is the leader. It creates the value, stores the outcome (the value or the
+exception) under the lock's token, and releases the lock. The others are followers: they wait for the outcome of the
+token that they found. If a leader dies, it stores nothing and its lock expires; then a follower becomes the leader.
 
-The times are shares of the request's budget. A lock lives three quarters of it, and the leader's call is given
-no longer, so no second call begins while the first is under way. The last eighth belongs to those who waited in
-vain for all of the rest: they go alone.
+The times are shares of the request's budget. A lock expires after three quarters of it, and the leader's call gets no
+more time, so no second call starts while the first one runs. The last eighth is for followers that have waited in
+vain: they create a value of their own, without a lock.
 """
 
 from collections.abc import Callable
 from random import uniform
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 from django.core.cache.backends.base import BaseCache
 
 from alguna_portal import exceptions
-from alguna_portal.api.responses import PortalSession
 from alguna_portal.cache import try_cache
 from alguna_portal.exceptions import AlgunaError
 
-from .cache import deserialize_session, serialize_session
-
 LOCK_SHARE = 3 / 4
 ALONE_SHARE = 1 / 8
-POLL_SECONDS = 0.01, 0.1  # from, to: at first a fast Alguna is likely, later a slow one
+POLL_SECONDS = 0.01, 0.1  # The first and the longest pause: most responses come fast, the others take long.
 OUTCOME_SECONDS = 30
 
+T = TypeVar("T")
 
-def single_flight(lock: str, make: Callable[[float], PortalSession], *, budget: float) -> PortalSession:
-    """Return what `make` makes, called once however many ask under the same lock; or raise what it raises.
 
-    `make` takes the seconds that it may use. It should look first whether there is a session by now: the last
-    leader may have let go the moment before.
+def single_flight(
+    lock: str,
+    create: Callable[[float], T],
+    *,
+    budget: float,
+    serialize: Callable[[T], Any],
+    deserialize: Callable[[Any], T | None],
+) -> T:
+    """Return the value that `create` returns, or raise what it raises; it runs once for all callers with this lock.
+
+    `create` gets the seconds that it may use. It should first check if the value exists by now, because the last
+    leader may have released the lock a moment ago. `serialize` makes the value fit for the cache. `deserialize` returns
+    None if it can't read it. All callers return or raise within about `budget` seconds.
     """
     started = monotonic()
     while (left := budget * (1 - ALONE_SHARE) - (monotonic() - started)) > 0:
-        # Caches count whole seconds, and some lose one. The call is given no more than its lock.
-        token, life = uuid4().hex, max(1, int(min(budget * LOCK_SHARE, left)))
-        if _acquire(lock, token, life):
-            return _lead(lock, token, make, min(life, left))
-        if session := _follow(lock, left):
-            return session
-    return make(budget - (monotonic() - started))
+        # Caches count whole seconds, and some lose one. The call gets no more time than its lock.
+        token, seconds = uuid4().hex, max(1, int(min(budget * LOCK_SHARE, left)))
+        if _acquire(lock, token, seconds):
+            return _lead(lock, token, create, min(seconds, left), serialize)
+        if (value := _follow(lock, left, deserialize)) is not None:
+            return value
+    return create(budget - (monotonic() - started))
 
 
-def _acquire(lock: str, token: str, life: int) -> bool:
+def _acquire(lock: str, token: str, seconds: int) -> bool:
     def add(cache: BaseCache) -> bool:
         for _ in range(2):
-            if cache.add(lock, token, timeout=life + 1):
+            if cache.add(lock, token, timeout=seconds + 1):
                 return True
             if cache.get(lock) is not None:
                 return False
-        # Twice nothing could be added, and nothing was there: a cache that fails without a word.
+        # If `add` fails twice although there is no lock, the cache fails silently.
         return True
 
-    # Without a working cache everybody leads.
+    # If the cache fails, every caller is a leader.
     return try_cache(add, True)
 
 
-def _lead(lock: str, token: str, make: Callable[[float], PortalSession], seconds: float) -> PortalSession:
+def _lead(lock: str, token: str, create: Callable[[float], T], seconds: float, serialize: Callable[[T], Any]) -> T:
     started = monotonic()
     outcome: dict[str, Any] = {}
     try:
-        session = make(seconds)
-        outcome = {"session": serialize_session(session)}
+        value = create(seconds)
+        outcome = {"value": serialize(value)}
     except AlgunaError as exc:
         outcome = {"failure": type(exc).__name__, "arguments": [str(exc), exc.status, exc.retry_after]}
         raise
     finally:
-        # Once its life is over, the lock is another's.
+        # After the lock has expired, another caller may hold it.
         is_ours = monotonic() - started < seconds
         if outcome:
             try_cache(lambda cache: cache.set(_outcome_key(token), outcome, timeout=OUTCOME_SECONDS), None)
-        # A cache that refuses the one may still do the other, and a lock left behind would make people wait.
+        # A cache that refuses to write may still delete, and a lock that stays makes other callers wait.
         if is_ours:
-            try_cache(lambda cache: _let_go(cache, lock, token), None, force=True)
-    return session
+            try_cache(lambda cache: _release(cache, lock, token), None, force=True)
+    return value
 
 
-def _let_go(cache: BaseCache, lock: str, token: str) -> None:
+def _release(cache: BaseCache, lock: str, token: str) -> None:
     if cache.get(lock) == token:
         cache.delete(lock)
 
 
-def _follow(lock: str, seconds: float) -> PortalSession | None:
-    """Wait for the outcome of whoever leads; return None where it died, or where time is up."""
+def _follow(lock: str, seconds: float, deserialize: Callable[[Any], T | None]) -> T | None:
+    """Wait for the leader's outcome; return None if the leader has died or the time is up."""
     until = monotonic() + seconds
     pause, longest = POLL_SECONDS
     token = try_cache(lambda cache: cache.get(lock), None)
     while token and monotonic() < until:
         sleep(uniform(pause / 2, pause))  # noqa: S311  (spreads the load, keeps no secret)
         pause = min(pause * 1.5, longest)
-        leads = try_cache(lambda cache: cache.get(lock), None) == token
-        # Read after the lock: a leader leaves its outcome before it lets go.
+        is_locked = try_cache(lambda cache: cache.get(lock), None) == token
+        # Read after the lock, because a leader stores its outcome before it releases the lock.
         if outcome := try_cache(lambda cache: cache.get(_outcome_key(token)), None):
-            return _reached(outcome)
-        if not leads:
+            if "failure" not in outcome:
+                return deserialize(outcome.get("value"))
+            message, status, retry_after = outcome["arguments"]
+            raise getattr(exceptions, outcome["failure"], AlgunaError)(message, status=status, retry_after=retry_after)
+        if not is_locked:
             break
     return None
-
-
-def _reached(outcome: dict[str, Any]) -> PortalSession | None:
-    """Return the session that the leader has made, or fail as it did."""
-    if "failure" in outcome:
-        message, status, retry_after = outcome["arguments"]
-        raise getattr(exceptions, outcome["failure"], AlgunaError)(message, status=status, retry_after=retry_after)
-    return deserialize_session(outcome.get("session"))
 
 
 def _outcome_key(token: str) -> str:

@@ -20,7 +20,7 @@ WHEN = datetime(2026, 5, 6, 7, 8, tzinfo=UTC)
 HINT = "It follows Alguna: what is chosen here lasts until it is next asked for the plan."
 UNMAPPED = (
     "<strong>It is not mapped, so the plan here was left as it is. Add plan_new to ALGUNA_PORTAL_PLAN_IDS, and run "
-    "“manage.py alguna_sync_plans”.</strong>"
+    "“manage.py alguna_sync”.</strong>"
 )
 
 
@@ -50,7 +50,7 @@ def test_a_mapped_plan_is_shown_with_its_time(admin_client: Client, acme: Custom
     page = get_page(admin_client, store_plan(acme, "plan_s"))
     assert "Plan in Alguna:" in page
     assert "plan_s (asked on May 6, 2026, 2:08 a.m.)" in page
-    assert "alguna_sync_plans" not in page
+    assert "alguna_sync" not in page
 
 
 def test_a_plan_that_is_not_mapped_or_not_stored_is_shown_with_the_remedy(
@@ -61,7 +61,7 @@ def test_a_plan_that_is_not_mapped_or_not_stored_is_shown_with_the_remedy(
     settings.ALGUNA_PORTAL_PLAN_IDS = {**PLAN_IDS, "plan_new": "enterprise"}
     page = get_page(admin_client, acme)
     assert "It is not mapped" not in page
-    assert "<strong>That is “enterprise”, which is not stored here yet: run “manage.py alguna_sync_plans”.<" in page
+    assert "<strong>That is “enterprise”, which is not stored here yet: run “manage.py alguna_sync”.<" in page
     Customer.objects.update(plan="enterprise")
     assert "<strong>That is" not in get_page(admin_client, acme)
 
@@ -76,7 +76,7 @@ def test_a_missing_plan_is_shown_as_such(
     Customer.objects.update(plan_id=plan_id, plan_synced_at=synced_at)
     page = get_page(admin_client, acme)
     assert text in page
-    assert "alguna_sync_plans" not in page
+    assert "alguna_sync" not in page
 
 
 def test_a_plan_id_that_is_an_email_address_is_not_shown(admin_client: Client, acme: Customer) -> None:
@@ -90,7 +90,7 @@ def test_without_plan_ids_there_is_no_warning_filter_or_hint(
     settings.ALGUNA_PORTAL_PLAN_IDS = {}
     page = get_page(admin_client, acme)
     assert "plan_new (asked on" in page
-    for each in ("alguna_sync_plans", HINT):
+    for each in ("alguna_sync", HINT):
         assert each not in page
     assert "plan_in_alguna" not in get_text(admin_client.get(LIST))
 

@@ -43,7 +43,7 @@ try:
         dashboard.change_plan(dice.choice(companies), dice.choice([*settings.ALGUNA_PORTAL_PLAN_IDS]))
     delivering.quiet(60, hurry=True)
     if {loss}:
-        call_command("alguna_sync_plans", verbosity=0)
+        call_command("alguna_sync", verbosity=0)
     agreed = agree()
 finally:
     weather("")

@@ -1,22 +1,22 @@
-"""The progress of long commands, and the tally that it shows."""
+"""Progress output and summaries of bulk runs."""
 
 from io import StringIO
 
 from django.core.management.base import OutputWrapper
 from django.core.management.color import color_style
 
-from alguna_portal.bulk.summary import Bar, Lines, Silence, Summary, create_progress
+from alguna_portal.bulk.summary import Progress, ProgressBar, ProgressLog, Summary, create_progress
 
 
 class Terminal(StringIO):
-    """A terminal that keeps what was written."""
+    """A terminal that keeps the output."""
 
     def isatty(self) -> bool:
         return True
 
 
 class Clock:
-    """A clock that stands until it is set."""
+    """A clock that the test sets."""
 
     now = 0.0
 
@@ -24,28 +24,27 @@ class Clock:
         return self.now
 
 
-def test_a_terminal_gets_a_bar_and_a_log_gets_lines() -> None:
-    """And those who asked for silence, nothing."""
-    assert isinstance(create_progress(OutputWrapper(StringIO()), 3, unit="rows", verbosity=1), Lines)
-    assert isinstance(create_progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=0), Silence)
+def test_output_depends_on_the_stream_and_the_verbosity() -> None:
+    assert isinstance(create_progress(OutputWrapper(StringIO()), 3, unit="rows", verbosity=1), ProgressLog)
+    assert type(create_progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=0)) is Progress
     bar = create_progress(OutputWrapper(Terminal()), 3, unit="rows", verbosity=1)
-    assert isinstance(bar, Bar)
+    assert isinstance(bar, ProgressBar)
     bar.close()
 
 
 def test_the_bar_moves_in_place() -> None:
-    """Without ends of lines and colours of the stream that it is written to, up to what is said above it."""
+    """It's written without line ends and colours, except for messages above it."""
     terminal = Terminal()
     stream = OutputWrapper(terminal)
     stream.style_func = color_style(force_color=True).ERROR
-    bar = Bar(stream, 4, unit="rows")
-    tally = Summary(total=4)
-    bar.show(tally)
-    tally.count("created")
-    tally.fail(7, ["name: missing"])
-    bar.show(tally, pause=12.3)
-    bar.show(tally, pause=11.6)
-    bar.say("Something happened.")
+    bar = ProgressBar(stream, 4, unit="rows")
+    summary = Summary(total=4)
+    bar.show(summary)
+    summary.outcomes["created"] += 1
+    summary.fail(7, "name: missing")
+    bar.show(summary, pause=12.3)
+    bar.show(summary, pause=11.6)
+    bar.write("Something happened.")
     bar.close()
     written = terminal.getvalue()
     assert "\x1b[3" not in written
@@ -56,21 +55,20 @@ def test_the_bar_moves_in_place() -> None:
     assert "1 failed, waiting 12 s" in last
 
 
-def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
-    """With the speed, and with what is waited for."""
+def test_lines_are_written_every_ten_seconds_and_at_the_end() -> None:
     written, clock = StringIO(), Clock()
-    lines = Lines(OutputWrapper(written), unit="rows", clock=clock)
-    tally = Summary(total=4)
-    lines.show(tally)
-    tally.count("created")
+    lines = ProgressLog(OutputWrapper(written), unit="rows", clock=clock)
+    summary = Summary(total=4)
+    lines.show(summary)
+    summary.outcomes["created"] += 1
     for clock.now in (9.9, 10, 15, 19.9):
-        lines.show(tally)
-    tally.fail(7, ["name: missing"])
+        lines.show(summary)
+    summary.fail(7, "name: missing")
     clock.now = 20
-    lines.show(tally, pause=30)
-    lines.say("Something happened.")
+    lines.show(summary, pause=30)
+    lines.write("Something happened.")
     clock.now = 25
-    lines.show(tally)
+    lines.show(summary)
     lines.close()
     assert written.getvalue().splitlines() == [
         "1 of 4 rows, 0 failed, 0.1 a second",
@@ -80,24 +78,22 @@ def test_lines_come_every_ten_seconds_and_at_the_end() -> None:
     ]
 
 
-def test_lines_of_nothing_are_none() -> None:
-    """Where it never began, nothing is said at the end."""
+def test_without_progress_no_line_is_written() -> None:
     written = StringIO()
-    Lines(OutputWrapper(written), unit="rows").close()
+    ProgressLog(OutputWrapper(written), unit="rows").close()
     assert not written.getvalue()
 
 
-def test_a_tally_does_not_grow_with_its_failures() -> None:
-    """A few keys are kept for each reason; of many reasons, the latest share one line."""
-    tally = Summary(total=200)
+def test_the_size_of_a_summary_is_limited() -> None:
+    summary = Summary(total=200)
     for key in range(100):
-        tally.fail(key, ["currency: wrong", "name: missing"] if key < 3 else ["currency: wrong"])
+        summary.fail(key, *(["currency: wrong", "name: missing"] if key < 3 else ["currency: wrong"]))
     for key in range(100):
-        tally.fail(100 + key, [f"AlgunaRefused: {key}"])
-    lines = list(tally.failures())
+        summary.fail(100 + key, f"AlgunaRefused: {key}")
+    lines = list(summary.failures.format())
     assert lines[0] == "   100  currency: wrong (pk 0, 1, 2, 3, 4, …)"
     assert lines[1] == "    72  other reasons (pk 128, 129, 130, 131, 132, …)"
     assert lines[2] == "     3  name: missing (pk 0, 1, 2)"
     assert len(lines) == 31
-    assert tally.failed == tally.done == 200
-    assert tally.untried == 0
+    assert summary.failed == summary.done == 200
+    assert summary.untried == 0

@@ -1,4 +1,4 @@
-"""The pace that many threads keep together, and their patience: never above the rate, and silent together."""
+"""The rate limiter and the common back-off of threads."""
 
 import random
 import time
@@ -13,11 +13,11 @@ import pytest
 from alguna_portal.bulk import rate_limiter
 from alguna_portal.bulk.rate_limiter import Backoff, RateLimiter, RateLimiterClosed
 
-WHY = "Alguna answered 503."
+REASON = "Alguna answered 503."
 
 
 class Clock:
-    """A clock that runs only while somebody sleeps."""
+    """A clock that runs only during `sleep`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -33,228 +33,209 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """The clock of a pace."""
     return Clock()
 
 
 @pytest.fixture
-def paced(clock: Clock) -> RateLimiter:
-    """Fifty turns a second."""
+def limiter(clock: Clock) -> RateLimiter:
+    """A limiter for 50 requests a second."""
     return RateLimiter(50, clock=clock, sleep=clock.sleep)
 
 
 @pytest.fixture
-def patience(paced: RateLimiter) -> Backoff:
-    """Backoff without chance."""
-    return Backoff(paced, jitter=lambda: 1.0)
+def backoff(limiter: RateLimiter) -> Backoff:
+    """A back-off without jitter."""
+    return Backoff(limiter, jitter=lambda: 1.0)
 
 
-def turns(paced: RateLimiter, clock: Clock, number: int) -> list[float]:
-    """Take so many turns; return when they were."""
+def take_turns(limiter: RateLimiter, clock: Clock, number: int) -> list[float]:
+    """Take so many turns, and return their times."""
     times = []
     for _ in range(number):
-        paced.turn()
+        limiter.turn()
         times.append(clock.now)
     return times
 
 
-def most_within(times: list[float], seconds: float) -> int:
-    """Count the most turns in any window that is so long."""
+def get_most_within(times: list[float], seconds: float) -> int:
+    """Return the largest number of turns in a window of so many seconds."""
     return max(sum(start <= each < start + seconds for each in times) for start in times)
 
 
-def test_turns_come_evenly_and_hardly_below_the_rate(paced: RateLimiter, clock: Clock) -> None:
-    """Two hundred at fifty a second take four seconds, and not more than a twentieth longer."""
-    times = turns(paced, clock, 201)
-    assert most_within(times, 1) == 49
+def test_turns_are_evenly_spaced_and_close_to_the_rate(limiter: RateLimiter, clock: Clock) -> None:
+    times = take_turns(limiter, clock, 201)
+    assert get_most_within(times, 1) == 49
     assert 4.0 < times[-1] - times[0] < 4.2
     assert max(later - earlier for earlier, later in pairwise(times)) < 0.021
 
 
-def test_what_nobody_used_is_not_made_up_for(paced: RateLimiter, clock: Clock) -> None:
-    """After ten idle seconds, turns come one by one as before."""
-    turns(paced, clock, 1)
+def test_unused_time_is_not_made_up_for(limiter: RateLimiter, clock: Clock) -> None:
+    take_turns(limiter, clock, 1)
     clock.now += 10
-    times = turns(paced, clock, 5)
+    times = take_turns(limiter, clock, 5)
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.02
 
 
 def test_threads_that_wake_up_late_do_not_exceed_the_rate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A turn that was late counts from when it was, whatever was planned."""
+    """A late turn counts from its real time."""
     monkeypatch.setattr(rate_limiter, "WINDOW", 0.206)
-    chance = random.Random(7)
+    rng = random.Random(7)
 
     def oversleep(seconds: float) -> None:
-        time.sleep(seconds + chance.random() * 0.1)
+        time.sleep(seconds + rng.random() * 0.1)
 
     times: list[float] = []
 
-    class Kept(deque[float]):
-        """What the pace goes by, and not when a thread was next allowed to look at the clock."""
-
+    class RecordedTurns(deque[float]):
         def append(self, time: float) -> None:
             super().append(time)
             times.append(time)
 
-    paced = RateLimiter(10, sleep=oversleep)
-    paced._given = Kept(maxlen=10)
+    limiter = RateLimiter(10, sleep=oversleep)
+    limiter._turns = RecordedTurns(maxlen=10)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: paced.turn(), range(60)))
-    assert most_within(times, 0.2) <= 10
-    assert most_within(times, 0.008) == 1
+        list(pool.map(lambda _: limiter.turn(), range(60)))
+    assert get_most_within(times, 0.2) <= 10
+    assert get_most_within(times, 0.008) == 1
 
 
-def test_a_pause_is_everybodys_and_ends_without_a_rush(paced: RateLimiter, clock: Clock) -> None:
-    """Also those who had their turn planned already wait, and then come one by one."""
-    assert paced.turn() == 0
+def test_a_pause_applies_to_scheduled_turns_and_ends_without_a_burst(limiter: RateLimiter, clock: Clock) -> None:
+    assert limiter.turn() == 0
     began = clock.now
 
     def interfere() -> None:
         clock.meanwhile = lambda: None
-        paced.pause(3, new=True)
+        limiter.pause(3, new=True)
 
     clock.meanwhile = interfere
-    assert paced.turn() == 1
+    assert limiter.turn() == 1
     assert 3.0 <= clock.now - began < 3.1
-    times = [clock.now, *turns(paced, clock, 3)]
+    times = [clock.now, *take_turns(limiter, clock, 3)]
     assert min(later - earlier for earlier, later in pairwise(times)) > 0.02
 
 
-def test_a_pause_that_is_slept_through_ends_without_a_rush(paced: RateLimiter, clock: Clock) -> None:
-    """Who wakes up after it plans anew, too."""
-    paced.turn()
+def test_a_pause_that_ended_during_sleep_is_followed_by_no_burst(limiter: RateLimiter, clock: Clock) -> None:
+    limiter.turn()
 
     def interfere() -> None:
         clock.meanwhile = lambda: None
-        paced.pause(3, new=True)
+        limiter.pause(3, new=True)
         clock.now += 5
 
     clock.meanwhile = interfere
-    assert paced.turn() == 1
-    times = [clock.now, *turns(paced, clock, 1)]
+    assert limiter.turn() == 1
+    times = [clock.now, *take_turns(limiter, clock, 1)]
     assert times[1] - times[0] > 0.02
 
 
-def test_a_shorter_pause_does_not_end_a_longer_one(paced: RateLimiter, clock: Clock) -> None:
-    """The longest counts."""
-    paced.pause(3, new=True)
-    paced.pause(1, new=False)
-    assert paced.pause_left == 3
-    paced.pause(5, new=False)
-    assert paced.pause_left == 5
-    assert paced.pauses == 1
+def test_a_shorter_pause_does_not_end_a_longer_one(limiter: RateLimiter, clock: Clock) -> None:
+    limiter.pause(3, new=True)
+    limiter.pause(1, new=False)
+    assert limiter.pause_left == 3
+    limiter.pause(5, new=False)
+    assert limiter.pause_left == 5
+    assert limiter.pauses == 1
     clock.now += 6
-    assert paced.pause_left == 0
+    assert limiter.pause_left == 0
 
 
-def test_a_closed_pace_gives_turns_but_waits_for_no_pause(paced: RateLimiter, clock: Clock) -> None:
-    """So what is under way can be finished, and nobody is kept."""
-    paced.close()
-    paced.turn()
-    paced.pause(60, new=True)
+def test_a_closed_limiter_gives_turns_but_does_not_wait_in_pauses(limiter: RateLimiter, clock: Clock) -> None:
+    limiter.close()
+    limiter.turn()
+    limiter.pause(60, new=True)
     began = clock.now
     with pytest.raises(RateLimiterClosed):
-        paced.turn()
+        limiter.turn()
     assert clock.now == began
 
 
-def test_a_pause_is_given_up_soon_after_the_pace_is_closed() -> None:
-    """By a thread that sleeps at that moment."""
-    paced, sleeping = RateLimiter(50), Event()
-    paced.pause(60, new=True)
+def test_closing_ends_a_threads_wait_in_a_pause() -> None:
+    limiter, sleeping = RateLimiter(50), Event()
+    limiter.pause(60, new=True)
 
     def wait() -> float:
         sleeping.set()
         began = time.monotonic()
         with pytest.raises(RateLimiterClosed):
-            paced.turn()
+            limiter.turn()
         return time.monotonic() - began
 
     with ThreadPoolExecutor(1) as pool:
         waited = pool.submit(wait)
         sleeping.wait(5)
-        paced.close()
+        limiter.close()
         assert waited.result(5) < 2
 
 
-def test_one_can_rest_alone(paced: RateLimiter, clock: Clock) -> None:
-    """For as long as it takes, unless the pace is closed meanwhile."""
+def test_rest_makes_one_thread_wait(limiter: RateLimiter, clock: Clock) -> None:
     began = clock.now
-    paced.rest(2)
+    limiter.rest(2)
     assert clock.now - began == pytest.approx(2)
-    clock.meanwhile = paced.close
+    clock.meanwhile = limiter.close
     with pytest.raises(RateLimiterClosed):
-        paced.rest(2)
+        limiter.rest(2)
     assert clock.now - began < 3
 
 
-def test_pauses_double_up_to_a_minute_until_there_is_a_success(
-    patience: Backoff, paced: RateLimiter, clock: Clock
-) -> None:
-    """And begin anew after it."""
+def test_pauses_double_up_to_a_minute_until_a_success(backoff: Backoff, limiter: RateLimiter, clock: Clock) -> None:
     pauses = []
     for _ in range(8):
-        turn = paced.turn()
-        pauses.append(patience.failed(turn, None, WHY))
-        assert paced.pause_left == pauses[-1]
+        turn = limiter.turn()
+        pauses.append(backoff.pause(turn, None, REASON))
+        assert limiter.pause_left == pauses[-1]
     assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
-    patience.succeeded()
-    assert patience.failed(paced.turn(), None, WHY) == 1
-    assert not paced.closed
+    backoff.reset()
+    assert backoff.pause(limiter.turn(), None, REASON) == 1
+    assert not limiter.closed
 
 
-def test_half_of_a_pause_is_left_to_chance(paced: RateLimiter) -> None:
-    """Never less than half of it."""
-    assert Backoff(paced, jitter=lambda: 0.0).failed(paced.turn(), None, WHY) == 0.5
+def test_half_of_a_pause_is_jitter(limiter: RateLimiter) -> None:
+    assert Backoff(limiter, jitter=lambda: 0.0).pause(limiter.turn(), None, REASON) == 0.5
 
 
-def test_what_alguna_says_is_the_least(patience: Backoff, paced: RateLimiter) -> None:
-    """A `Retry-After` that is longer is obeyed, and a shorter one not believed in for ever."""
-    assert patience.failed(paced.turn(), 7.0, WHY) == 7
-    assert patience.failed(paced.turn(), 0.0, WHY) == 2
+def test_retry_after_is_the_minimum(backoff: Backoff, limiter: RateLimiter) -> None:
+    assert backoff.pause(limiter.turn(), 7.0, REASON) == 7
+    assert backoff.pause(limiter.turn(), 0.0, REASON) == 2
 
 
-def test_those_who_failed_with_others_are_no_new_failure(patience: Backoff, paced: RateLimiter) -> None:
-    """Eight that were under way together are one reason to wait; who knows of a longer time is heard."""
-    turn = paced.turn()
-    assert patience.failed(turn, None, WHY) == 1
-    assert patience.failed(turn, None, WHY) is None
-    assert paced.pause_left == 1
-    assert patience.failed(turn, 9.0, WHY) is None
-    assert paced.pause_left == 9
-    assert patience.failed(paced.turn(), None, WHY) == 2
+def test_concurrent_failures_count_once(backoff: Backoff, limiter: RateLimiter) -> None:
+    """The longest `Retry-After` counts."""
+    turn = limiter.turn()
+    assert backoff.pause(turn, None, REASON) == 1
+    assert backoff.pause(turn, None, REASON) is None
+    assert limiter.pause_left == 1
+    assert backoff.pause(turn, 9.0, REASON) is None
+    assert limiter.pause_left == 9
+    assert backoff.pause(limiter.turn(), None, REASON) == 2
 
 
-def test_it_is_enough_after_eight_pauses_in_a_row(patience: Backoff, paced: RateLimiter) -> None:
-    """Then nobody waits any more, and the reason is told."""
+def test_after_eight_consecutive_pauses_the_limiter_is_closed(backoff: Backoff, limiter: RateLimiter) -> None:
     for _ in range(8):
-        assert patience.failed(paced.turn(), None, WHY)
-    assert not patience.exhausted
-    turn = paced.turn()
-    assert patience.failed(turn, None, WHY) is None
-    assert paced.closed
-    assert patience.exhausted == f"Alguna was left alone 8 times in a row, and still cannot be had. {WHY}"
-    assert patience.failed(turn, 1000.0, "Another reason.") is None
-    assert "8 times" in patience.exhausted
+        assert backoff.pause(limiter.turn(), None, REASON)
+    assert not backoff.exhausted
+    turn = limiter.turn()
+    assert backoff.pause(turn, None, REASON) is None
+    assert limiter.closed
+    assert backoff.exhausted == f"Alguna was left alone 8 times in a row, and still cannot be had. {REASON}"
+    assert backoff.pause(turn, 1000.0, "Another reason.") is None
+    assert "8 times" in backoff.exhausted
 
 
-def test_senseless_answers_in_a_row_are_enough(patience: Backoff, paced: RateLimiter) -> None:
-    """Twenty, unless one in between makes sense; more than that say nothing new."""
+def test_after_twenty_unexpected_responses_the_limiter_is_closed(backoff: Backoff, limiter: RateLimiter) -> None:
     for _ in range(19):
-        patience.puzzled(WHY)
-    patience.succeeded()
+        backoff.count_unexpected(REASON)
+    backoff.reset()
     for _ in range(19):
-        patience.puzzled(WHY)
-    assert patience.exhausted == ""
+        backoff.count_unexpected(REASON)
+    assert backoff.exhausted == ""
     for _ in range(21):
-        patience.puzzled(WHY)
-    assert paced.closed
-    assert patience.exhausted == f"20 answers in a row made no sense. {WHY}"
+        backoff.count_unexpected(REASON)
+    assert limiter.closed
+    assert backoff.exhausted == f"20 answers in a row made no sense. {REASON}"
 
 
-def test_nobody_waits_for_an_hour(patience: Backoff, paced: RateLimiter) -> None:
-    """Five minutes are obeyed; more ends it."""
-    assert patience.failed(paced.turn(), 300.0, WHY) == 300
-    assert patience.failed(0, 3600.0, WHY) is None
-    assert paced.closed
-    assert patience.exhausted == f"Alguna asks not to be called for 60 minutes. {WHY}"
+def test_a_long_retry_after_closes_the_limiter(backoff: Backoff, limiter: RateLimiter) -> None:
+    assert backoff.pause(limiter.turn(), 300.0, REASON) == 300
+    assert backoff.pause(0, 3600.0, REASON) is None
+    assert limiter.closed
+    assert backoff.exhausted == f"Alguna asks not to be called for 60 minutes. {REASON}"

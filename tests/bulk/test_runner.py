@@ -1,4 +1,4 @@
-"""Long runs: bounded, paced on a real socket, and interrupted without a loss."""
+"""The bulk runner: threads, memory, Ctrl-C and, on a real socket, the rate limit."""
 
 import os
 import signal
@@ -12,75 +12,71 @@ from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from pytest_django import Settings
 
-from alguna_portal.bulk.runner import AHEAD, BulkRun, RateLimitedClient
-from alguna_portal.bulk.summary import Silence, Summary
+from alguna_portal.bulk.runner import ROWS_PER_WORKER, BulkRunner, RateLimitedClient
+from alguna_portal.bulk.summary import Progress, Summary
 from alguna_portal.exceptions import AlgunaError
 from tests.support.engine_server import AlgunaServer, alguna_server
 
 
-class Told(Silence):
-    """Progress that keeps what it was told."""
+class RecordedProgress(Progress):
+    """Progress that keeps its calls."""
 
     def __init__(self) -> None:
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.shown: list[int] = []
 
-    def show(self, tally: Summary, *, pause: float = 0.0) -> None:
-        self.shown.append(tally.done)
+    def show(self, summary: Summary, *, pause: float = 0.0) -> None:
+        self.shown.append(summary.done)
 
-    def say(self, text: str) -> None:
-        self.said.append(text)
+    def write(self, text: str) -> None:
+        self.messages.append(text)
 
 
 def run(
-    rows: Iterable[int],
-    ask: Callable[[int, RateLimitedClient], Any],
-    *,
-    rate: int = 5000,
-    workers: int = 4,
-    **options: Any,
-) -> BulkRun[int, Any]:
-    """Describe a run over numbers."""
+    rows: Iterable[int], call_api: Callable[[int, RateLimitedClient], Any], *, rate: int = 5000, **options: Any
+) -> Summary:
+    """Process numbers, and return the summary."""
+    summary = Summary(total=options.pop("total", 0) or len(list(rows)))
     defaults: dict[str, Any] = {
-        "store": lambda _row, found: str(found),
+        "store": lambda _row, result: str(result),
         "key": lambda row: row,
-        "client": RateLimitedClient.at(rate),
-        "progress": Told(),
+        "client": RateLimitedClient.create(rate),
+        "workers": 4,
+        "progress": RecordedProgress(),
     }
-    return BulkRun(ask=ask, workers=workers, **(defaults | options))
+    BulkRunner(call_api=call_api, **(defaults | options)).run(rows, summary)
+    return summary
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_threads_ask_and_the_main_thread_does_the_rest() -> None:
-    """Reading, checking, storing: whatever the database is needed for."""
-    strangers: list[str] = []
+def test_only_api_calls_run_in_worker_threads() -> None:
+    wrong_threads: list[str] = []
 
-    def here(what: str) -> None:
+    def check_thread(what: str) -> None:
         if current_thread() is not main_thread():
-            strangers.append(what)
+            wrong_threads.append(what)
 
     def rows() -> Iterator[int]:
         for each in range(1, 40):
-            here("rows")
+            check_thread("rows")
             yield each
 
-    def ask(row: int, _: RateLimitedClient) -> bool:
+    def call_api(row: int, _: RateLimitedClient) -> bool:
         return current_thread() is main_thread()
 
     def store(_: int, found: bool) -> str:
-        here("store")
+        check_thread("store")
         return "main" if found else "worker"
 
-    tally = Summary(total=39)
-    run(rows(), ask, store=store, check=lambda _: here("check")).over(rows(), tally)
-    assert tally.outcomes == {"worker": 39}
-    assert not strangers
+    summary = run(rows(), call_api, store=store, prepare=lambda _: check_thread("check"), total=39)
+    assert summary.outcomes == {"worker": 39}
+    assert not wrong_threads
 
 
-def test_few_rows_are_under_way_at_a_time() -> None:
-    """However many there are, so memory stays as it is; and all workers have something to do."""
+def test_few_rows_are_in_progress_at_a_time() -> None:
+    """All workers are busy."""
     read, stored, most = 0, 0, 0
-    together, at_once, lock = 0, 0, Lock()
+    running, at_once, lock = 0, 0, Lock()
 
     def rows() -> Iterator[int]:
         nonlocal read, most
@@ -89,14 +85,14 @@ def test_few_rows_are_under_way_at_a_time() -> None:
             most = max(most, read - stored)
             yield each
 
-    def ask(row: int, _: RateLimitedClient) -> str:
-        nonlocal together, at_once
+    def call_api(row: int, _: RateLimitedClient) -> str:
+        nonlocal running, at_once
         with lock:
-            together += 1
-            at_once = max(at_once, together)
+            running += 1
+            at_once = max(at_once, running)
         time.sleep(0.001)
         with lock:
-            together -= 1
+            running -= 1
         return "done"
 
     def store(_row: int, found: str) -> str:
@@ -104,52 +100,45 @@ def test_few_rows_are_under_way_at_a_time() -> None:
         stored += 1
         return found
 
-    run([], ask, store=store).over(rows(), Summary(total=300))
+    run(rows(), call_api, store=store, total=300)
     assert stored == 300
-    assert most <= AHEAD * 4
+    assert most <= ROWS_PER_WORKER * 4
     assert at_once == 4
 
 
-def test_rows_that_do_not_pass_are_shown_as_they_go() -> None:
-    """Though nobody is asked for them; a failure of theirs names each field."""
-
+def test_invalid_rows_are_shown_in_the_progress() -> None:
     def refuse(_: int) -> None:
         raise ValidationError({"name": ["missing", "really"], "currency": ["wrong"]})
 
-    told, tally = Told(), Summary(total=3)
-    run([], lambda row, _: row, check=refuse, progress=told).over(range(1, 4), tally)
-    assert set(tally.reasons) == {"name: missing", "name: really", "currency: wrong"}
-    assert tally.failed == 3
-    assert {1, 2, 3} <= set(told.shown)
+    progress = RecordedProgress()
+    summary = run(range(1, 4), lambda row, _: row, prepare=refuse, progress=progress)
+    assert set(summary.failures.counts) == {"name: missing", "name: really", "currency: wrong"}
+    assert summary.failed == 3
+    assert {1, 2, 3} <= set(progress.shown)
 
 
-def test_every_failure_of_alguna_is_one_row_s() -> None:
-    """The others go on."""
-
-    def ask(row: int, _: RateLimitedClient) -> str:
+def test_an_alguna_error_is_a_failure_of_its_row() -> None:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         if row == 2:
             raise AlgunaError("No.")
         return "done"
 
-    tally = Summary(total=4)
-    run([], ask).over(range(1, 5), tally)
-    assert tally.outcomes == {"done": 3}
-    assert list(tally.failures()) == ["     1  AlgunaError: No. (pk 2)"]
+    summary = run(range(1, 5), call_api)
+    assert summary.outcomes == {"done": 3}
+    assert list(summary.failures.format()) == ["     1  AlgunaError: No. (pk 2)"]
 
 
-def test_what_would_end_a_thread_ends_the_run() -> None:
-    """The main thread does not wait for an answer that never comes."""
-
-    def ask(row: int, _: RateLimitedClient) -> str:
+def test_system_exit_in_a_worker_ends_the_run() -> None:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         raise SystemExit(row)
 
     with pytest.raises(SystemExit):
-        run([], ask).over(range(5), Summary(total=5))
+        run(range(5), call_api)
 
 
 @pytest.fixture
 def ctrl_c() -> Iterator[None]:
-    """Python's own Ctrl-C, whatever the test runner made of it."""
+    """Python's default handler for Ctrl-C."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
@@ -157,106 +146,98 @@ def ctrl_c() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_begins_nothing_new_and_stores_what_is_under_way() -> None:
-    """It is said what happens, and the rest is counted as not tried."""
-    asked: list[int] = []
+def test_after_ctrl_c_no_rows_are_started_and_those_in_progress_are_stored() -> None:
+    called: list[int] = []
 
-    def ask(row: int, _: RateLimitedClient) -> str:
-        asked.append(row)
+    def call_api(row: int, _: RateLimitedClient) -> str:
+        called.append(row)
         if row == 10:
             os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.02)
         return "done"
 
-    told, tally = Told(), Summary(total=1000)
-    run([], ask, progress=told).over(range(1000), tally)
-    assert tally.interrupted
-    assert told.said == ["Interrupted: what is under way is finished first. Ctrl-C again leaves at once."]
-    assert 10 < tally.outcomes["done"] == len(asked) < 10 + 2 * 4 + 4
-    assert tally.untried == 1000 - len(asked)
+    progress = RecordedProgress()
+    summary = run(range(1000), call_api, progress=progress)
+    assert summary.interrupted
+    assert progress.messages == ["Interrupted: what is under way is finished first. Ctrl-C again leaves at once."]
+    assert 10 < summary.outcomes["done"] == len(called) < 10 + 2 * 4 + 4
+    assert summary.untried == 1000 - len(called)
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_ends_the_checking_of_rows_too() -> None:
-    """Where many do not pass, one after the other, and nobody is asked."""
-
+def test_ctrl_c_stops_invalid_rows_too() -> None:
     def refuse(row: int) -> None:
         if row == 10:
             os.kill(os.getpid(), signal.SIGINT)
         raise ValidationError({"name": ["missing"]})
 
-    tally = Summary(total=1000)
-    run([], lambda row, _: row, check=refuse).over(range(1000), tally)
-    assert tally.interrupted
-    assert tally.failed < 20
+    summary = run(range(1000), lambda row, _: row, prepare=refuse)
+    assert summary.interrupted
+    assert summary.failed < 20
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_in_a_pause_does_not_wait_for_its_end() -> None:
-    """Who waits for Alguna to be back has sent nothing, and so gives up."""
-    client = RateLimitedClient.at(1000)
-    client.patience.pace.pause(60, new=True)
+def test_ctrl_c_ends_a_pause() -> None:
+    client = RateLimitedClient.create(1000)
+    client.backoff.limiter.pause(60, new=True)
 
-    def ask(row: int, client: RateLimitedClient) -> str:
+    def call_api(row: int, client: RateLimitedClient) -> str:
         os.kill(os.getpid(), signal.SIGINT)
-        client.patience.pace.turn()
+        client.backoff.limiter.turn()
         return "done"
 
-    began, tally = time.monotonic(), Summary(total=5)
-    run([], ask, client=client, workers=1).over(range(5), tally)
+    began = time.monotonic()
+    summary = run(range(5), call_api, client=client, workers=1)
     assert time.monotonic() - began < 3
-    assert tally.interrupted
-    assert tally.untried == 5
+    assert summary.interrupted
+    assert summary.untried == 5
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_a_second_ctrl_c_leaves_at_once() -> None:
-    """Though a request is under way that takes long."""
+def test_a_second_ctrl_c_raises_keyboard_interrupt_at_once() -> None:
     answered = Event()
 
-    class Impatient(Told):
-        def say(self, text: str) -> None:
+    class Impatient(RecordedProgress):
+        def write(self, text: str) -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
-    def ask(row: int, _: RateLimitedClient) -> str:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         os.kill(os.getpid(), signal.SIGINT)
         answered.wait(10)
         return "done"
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
-        run([], ask, progress=Impatient(), workers=1).over(range(5), Summary(total=5))
+        run(range(5), call_api, progress=Impatient(), workers=1)
     assert time.monotonic() - began < 3
     answered.set()
 
 
-def test_ctrl_c_stays_ignored_where_it_is() -> None:
-    """As in a shell's background."""
+def test_an_ignored_ctrl_c_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    tally = Summary(total=20)
 
-    def ask(row: int, _: RateLimitedClient) -> str:
+    def call_api(row: int, _: RateLimitedClient) -> str:
         os.kill(os.getpid(), signal.SIGINT)
         return "done"
 
-    run([], ask).over(range(20), tally)
+    summary = run(range(20), call_api)
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     signal.signal(signal.SIGINT, before)
-    assert tally.outcomes == {"done": 20}
+    assert summary.outcomes == {"done": 20}
 
 
-def test_a_run_needs_no_main_thread() -> None:
-    """Only there are signals to be had."""
-    tally = Summary(total=20)
-    thread = Thread(target=lambda: run([], lambda row, _: "done").over(range(20), tally))
+def test_a_runner_works_in_another_thread() -> None:
+    """Only the main thread has signals."""
+    summaries: list[Summary] = []
+    thread = Thread(target=lambda: summaries.append(run(range(20), lambda row, _: "done")))
     thread.start()
     thread.join(10)
-    assert tally.outcomes == {"done": 20}
+    assert [each.outcomes for each in summaries] == [{"done": 20}]
 
 
 @pytest.fixture
 def server(settings: Settings) -> Iterator[AlgunaServer]:
-    """An Alguna on a socket, that the settings name."""
+    """Alguna on a socket, configured in the settings."""
     with alguna_server() as server:
         settings.DEBUG = True
         settings.ALGUNA_PORTAL_API_URL = server.url
@@ -270,30 +251,27 @@ def create(row: int, client: RateLimitedClient) -> str:
     return "created"
 
 
-def test_requests_keep_the_rate_together(server: AlgunaServer) -> None:
-    """Lookups and creations count alike; a tenth of a second is left to threads that are slow to send."""
+def test_all_requests_share_the_rate_limit(server: AlgunaServer) -> None:
+    """A tenth of a second is left for threads that send late."""
     server.seconds = 0.05
-    tally = Summary(total=35)
     began = time.monotonic()
-    run([], create, rate=50, workers=8).over(range(35), tally)
+    summary = run(range(35), create, rate=50, workers=8)
     took = time.monotonic() - began
-    assert tally.outcomes == {"created": 35}
+    assert summary.outcomes == {"created": 35}
     times = sorted(server.times)
     assert len(times) == 70
     assert max(sum(start <= each < start + 0.9 for each in times) for start in times) <= 50
     assert 1.3 < took < 2.5
 
 
-def test_all_leave_alguna_alone_together(server: AlgunaServer) -> None:
-    """One 429 with `Retry-After: 1`, and nobody asks for a second; then they go on, and nobody is left out."""
+def test_all_threads_pause_after_a_429(server: AlgunaServer) -> None:
     server.seconds = 0.01
     server.busy_at = 12
-    tally = Summary(total=30)
-    run([], create, rate=200, workers=8).over(range(30), tally)
-    assert tally.outcomes == {"created": 30}
+    summary = run(range(30), create, rate=200, workers=8)
+    assert summary.outcomes == {"created": 30}
     assert len(server.customers) == 30
     (refused,) = server.refused_at
-    # What was sent before the refusal was read may come a little later.
+    # Requests that were sent before the response arrived may come a little later.
     early = [each for each in server.times if refused + 0.15 < each < refused + 0.98]
     later = [each for each in server.times if each >= refused + 0.98]
     assert not early
@@ -302,18 +280,16 @@ def test_all_leave_alguna_alone_together(server: AlgunaServer) -> None:
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_rows_that_are_done_are_stored_where_no_more_can_be_read() -> None:
-    """The database that goes away for the reader is there again, perhaps, for the writer."""
-
-    asked = Semaphore(0)
+def test_if_reading_fails_rows_in_progress_are_stored() -> None:
+    called = Semaphore(0)
 
     def rows() -> Iterator[int]:
         yield from range(3)
-        assert all(asked.acquire(timeout=10) for _ in range(3))
+        assert all(called.acquire(timeout=10) for _ in range(3))
         raise OperationalError("gone")
 
-    def ask(row: int, _client: RateLimitedClient) -> int:
-        asked.release()
+    def call_api(row: int, _client: RateLimitedClient) -> int:
+        called.release()
         return row
 
     stored: list[int] = []
@@ -323,5 +299,5 @@ def test_rows_that_are_done_are_stored_where_no_more_can_be_read() -> None:
         return "stored"
 
     with pytest.raises(OperationalError):
-        run(rows(), ask, store=store).over(rows(), Summary(total=4))
+        run(rows(), call_api, store=store, total=4)
     assert sorted(stored) == [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Whatever happens to messages on the way, after quiet the plans here are those of Alguna."""
+"""Plan synchronization with late, repeated, reordered and lost events: in the end all plans are Alguna's."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,7 +27,7 @@ plans = st.sampled_from([*PLAN_IDS])
 
 
 class Subscriptions(RuleBasedStateMachine):
-    """Alguna changes plans; its messages are delivered late, twice, in any order, in an outage, or never."""
+    """A state machine: plans change in Alguna, and events arrive late, twice, in any order, in an outage, or never."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -42,17 +42,16 @@ class Subscriptions(RuleBasedStateMachine):
         self.meanwhile.enter_context(self.alguna.under_requests())
 
     def teardown(self) -> None:
-        """Leave nothing to the next run."""
         try:
-            self.quiet()
+            self.settle()
         finally:
             self.meanwhile.close()
             Customer.objects.all().delete()
             WebhookDelivery.objects.all().delete()
 
     @initialize()
-    def begin(self) -> None:
-        """Two companies are known to both sides, and on the starter plan; one by its alias alone."""
+    def create_customers(self) -> None:
+        """Create two customers on the starter plan; the second one's id isn't stored."""
         for alias in COMPANIES:
             customer_id = self.alguna.add_customer(alias, name=alias)
             known = {"customer_id": customer_id} if alias == "acme" else {}
@@ -61,80 +60,76 @@ class Subscriptions(RuleBasedStateMachine):
 
     @rule(alias=companies, plan_id=plans)
     def change(self, alias: str, plan_id: str) -> None:
-        """Alguna moves a subscription to another plan."""
-        self.happens(lambda: self.alguna.change_plan(alias, plan_id))
+        self.change_in_alguna(lambda: self.alguna.change_plan(alias, plan_id))
 
     @rule(alias=companies, plan_id=plans)
     def subscribe(self, alias: str, plan_id: str) -> None:
-        """Alguna has one more subscription."""
-        self.happens(lambda: self.alguna.subscribe(alias, plan_id))
+        self.change_in_alguna(lambda: self.alguna.subscribe(alias, plan_id))
 
     @rule(alias=companies)
     def cancel(self, alias: str) -> None:
-        """Alguna ends one."""
-        self.happens(lambda: self.alguna.cancel(alias))
+        self.change_in_alguna(lambda: self.alguna.cancel(alias))
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data(), again=st.booleans(), in_outage=st.booleans())
     def deliver(self, data: Any, *, again: bool, in_outage: bool) -> None:
-        """Any of the messages arrives, perhaps again later; in an outage Alguna cannot be asked."""
-        told = data.draw(st.sampled_from(self.waiting))
+        """Deliver one of the waiting events. In an outage, the API call fails."""
+        event = data.draw(st.sampled_from(self.waiting))
         if in_outage:
             self.alguna.fail(503)
-        status = told.post(self.client).status_code
+        status = event.post(self.client).status_code
         self.alguna._failures.clear()
-        # Or else the breaker remembers.
+        # Reset the circuit breaker.
         caches["default"].clear()
         assert status in (204, 503)
         if status == 204 and not again:
-            self.waiting.remove(told)
-            self.delivered.append(told)
+            self.waiting.remove(event)
+            self.delivered.append(event)
 
     @precondition(lambda self: self.delivered)
     @rule(data=st.data())
     def replay(self, data: Any) -> None:
-        """One arrives once more, long after."""
+        """Deliver an event once more."""
         assert data.draw(st.sampled_from(self.delivered)).post(self.client).status_code == 204
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
     def lose(self, data: Any) -> None:
-        """One never arrives."""
-        told = data.draw(st.sampled_from(self.waiting))
-        self.waiting.remove(told)
-        self.lost.add(told.data["accountId"])
+        """Lose an event."""
+        event = data.draw(st.sampled_from(self.waiting))
+        self.waiting.remove(event)
+        self.lost.add(event.data["accountId"])
 
     @rule(alias=companies)
-    def ask(self, alias: str) -> None:
-        """Some process asks, and takes its time to store what it has learned."""
+    def fetch(self, alias: str) -> None:
+        """Fetch a plan, which `store` stores later."""
         customer = Customer.objects.get(alias=alias)
-        number = next_sequence(customer)
-        self.syncs.append((customer, fetch_plan(customer, AlgunaClient.from_settings()), number))
+        sequence = next_sequence(customer)
+        self.syncs.append((customer, fetch_plan(customer, AlgunaClient.from_settings()), sequence))
 
     @precondition(lambda self: self.syncs)
     @rule(data=st.data())
     def store(self, data: Any) -> None:
-        """One of these processes stores it."""
         self.store_one(data.draw(st.integers(0, len(self.syncs) - 1)))
 
     @rule()
-    def quiet(self) -> None:
-        """All that waits is delivered and stored; who lost a message is asked about, as `alguna_sync_plans` does."""
+    def settle(self) -> None:
+        """Deliver and store everything, synchronize after lost events, and compare all plans."""
         while self.waiting:
-            told = self.waiting.pop()
-            assert told.post(self.client).status_code == 204
-            self.delivered.append(told)
+            event = self.waiting.pop()
+            assert event.post(self.client).status_code == 204
+            self.delivered.append(event)
         while self.syncs:
             self.store_one(0)
         for customer in Customer.objects.all():
             if self.lost:
                 sync_plan(customer)
             customer.refresh_from_db()
-            assert customer.plan == self.expected(customer.alias), customer.alias
+            assert customer.plan == self.get_expected_plan(customer.alias), customer.alias
         self.lost.clear()
 
-    def happens(self, change: Callable[[], None]) -> None:
-        """Let something happen in Alguna, if it can, and have what it tells of it wait."""
+    def change_in_alguna(self, change: Callable[[], None]) -> None:
+        """Change something in Alguna, if possible, and let its events wait."""
         before = len(self.alguna.messages)
         try:
             change()
@@ -143,12 +138,10 @@ class Subscriptions(RuleBasedStateMachine):
         self.waiting += self.alguna.messages[before:]
 
     def store_one(self, number: int) -> None:
-        """Store what was learned."""
-        customer, learned, ticket = self.syncs.pop(number)
-        store_plan(customer, learned, number=ticket)
+        customer, fetched, sequence = self.syncs.pop(number)
+        store_plan(customer, fetched, sequence=sequence)
 
-    def expected(self, alias: str) -> str:
-        """Say which plan Alguna has now."""
+    def get_expected_plan(self, alias: str) -> str:
         state = self.alguna._state
         running = {each["plan_id"] for each in all_running(state, by_alias(state, alias)["id"])}  # type: ignore[index]
         return next((plan for plan_id, plan in PLAN_IDS.items() if plan_id in running), "")
@@ -156,7 +149,6 @@ class Subscriptions(RuleBasedStateMachine):
 
 @pytest.mark.django_db
 @pytest.mark.slow
-def test_after_quiet_the_plans_are_algunas() -> None:
-    """In every run of a random machine."""
+def test_plans_converge() -> None:
     limits = settings(max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Subscriptions, settings=limits)

@@ -19,7 +19,7 @@ from alguna_portal.models import Customer
 from alguna_portal.sandbox.engine import faults
 from tests.docs.blocks import ROOT, pages
 from tests.test_observability import get_documented_events
-from tests.test_signals import documented
+from tests.test_signals import get_documented_arguments
 
 DOCS = ROOT / "docs"
 PACKAGE = Path(alguna_portal.__file__).parent
@@ -103,8 +103,8 @@ def test_all_checks_are_in_the_reference(generated: Callable[[str], str]) -> Non
 def test_all_signals_are_in_the_reference(generated: Callable[[str], str]) -> None:
     """With their arguments."""
     sections = dict(re.findall(r"## `(\w+)`\n(.*?)(?=\n## )", generated("signals"), re.DOTALL))
-    assert sections.keys() == documented().keys()
-    for name, arguments in documented().items():
+    assert sections.keys() == get_documented_arguments().keys()
+    for name, arguments in get_documented_arguments().items():
         assert set(re.findall(r"`([a-z_]+)`", sections[name])) == arguments
 
 

@@ -130,7 +130,7 @@ def test_calls_are_rate_limited(healthy: Settings, api: FakeApi, monkeypatch: py
 
     class CountingRateLimiter(RateLimiter):
         def turn(self) -> int:
-            rates.append(self._given.maxlen or 0)
+            rates.append(self._turns.maxlen or 0)
             return super().turn()
 
     monkeypatch.setattr(probes, "RateLimiter", CountingRateLimiter)

@@ -43,7 +43,7 @@ def test_webhook_view_returns_the_expected_statuses(healthy: Settings, client: C
 @pytest.mark.parametrize(
     ("plan_ids", "ending"),
     [
-        ({"plan_1": "starter"}, "is not noticed. Plans follow only when alguna_sync_plans is run."),
+        ({"plan_1": "starter"}, "is not noticed. Plans follow only when alguna_sync is run."),
         ({}, "is not noticed."),
     ],
 )

@@ -1,4 +1,4 @@
-"""The test project's addresses, and a view as an async host would write it."""
+"""The test project's URLs, and an asynchronous view."""
 
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import path
@@ -9,7 +9,6 @@ from tests.urls import urlpatterns as tests_urlpatterns
 
 
 async def own_billing(request: HttpRequest) -> HttpResponseRedirect:
-    """Open the portal of the user's first customer."""
     user = await request.auser()
     membership = await Membership.objects.select_related("customer").aget(user=user)  # type: ignore[misc]
     return HttpResponseRedirect((await aopen_session(membership.customer, user=user, role=membership.role)).url)

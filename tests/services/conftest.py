@@ -1,7 +1,7 @@
-"""Redis, Memcached, PostgreSQL and MariaDB as users run them, an Alguna on a socket, and processes that click.
+"""Fixtures with Redis, Memcached, PostgreSQL and MariaDB, an Alguna on a socket, and processes that click.
 
-Redis and Memcached are started for the tests, on ports of their own, so that they can be stopped. PostgreSQL and
-MariaDB are those that `POSTGRES_URL` and `MARIADB_URL` name. What is not there is skipped aloud, and fails in CI.
+Redis and Memcached are started for each test on free ports, so that a test can stop them. `POSTGRES_URL` and
+`MARIADB_URL` name the databases. If a service is missing, its tests are skipped; in CI they fail.
 """
 
 import json
@@ -34,7 +34,7 @@ SQLITE = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
 
 
 def missing(need: str, said: str) -> None:
-    """Skip aloud; in CI, fail unless that is declared in .ci/missing."""
+    """Skip the test; in CI, fail unless the service is listed in .ci/missing."""
     said = f"{said.upper()} IS NOT HERE: nothing was tried on it."
     if not may_be_missing(need):
         pytest.fail(said)
@@ -42,7 +42,7 @@ def missing(need: str, said: str) -> None:
 
 
 class Alguna(ThreadingHTTPServer):
-    """Plays Alguna for other processes: counts the calls, and takes its time."""
+    """An Alguna for other processes. It records the calls and responds after `seconds`."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -56,21 +56,18 @@ class Alguna(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
 class JSONHandler(BaseHTTPRequestHandler):
-    """One connection to somebody who speaks JSON."""
+    """An HTTP handler for JSON."""
 
     protocol_version = "HTTP/1.1"
 
     def read(self) -> Any:
-        """Read what is asked."""
         return json.loads(self.rfile.read(int(self.headers["Content-Length"])))
 
     def answer(self, status: int, data: dict[str, Any]) -> None:
-        """Answer."""
         body = json.dumps(data).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
@@ -78,11 +75,11 @@ class JSONHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 def session_of(customer_id: str, number: int) -> dict[str, str]:
-    """Make a portal session."""
+    """Return the JSON of a portal session."""
     now = datetime.now(UTC)
     return {
         "id": f"s{number}",
@@ -94,12 +91,9 @@ def session_of(customer_id: str, number: int) -> dict[str, str]:
 
 
 class Handler(JSONHandler, BaseHTTPRequestHandler):
-    """One connection to `Alguna`."""
-
     server: Alguna
 
     def do_POST(self) -> None:
-        """Make a session."""
         asked = self.read()
         with self.server.lock:
             self.server.calls.append(asked["customer_alias"])
@@ -110,7 +104,7 @@ class Handler(JSONHandler, BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(server: Server) -> Iterator[Server]:
-    """Serve, for other processes, in a thread."""
+    """Run a server in a thread."""
     with server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server
@@ -126,7 +120,7 @@ def alguna() -> Iterator[Alguna]:
 
 @dataclass(kw_only=True)
 class Shared:
-    """A cache that processes share, and how to stop it where that can be done."""
+    """A database and a cache that processes share; `stop` stops the cache, if possible."""
 
     cache: dict[str, Any]
     database: dict[str, Any] = field(default_factory=lambda: SQLITE)
@@ -134,14 +128,13 @@ class Shared:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def start(*command: str, port: int, env: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    """Start a server and wait until it listens."""
+    """Start a server, and wait until it accepts connections."""
     process = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(200):
         with closing(socket.socket()) as probe:
@@ -168,7 +161,6 @@ def serve(command: list[str], cache: dict[str, Any]) -> Iterator[Shared]:
 
 @pytest.fixture
 def redis() -> Iterator[Shared]:
-    """A Redis of the test's own."""
     command = ["redis-server", "--port", "{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     yield from serve(
         command,
@@ -178,7 +170,6 @@ def redis() -> Iterator[Shared]:
 
 @pytest.fixture
 def memcached() -> Iterator[Shared]:
-    """A Memcached of the test's own."""
     yield from serve(
         ["memcached", "-p", "{port}", "-l", "127.0.0.1", "-u", "nobody"],
         {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "127.0.0.1:{port}"},
@@ -186,7 +177,7 @@ def memcached() -> Iterator[Shared]:
 
 
 def database_cache(name: str) -> Iterator[Shared]:
-    """Use the database cache in a table of the test's own."""
+    """Create a cache table for one test, and drop it."""
     database: dict[str, Any] = environ.Env.db_url_config(url(name))
     table = f"cache_{uuid4().hex}"
     shared = Shared(
@@ -208,13 +199,11 @@ def database_cache(name: str) -> Iterator[Shared]:
 
 @pytest.fixture
 def postgres() -> Iterator[Shared]:
-    """The database cache on PostgreSQL."""
     yield from database_cache("postgres")
 
 
 @pytest.fixture
 def mariadb() -> Iterator[Shared]:
-    """The database cache on MariaDB."""
     yield from database_cache("mariadb")
 
 
@@ -226,7 +215,7 @@ def shared(request: pytest.FixtureRequest) -> Shared:
 
 
 def environment(shared: Shared, **order: Any) -> dict[str, str]:
-    """Tell a process what to work with."""
+    """Return the environment variables for a process."""
     worker = {
         "cache": shared.cache,
         "database": shared.database,
@@ -243,7 +232,7 @@ def environment(shared: Shared, **order: Any) -> dict[str, str]:
 
 
 def run_python(shared: Shared, code: str, **order: Any) -> str:
-    """Run code in a process of its own, Django set up; return what it prints."""
+    """Run code in a process with Django, and return its output."""
     command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
     done = subprocess.run(command, env=environment(shared, **order), capture_output=True, check=True, timeout=60)
     return done.stdout.decode()
@@ -251,7 +240,7 @@ def run_python(shared: Shared, code: str, **order: Any) -> str:
 
 @contextmanager
 def own_database(server_name: str) -> Iterator[Shared]:
-    """Make a database for one test on a server, without tables, and drop it in the end."""
+    """Create an empty database for one test, and drop it."""
     server = Shared(cache=LOCMEM, database=environ.Env.db_url_config(url(server_name)))
     name = f"alguna_portal_{uuid4().hex}"
     execute = "from django.db import connection; connection.cursor().execute('{} DATABASE {}')"
@@ -267,7 +256,7 @@ def own_database(server_name: str) -> Iterator[Shared]:
 
 @dataclass(kw_only=True)
 class Site:
-    """Processes of a site that open the same customer's portal at the same moment."""
+    """Processes that open the same customer's portal at the same moment."""
 
     shared: Shared
     alguna: Alguna
@@ -284,7 +273,7 @@ class Site:
         delay: float = 2,
         alias: str | None = None,
     ) -> None:
-        """Start the processes; they click for the first time after `delay` seconds."""
+        """Start the processes; the first clicks are after `delay` seconds."""
         order = {
             "alias": alias or uuid4().hex,
             "threads": threads,
@@ -307,7 +296,7 @@ class Site:
 
 @pytest.fixture
 def site(shared: Shared, alguna: Alguna) -> Iterator[Site]:
-    """A site on one of the shared caches."""
+    """A site on each of the shared caches."""
     site = Site(shared=shared, alguna=alguna)
     yield site
     for process in site.processes:

@@ -1,4 +1,4 @@
-"""The settings of a worker process: the tests' own, with the cache and the address that it is told."""
+"""Settings of a worker process: the tests' settings with another cache, database and API URL."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""One ASGI worker: many customers' slow sessions at once, and the site goes on."""
+"""One ASGI worker serves many slow sessions at once."""
 
 import subprocess
 import sys
@@ -18,7 +18,7 @@ from tests.services.conftest import JSONHandler, Shared, environment, free_port,
 pytestmark = pytest.mark.services
 
 PEOPLE = 24
-# No cache, and so no breaker: it would not let so many wait.
+# Without a cache there is no circuit breaker, which would stop so many calls.
 DUMMY = {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}
 SEED = f"""
 from django.core.management import call_command
@@ -37,7 +37,7 @@ for number in range({PEOPLE}):
 
 
 class Alguna(ThreadingHTTPServer):
-    """Answers nobody before it is told to."""
+    """An Alguna that responds only after `answers` is set."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -50,17 +50,13 @@ class Alguna(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
 class Handler(JSONHandler, BaseHTTPRequestHandler):
-    """One connection to `Alguna`."""
-
     server: Alguna
 
     def do_POST(self) -> None:
-        """Make a session when the time has come."""
         alias = self.read()["customer_alias"]
         with self.server.lock:
             self.server.waiting.add(alias)
@@ -70,7 +66,6 @@ class Handler(JSONHandler, BaseHTTPRequestHandler):
 
 @pytest.fixture
 def slow_alguna() -> Iterator[Alguna]:
-    """An Alguna that takes its time."""
     with serving(Alguna()) as server:
         yield server
         server.answers.set()
@@ -78,7 +73,7 @@ def slow_alguna() -> Iterator[Alguna]:
 
 @dataclass(kw_only=True)
 class Worker:
-    """A site served by one ASGI worker, with people who are signed in."""
+    """A site served by one ASGI worker, with the session keys of its users."""
 
     address: str
     people: list[str]
@@ -86,7 +81,7 @@ class Worker:
 
 @pytest.fixture
 def worker(slow_alguna: Alguna, tmp_path: Path) -> Iterator[Worker]:
-    """One process of uvicorn, as a user would run it."""
+    """A uvicorn process."""
     shared = Shared(
         cache=DUMMY, database={"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
     )
@@ -113,8 +108,8 @@ def worker(slow_alguna: Alguna, tmp_path: Path) -> Iterator[Worker]:
 
 
 @pytest.mark.parametrize("path", ["/billing/", "/own-billing/"])
-def test_slow_sessions_do_not_queue_behind_each_other(worker: Worker, slow_alguna: Alguna, path: str) -> None:
-    """All calls are under way before one is answered, in our view and in an async host's; others go on meanwhile."""
+def test_slow_sessions_do_not_wait_for_each_other(worker: Worker, slow_alguna: Alguna, path: str) -> None:
+    """In our view and in an asynchronous one; other requests are served meanwhile."""
 
     def click(session_key: str) -> tuple[int, str]:
         cookies = {"sessionid": session_key}

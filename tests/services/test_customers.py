@@ -1,4 +1,4 @@
-"""One customer however many processes provide for it, on databases that lock rows; this Alguna would make several."""
+"""Concurrent provisioning on databases with row locks."""
 
 import subprocess
 import sys
@@ -21,7 +21,7 @@ import os, time
 from alguna_portal.customers import provision
 from alguna_portal.models import Customer
 customer = Customer.objects.get()
-# Each has read other data: nothing but the lock keeps them apart.
+# Each process has other data, so only the lock prevents a second customer.
 customer.name += os.environ["NUMBER"]
 time.sleep(max(0, float(os.environ["START"]) - time.time()))
 print(provision(customer), customer.customer_id)
@@ -44,7 +44,7 @@ print(session.customer_id)
 
 
 class Alguna(ThreadingHTTPServer):
-    """Creates a customer for everybody who asks, aliases taken or not, and takes its time for it."""
+    """An Alguna that creates a customer for each request, even if the alias is taken, and takes its time."""
 
     daemon_threads = True
 
@@ -56,18 +56,14 @@ class Alguna(ThreadingHTTPServer):
 
 
 class Handler(JSONHandler, BaseHTTPRequestHandler):
-    """One connection to `Alguna`."""
-
     server: Alguna
 
     def do_GET(self) -> None:
-        """Look an alias up."""
         (alias,) = parse_qs(urlsplit(self.path).query)["alias"]
         found = self.server.aliases.get(alias)
         self.answer(*((200, {"customer_id": found}) if found else (404, {"detail": "No such customer."})))
 
     def do_POST(self) -> None:
-        """Create a customer, or a session for one who is there."""
         asked = self.read()
         if self.path == "/customer-portal-sessions":
             found = self.server.aliases.get(asked["customer_alias"])
@@ -90,7 +86,7 @@ def alguna() -> Iterator[Alguna]:
 
 @pytest.fixture(params=SERVERS)
 def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
-    """A database of the test's own, with our tables and one customer."""
+    """A database with our tables and one customer."""
     with own_database(request.param) as own:
         run_python(own, "from django.core.management import call_command; call_command('migrate', verbosity=0)")
         create = "Customer.objects.create(alias='acme-1', name='Acme', currency='EUR')"
@@ -98,8 +94,8 @@ def database(request: pytest.FixtureRequest) -> Iterator[Shared]:
         yield own
 
 
-def at_once(code: str, database: Shared, alguna: Alguna) -> list[str]:
-    """Run code in processes that set out at the same moment; return what they print."""
+def run_at_once(code: str, database: Shared, alguna: Alguna) -> list[str]:
+    """Run code in several processes at the same moment, and return their outputs."""
     env = environment(database, api_url=f"http://127.0.0.1:{alguna.server_port}") | {"START": str(time.time() + 2)}
     command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
     processes = [
@@ -109,21 +105,19 @@ def at_once(code: str, database: Shared, alguna: Alguna) -> list[str]:
     return sorted(process.communicate(timeout=60)[0].strip() for process in processes)
 
 
-def test_processes_at_once_create_one_customer(database: Shared, alguna: Alguna) -> None:
-    """The row lock keeps the others waiting; then there is nothing left for them to do."""
-    said = at_once(PROVISION, database, alguna)
+def test_concurrent_processes_create_one_customer(database: Shared, alguna: Alguna) -> None:
+    said = run_at_once(PROVISION, database, alguna)
     assert said == ["created cust_1", *["known cust_1"] * (PROCESSES - 1)]
     assert alguna.created == ["cust_1"]
 
 
-def test_first_clicks_at_once_create_one_customer(database: Shared, alguna: Alguna) -> None:
-    """Each user has a session of their own; all of them are of the one customer."""
-    assert at_once(OPEN, database, alguna) == ["cust_1"] * PROCESSES
+def test_concurrent_first_clicks_create_one_customer(database: Shared, alguna: Alguna) -> None:
+    assert run_at_once(OPEN, database, alguna) == ["cust_1"] * PROCESSES
     assert alguna.created == ["cust_1"]
 
 
-def test_a_receiver_whose_query_fails_takes_nothing_with_it(database: Shared, alguna: Alguna) -> None:
-    """PostgreSQL would roll back what was stored, and say nothing, had it been told within the lock's transaction."""
+def test_a_receivers_failing_query_does_not_roll_back_the_id(database: Shared, alguna: Alguna) -> None:
+    """On PostgreSQL it would, if the signal were sent in the lock's transaction."""
     failing = """
 from django.db import connection
 from alguna_portal.customers import provision
@@ -138,8 +132,8 @@ print(provision(Customer.objects.get()), Customer.objects.get().customer_id)
     assert said.split() == ["created", "cust_1"]
 
 
-def test_a_lock_is_waited_for_no_longer_than_there_is_time(database: Shared, alguna: Alguna) -> None:
-    """And meanwhile, on PostgreSQL, members can be added: the lock is not for keys."""
+def test_a_locked_row_is_waited_for_within_the_time(database: Shared, alguna: Alguna) -> None:
+    """On PostgreSQL, members can be added meanwhile."""
     waiting = """
 import threading, time
 from django.contrib.auth.models import User
@@ -174,18 +168,17 @@ print(provision(customer))
     assert alguna.created == ["cust_1"]
 
 
-def test_the_id_that_is_stored_is_there_for_all(database: Shared, alguna: Alguna) -> None:
-    """A second row with the same customer in Alguna is refused by the database, in words, on each of them."""
+def test_an_id_of_another_row_is_a_mismatch_on_each_database(database: Shared, alguna: Alguna) -> None:
     alguna.aliases |= {"acme-1": "cust_9", "acme-2": "cust_9"}
     twice = """
 from alguna_portal.customers import provision
-from alguna_portal.exceptions import StrangerAnswered
+from alguna_portal.exceptions import CustomerMismatch
 from alguna_portal.models import Customer
 print(provision(Customer.objects.get()))
 try:
     provision(Customer.objects.create(alias="acme-2", name="Acme", currency="EUR"))
-except StrangerAnswered as exc:
+except CustomerMismatch as exc:
     print(type(exc).__name__)
 """
     said = run_python(database, twice, api_url=f"http://127.0.0.1:{alguna.server_port}")
-    assert said.split() == ["adopted", "StrangerAnswered"]
+    assert said.split() == ["adopted", "CustomerMismatch"]

@@ -1,4 +1,4 @@
-"""Encryption at rest in a real Redis: everything that lies there after a click is read, and no session is found."""
+"""Encryption of the session cache in a real Redis."""
 
 import json
 import re
@@ -26,14 +26,14 @@ with fake_alguna() as alguna:
 """
 
 
-def lying_in(redis: Shared) -> dict[bytes, bytes]:
-    """Read all keys of a Redis, with their values as it keeps them."""
+def get_content(redis: Shared) -> dict[bytes, bytes]:
+    """Return all keys and values of a Redis."""
     with Redis.from_url(redis.cache["LOCATION"]) as client:
         return {key: client.get(key) or b"" for key in client.scan_iter()}
 
 
-def readings(kept: bytes) -> Iterator[bytes]:
-    """Read bytes as they are, which for a pickle shows its texts, and all in them that may be base64."""
+def get_readings(kept: bytes) -> Iterator[bytes]:
+    """Yield bytes as they are, and everything in them that may be base64."""
     yield kept
     for text in re.findall(rb"[\w+/-]{16,}", kept):
         for start in range(4):
@@ -44,56 +44,53 @@ def readings(kept: bytes) -> Iterator[bytes]:
                 continue
 
 
-def found(session: MadeSession, kept: bytes) -> set[str]:
-    """Name what of a session can be read."""
+def find_in(session: MadeSession, kept: bytes) -> set[str]:
+    """Return the parts of a session that can be read."""
     parts = {
         "url": session.url,
         "token": session.url.rpartition("/")[2],
         "id": session.id,
         "customer_id": session.customer_id,
     }
-    return {name for name, part in parts.items() if any(part.encode() in reading for reading in readings(kept))}
+    return {name for name, part in parts.items() if any(part.encode() in reading for reading in get_readings(kept))}
 
 
 def click(redis: Shared, *, encrypt: bool) -> tuple[MadeSession, dict[bytes, bytes]]:
-    """Open a portal twice in a process of its own; return the session, and what then lies in Redis."""
+    """Open a portal twice in another process; return the session and the content of Redis."""
     said = run_python(redis, CLICK, settings={"ALGUNA_PORTAL_ENCRYPT_CACHE": encrypt})
-    kept = lying_in(redis)
+    kept = get_content(redis)
     kinds = {key.split(b":")[3] for key in kept}
     assert kinds >= {b"session", b"outcome", b"generation"}
     return MadeSession(**json.loads(said)), kept
 
 
-def test_nothing_in_redis_says_anything_of_a_session(redis: Shared) -> None:
-    """Neither a key nor a value, in plain, in a pickle or in base64, and not a part of it."""
+def test_redis_contains_no_part_of_a_session(redis: Shared) -> None:
     session, kept = click(redis, encrypt=True)
     for key, value in kept.items():
-        assert not found(session, key)
-        assert not found(session, value)
+        assert not find_in(session, key)
+        assert not find_in(session, value)
 
 
-def test_without_encryption_the_same_search_finds_all(redis: Shared) -> None:
-    """In the session's own entry, and in the outcome that was left to those who waited; no key says it even then."""
+def test_without_encryption_the_same_search_finds_all_parts(redis: Shared) -> None:
     session, kept = click(redis, encrypt=False)
     everything = {"url", "token", "id", "customer_id"}
-    finds = {key.split(b":")[3]: found(session, value) for key, value in kept.items()}
+    finds = {key.split(b":")[3]: find_in(session, value) for key, value in kept.items()}
     assert finds.pop(b"session") == everything
     assert finds.pop(b"outcome") == everything
-    assert set().union(*finds.values(), *(found(session, key) for key in kept)) == set()
+    assert set().union(*finds.values(), *(find_in(session, key) for key in kept)) == set()
     for encode in (b64encode, urlsafe_b64encode):
         for before in (b"", b"x", b"xx"):
             for value in (value for key, value in kept.items() if b":session:" in key):
-                assert found(session, b'{"session": "%b"}' % encode(before + value)) == everything
+                assert find_in(session, b'{"session": "%b"}' % encode(before + value)) == everything
 
 
-def test_processes_under_encryption_share_one_session(redis: Shared, alguna: Alguna) -> None:
-    """Who waits, and who comes later, gets what another process has sealed."""
+def test_processes_share_an_encrypted_session(redis: Shared, alguna: Alguna) -> None:
     site = Site(shared=redis, alguna=alguna, settings={"ALGUNA_PORTAL_ENCRYPT_CACHE": True})
     site.start(2, threads=4, rounds=2, every=0.7)
     said = site.said()
     assert len(said) == 2 * 2 * 4
     assert {outcome for _, outcome in said} == {f"https://portal.alguna.io/hs/{number}" for number in (1, 2)}
     assert len(alguna.calls) == 2
-    sealed = [value for key, value in lying_in(redis).items() if b":session:" in key]
+    sealed = [value for key, value in get_content(redis).items() if b":session:" in key]
     assert len(sealed) == 2
     assert all(b"sealed" in value for value in sealed)

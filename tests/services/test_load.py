@@ -1,4 +1,4 @@
-"""Sessions under load and through trouble, from several processes, on every cache that processes share."""
+"""Sessions of several processes with each shared cache: load, failures and killed processes."""
 
 import os
 import signal
@@ -13,8 +13,7 @@ pytestmark = pytest.mark.services
 PROCESSES, THREADS = 3, 6
 
 
-def test_simultaneous_clicks_from_many_processes_are_one_call(site: Site) -> None:
-    """Three processes with six threads each, four customers in turn: four calls, and one URL for each."""
+def test_concurrent_clicks_in_many_processes_share_one_call(site: Site) -> None:
     site.start(PROCESSES, threads=THREADS, rounds=4, every=0.7)
     said = site.said()
     assert len(said) == 4 * PROCESSES * THREADS
@@ -25,8 +24,7 @@ def test_simultaneous_clicks_from_many_processes_are_one_call(site: Site) -> Non
     assert len(site.alguna.calls) == 4
 
 
-def test_a_failure_is_that_of_all_processes(site: Site) -> None:
-    """Alguna is asked once, and everybody hears of it."""
+def test_a_failure_is_shared_by_all_processes(site: Site) -> None:
     site.alguna.status = 403
     site.alguna.seconds = 0.4
     site.start(PROCESSES, threads=THREADS)
@@ -34,19 +32,17 @@ def test_a_failure_is_that_of_all_processes(site: Site) -> None:
     assert len(site.alguna.calls) == 1
 
 
-def test_all_processes_learn_that_alguna_is_down(site: Site) -> None:
-    """A failure a round adds up across processes, and after the fifth none of them asks."""
+def test_all_processes_share_the_circuit_breaker(site: Site) -> None:
     site.alguna.status = 503
     site.alguna.seconds = 0
     site.start(PROCESSES, threads=1, rounds=8, every=0.3)
     said = [outcome for _, outcome in site.said()]
     assert said.count("BreakerOpen") >= 6
-    # Several may be on their way when the fifth fails.
+    # Some calls may have started before the fifth one failed.
     assert 5 <= len(site.alguna.calls) <= 5 + PROCESSES
 
 
-def test_a_process_killed_while_it_holds_the_lock_costs_one_lock_life(site: Site) -> None:
-    """The others wait for it, then one of them asks, and all are served within their budget."""
+def test_if_a_process_with_the_lock_is_killed_the_others_go_on(site: Site) -> None:
     site.settings = {"ALGUNA_PORTAL_TIME_BUDGET": 4}
     site.alguna.seconds = 1.5
     site.start(1, threads=1, delay=2)
@@ -64,8 +60,7 @@ def test_a_process_killed_while_it_holds_the_lock_costs_one_lock_life(site: Site
     assert len(said) == 6
 
 
-def test_a_cache_that_stops_costs_the_caching(redis: Shared, alguna: Alguna) -> None:
-    """Redis goes away while a call to Alguna is under way; this click and the next end in the portal."""
+def test_clicks_work_if_the_cache_stops(redis: Shared, alguna: Alguna) -> None:
     site = Site(shared=redis, alguna=alguna)
     alguna.seconds = 0.7
     site.start(1, threads=1, rounds=2, every=1.5)
@@ -76,8 +71,7 @@ def test_a_cache_that_stops_costs_the_caching(redis: Shared, alguna: Alguna) -> 
     assert [outcome for _, outcome in site.said()] == [f"https://portal.alguna.io/hs/{number}" for number in (1, 2)]
 
 
-def test_a_database_cache_that_fails_leaves_the_hosts_transaction_whole(postgres: Shared, alguna: Alguna) -> None:
-    """PostgreSQL refuses everything after an error in a transaction; the host's rows must not go with it."""
+def test_a_failing_database_cache_does_not_break_the_transaction(postgres: Shared, alguna: Alguna) -> None:
     code = """
 from django.contrib.auth.models import Group
 from django.core.management import call_command

@@ -1,4 +1,4 @@
-"""`alguna_provision` in processes of their own, interrupted, killed and run twice: each customer is created once."""
+"""`alguna_provision` in other processes: interrupted, killed and run twice."""
 
 import signal
 import subprocess
@@ -27,15 +27,15 @@ USING = "provisioned"
 
 
 @dataclass(kw_only=True)
-class Host:
-    """A project with customers, in a database of its own."""
+class Site:
+    """A project with customers in a separate database."""
 
     database: dict[str, Any]
     alguna: AlgunaServer
     processes: list["subprocess.Popen[str]"] = field(default_factory=list)
 
     def start(self, *args: str) -> "subprocess.Popen[str]":
-        """Start the command; Ctrl-C works there, even if it does not here."""
+        """Start the command with Python's default handler for Ctrl-C."""
         command = [sys.executable, "-m", "django", "alguna_provision", "--skip-checks", *args]
         process = subprocess.Popen(
             command,
@@ -48,33 +48,31 @@ class Host:
         self.processes.append(process)
         return process
 
-    def stored(self) -> dict[str, str]:
-        """The ids that are stored, by alias."""
+    def get_stored_ids(self) -> dict[str, str]:
+        """Return the stored ids by alias."""
         rows = Customer.objects.using(USING).exclude(customer_id=None)
         return {alias: str(customer_id) for alias, customer_id in rows.values_list("alias", "customer_id")}
 
 
 def sqlite(folder: Path) -> dict[str, Any]:
-    """Use a file."""
     return {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "db.sqlite3")}
 
 
 def postgres(_: Path) -> dict[str, Any]:
-    """Use a schema of the test's own."""
     schema = f"provision_{uuid4().hex}"
     return {**environ.Env.db_url_config(url("postgres")), "OPTIONS": {"options": f"-c search_path={schema}"}}
 
 
 @pytest.fixture(params=[sqlite, postgres])
-def host(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Host]:
-    """Sixty customers, none of whom Alguna knows."""
+def host(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
+    """A site with 60 customers that Alguna doesn't know."""
     make: Callable[[Path], dict[str, Any]] = request.param
     database = make(tmp_path)
     schema = database.get("OPTIONS", {}).get("options", "").rpartition("=")[2]
     connections.settings[USING] = connections.configure_settings({"default": database})["default"]
     with django_db_blocker.unblock(), alguna_server() as alguna:
         connection = connections[USING]
-        host = Host(database=database, alguna=alguna)
+        host = Site(database=database, alguna=alguna)
         try:
             connection.ensure_connection()
         except OperationalError as exc:
@@ -97,7 +95,7 @@ def host(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Djan
             del connections[USING], connections.settings[USING]
 
 
-def until_created(host: Host, number: int) -> None:
+def wait_until_created(host: Site, number: int) -> None:
     """Wait until Alguna has so many customers."""
     give_up = time.monotonic() + 20
     while len(host.alguna.state["customers"]) < number:
@@ -105,49 +103,48 @@ def until_created(host: Host, number: int) -> None:
         time.sleep(0.005)
 
 
-def test_ctrl_c_loses_nothing_and_the_next_run_goes_on(host: Host) -> None:
-    """What is under way is finished and stored; nothing of it is done again."""
+def test_ctrl_c_stores_rows_in_progress_and_the_next_run_continues(host: Site) -> None:
     host.alguna.seconds = 0.05
     process = host.start("--rate", "200", "--workers", "4")
-    until_created(host, 10)
+    wait_until_created(host, 10)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Interrupted: what is under way is finished first." in err
     assert "Interrupted. Run it again, and it goes on where it stopped." in err
-    stored = host.stored()
-    assert stored == host.alguna.customers
-    assert 10 <= len(stored) < ROWS
-    counts = f"{len(stored)} created, 0 adopted, 0 already there, 0 failed, {ROWS - len(stored)} not tried"
+    get_stored_ids = host.get_stored_ids()
+    assert get_stored_ids == host.alguna.customers
+    assert 10 <= len(get_stored_ids) < ROWS
+    counts = (
+        f"{len(get_stored_ids)} created, 0 adopted, 0 already there, 0 failed, {ROWS - len(get_stored_ids)} not tried"
+    )
     assert out == f"Of {ROWS} customers: {counts}.\n"
     again = host.start("--rate", "1000")
     out, _ = again.communicate(timeout=20)
     assert again.returncode == 0
-    assert f"{ROWS - len(stored)} created, 0 adopted" in out
-    assert host.stored() == host.alguna.customers
-    assert len(host.stored()) == ROWS
+    assert f"{ROWS - len(get_stored_ids)} created, 0 adopted" in out
+    assert host.get_stored_ids() == host.alguna.customers
+    assert len(host.get_stored_ids()) == ROWS
 
 
-def test_a_killed_run_and_two_after_it_create_each_customer_once(host: Host) -> None:
-    """What Alguna had created before the kill is adopted; of two runs at once, either finds the other's customers."""
+def test_a_killed_run_and_two_concurrent_runs_create_each_customer_once(host: Site) -> None:
     host.alguna.seconds = 0.02
     process = host.start("--rate", "500")
-    until_created(host, 10)
+    wait_until_created(host, 10)
     process.kill()
     process.communicate()
-    assert host.stored().items() <= host.alguna.customers.items()
+    assert host.get_stored_ids().items() <= host.alguna.customers.items()
     assert len(host.alguna.customers) < ROWS
     both = [host.start("--rate", "500"), host.start("--rate", "500")]
     for each in both:
         _, err = each.communicate(timeout=30)
         assert each.returncode == 0, err
-    assert host.stored() == host.alguna.customers
-    assert len(host.stored()) == ROWS
+    assert host.get_stored_ids() == host.alguna.customers
+    assert len(host.get_stored_ids()) == ROWS
 
 
 @pytest.mark.parametrize("host", [sqlite], indirect=True)
-def test_a_second_ctrl_c_leaves_at_once(host: Host) -> None:
-    """Though Alguna has not answered; without a traceback."""
+def test_a_second_ctrl_c_ends_the_process_at_once(host: Site) -> None:
     host.alguna.seconds = 4
     process = host.start()
     give_up = time.monotonic() + 20

@@ -1,11 +1,11 @@
-"""One message delivered to many processes at once, on databases that several write to: handled once."""
+"""Concurrent webhook deliveries and plan synchronizations on real databases."""
 
 from pathlib import Path
 
 import pytest
 
 from tests.services.conftest import LOCMEM, Shared, run_python
-from tests.services.test_customers import PROCESSES, Alguna, alguna, at_once, database
+from tests.services.test_customers import PROCESSES, Alguna, alguna, database, run_at_once
 
 __all__ = ["alguna", "database"]
 
@@ -20,7 +20,7 @@ from alguna_portal.webhooks import Event, inbox, on
 
 @on("invoice.paid")
 def count(event):
-    # What comes of it is seen by others only once it is committed.
+    # Other processes see it only after the commit.
     Group.objects.create(name=os.environ["NUMBER"])
     time.sleep(0.3)
 
@@ -59,33 +59,31 @@ print(Group.objects.count())
 PLANS = """
 import os, time
 from alguna_portal.models import Customer
-from alguna_portal.plan_sync import Learned, keep, take_number
+from alguna_portal.customers.plan_sync import FetchedPlan, next_sequence, store_plan
 customer = Customer.objects.get()
 time.sleep(max(0, float(os.environ["START"]) - time.time()))
 numbers = []
 for _ in range(20):
-    number = take_number(customer)
-    keep(customer, Learned(plan=f"plan {number}", plan_id="p"), number=number)
+    number = next_sequence(customer)
+    store_plan(customer, FetchedPlan(plan=f"plan {number}", plan_id="p"), sequence=number)
     numbers.append(number)
 print(*numbers)
 """
 
 
-def test_processes_that_get_the_same_message_at_once_handle_it_once(database: Shared, alguna: Alguna) -> None:
-    """Those who come while it is being handled are told to come again, and then find it done."""
-    assert at_once(DELIVER, database, alguna) == ["1"] * PROCESSES
+def test_concurrent_deliveries_of_one_message_are_handled_once(database: Shared, alguna: Alguna) -> None:
+    assert run_at_once(DELIVER, database, alguna) == ["1"] * PROCESSES
 
 
-def test_on_sqlite_messages_that_come_at_once_wait_for_each_other(tmp_path: Path) -> None:
-    """None fails since another is being written: what is read first could not be written then."""
+def test_on_sqlite_concurrent_messages_wait_for_each_other(tmp_path: Path) -> None:
     file = Shared(cache=LOCMEM, database={"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")})
     run_python(file, "from django.core.management import call_command; call_command('migrate', verbosity=0)")
     assert run_python(file, MANY).split() == ["20", "20"]
 
 
-def test_of_processes_that_ask_at_once_the_last_to_ask_has_its_way(database: Shared, alguna: Alguna) -> None:
-    """No number is given twice, and the highest stays."""
-    numbers = [int(number) for line in at_once(PLANS, database, alguna) for number in line.split()]
+def test_concurrent_synchronizations_have_unique_sequence_numbers(database: Shared, alguna: Alguna) -> None:
+    """The plan with the highest number stays."""
+    numbers = [int(number) for line in run_at_once(PLANS, database, alguna) for number in line.split()]
     assert sorted(numbers) == list(range(1, 20 * PROCESSES + 1))
     show = "from alguna_portal.models import Customer; print(Customer.objects.get().plan)"
     assert run_python(database, show).strip() == f"plan {20 * PROCESSES}"

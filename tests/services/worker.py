@@ -1,6 +1,6 @@
-"""One process of a site under load: some threads open the same customer's portal at the same moment.
+"""A process of a site under load: its threads open the same customer's portal at the same moment.
 
-`WORKER` in the environment says how. Prints one line for each: the URL, or the exception's name.
+The environment variable `WORKER` has the parameters. Prints the URL or the exception's name for each thread.
 """
 
 import json
@@ -21,7 +21,6 @@ from alguna_portal.sessions import open_session
 
 
 def click(alias: str) -> str:
-    """Open the portal once."""
     try:
         return open_session(Customer(alias=alias, plan="starter")).url
     except AlgunaError as exc:

@@ -1,4 +1,4 @@
-"""Async hosts: a session is awaited without holding up the loop, or others who wait for one of theirs."""
+"""`aopen_session`: it does the same as `open_session` without blocking the event loop."""
 
 import asyncio
 import threading
@@ -26,9 +26,7 @@ from tests.conftest import Alguna
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_it_does_what_the_other_does(alguna: Alguna, acme: Customer, manager: User) -> None:
-    """A session is made, cached for the same user, and made anew when asked; each is recorded."""
-
+def test_sessions_are_cached_and_recorded_as_by_open_session(alguna: Alguna, acme: Customer, manager: User) -> None:
     async def clicks() -> list[str]:
         sessions = [await aopen_session(acme, user=manager) for _ in range(2)]
         sessions.append(await aopen_session(acme, user=manager, fresh=True, role="viewer"))
@@ -48,10 +46,7 @@ def test_it_does_what_the_other_does(alguna: Alguna, acme: Customer, manager: Us
 
 
 @pytest.mark.parametrize("open_it", [open_session, async_to_sync(aopen_session)], ids=["waiting", "async"])
-def test_the_browser_and_the_link_are_not_lost_on_the_way(
-    alguna: Alguna, settings: Settings, customer: Customer, open_it: Any
-) -> None:
-    """The one decides who gets the session back, the other is on record."""
+def test_browser_and_link_are_passed_on(alguna: Alguna, settings: Settings, customer: Customer, open_it: Any) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
     link = send_link(customer)
     first = open_it(customer, browser="login-1", via="link", link=link)
@@ -65,16 +60,17 @@ def test_the_browser_and_the_link_are_not_lost_on_the_way(
 
 
 @pytest.mark.parametrize(("status", "failure"), [(503, AlgunaUnavailable), (404, CustomerUnknown)])
-def test_it_fails_as_the_other_does(alguna: Alguna, acme: Customer, status: int, failure: type[Exception]) -> None:
-    """With the same exceptions, recorded."""
+def test_exceptions_are_those_of_open_session(
+    alguna: Alguna, acme: Customer, status: int, failure: type[Exception]
+) -> None:
     alguna.fail(status, '{"detail": "no"}')
     with pytest.raises(failure):
         async_to_sync(aopen_session)(acme)
     assert PortalAccess.objects.get().error == failure.__name__
 
 
-def test_many_wait_at_the_same_time(alguna: Alguna, settings: Settings) -> None:
-    """More than any executor has threads for: each call meets all others at Alguna before one is answered."""
+def test_more_calls_run_concurrently_than_an_executor_has_threads(alguna: Alguna, settings: Settings) -> None:
+    """No call to Alguna returns before all have started."""
     count = 40
     settings.ALGUNA_PORTAL_CACHE = "none"
     settings.CACHES = {**settings.CACHES, "none": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
@@ -89,15 +85,26 @@ def test_many_wait_at_the_same_time(alguna: Alguna, settings: Settings) -> None:
     assert {body["customer_alias"] for body in alguna.bodies} == {customer.alias for customer in customers}
 
 
-def test_the_loop_goes_on_meanwhile(alguna: Alguna, acme: Customer) -> None:
-    """While Alguna takes its time, the loop does other things: here, it tells Alguna to answer."""
+async def _start(alguna: Alguna, customer: Customer, **options: Any) -> asyncio.Future[PortalSession]:
+    """Start to open a session, and wait for the API call."""
+    opening = asyncio.ensure_future(aopen_session(customer, **options))
+    while not alguna.requests:
+        await asyncio.sleep(0.01)
+    return opening
+
+
+async def _cancel(task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def test_the_event_loop_is_not_blocked(alguna: Alguna, acme: Customer) -> None:
     answer = threading.Event()
     alguna.meanwhile = lambda: answer.wait(20)
 
     async def host() -> bool:
-        opening = asyncio.ensure_future(aopen_session(acme))
-        while not alguna.requests:
-            await asyncio.sleep(0.01)
+        opening = await _start(alguna, acme)
         waits = not opening.done()
         answer.set()
         await opening
@@ -106,18 +113,12 @@ def test_the_loop_goes_on_meanwhile(alguna: Alguna, acme: Customer) -> None:
     assert async_to_sync(host)() is True
 
 
-def test_who_no_longer_waits_leaves_a_session_behind(alguna: Alguna, acme: Customer, manager: User) -> None:
-    """A cancelled call runs on and its session is cached; the thread comes back, for others to use."""
+def test_a_cancelled_call_still_caches_its_session(alguna: Alguna, acme: Customer, manager: User) -> None:
     answer = threading.Event()
     alguna.meanwhile = lambda: answer.wait(20)
 
     async def host() -> None:
-        opening = asyncio.ensure_future(aopen_session(acme, user=manager))
-        while not alguna.requests:
-            await asyncio.sleep(0.01)
-        opening.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await opening
+        await _cancel(await _start(alguna, acme, user=manager))
 
     async_to_sync(host)()
     answer.set()
@@ -128,55 +129,49 @@ def test_who_no_longer_waits_leaves_a_session_behind(alguna: Alguna, acme: Custo
     assert len(alguna.requests) == 1
 
 
-def test_a_task_that_is_cancelled_before_its_thread_begins_does_not_run() -> None:
-    """Nobody would hear of it."""
+def test_a_call_cancelled_before_its_thread_starts_does_not_run() -> None:
     ran: list[int] = []
 
     async def host() -> None:
-        waiting = asyncio.ensure_future(transport.run_in_thread(lambda: ran.append(1))())
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
+        task = asyncio.ensure_future(transport.run_in_thread(lambda: ran.append(1))())
+        await _cancel(task)
 
     async_to_sync(host)()
     assert transport.run_within(5, lambda: "still works") == "still works"
     assert ran == []
 
 
-def test_a_task_that_is_cancelled_while_it_waits_for_a_thread_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever takes it up finds that nobody waits any more."""
+def test_a_call_cancelled_in_the_queue_does_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[int] = []
     queue: SimpleQueue[Callable[[], None]] = SimpleQueue()
     monkeypatch.setattr(transport, "_get_worker", lambda: queue)
 
     async def host() -> None:
-        waiting = asyncio.ensure_future(transport.run_in_thread(lambda: ran.append(1))())
+        task = asyncio.ensure_future(transport.run_in_thread(lambda: ran.append(1))())
         while queue.empty():
             await asyncio.sleep(0.01)
-        waiting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await waiting
+        await _cancel(task)
 
     async_to_sync(host)()
     queue.get()()
     assert ran == []
 
 
-def test_what_runs_aside_is_in_the_callers_context() -> None:
-    """Its language, and its connections to a cache, of which there would else be a new one for each session."""
+def test_the_thread_has_the_callers_context() -> None:
+    """It uses the caller's language and cache connections."""
     seen: list[tuple[str, object]] = []
-    here = caches["default"]
+    cache = caches["default"]
 
     async def host() -> None:
         await transport.run_in_thread(lambda: seen.append((translation.get_language(), caches["default"])))()
 
     with translation.override("de"):
         async_to_sync(host)()
-    assert seen == [("de", here)]
+    assert seen == [("de", cache)]
 
 
-def _threads_of_calls(alguna: Alguna, monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
-    """Note in which thread each session is obtained."""
+def _record_threads(alguna: Alguna, monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+    """Record the thread of each API call."""
     seen: list[threading.Thread] = []
     make = transport.run_within
 
@@ -188,10 +183,9 @@ def _threads_of_calls(alguna: Alguna, monkeypatch: pytest.MonkeyPatch) -> list[t
     return seen
 
 
-def test_a_customer_that_may_be_created_stays_with_the_database_connection(
+def test_provisioning_uses_the_database_connection_of_the_caller(
     fresh_alguna: FakeAlguna, acme: Customer, settings: Settings
 ) -> None:
-    """So that a host's own tests, and its transactions, see the rows."""
     settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = True
     acme.currency = "EUR"
     acme.save()
@@ -201,11 +195,10 @@ def test_a_customer_that_may_be_created_stays_with_the_database_connection(
 
 
 @pytest.mark.parametrize("kind", ["locmem", "database", "provisioning"])
-def test_only_what_may_use_the_database_stays_in_its_thread(
+def test_only_calls_that_may_use_the_database_run_in_djangos_thread(
     alguna: Alguna, acme: Customer, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """A cache in the database, a customer to be created; nothing else."""
-    seen = _threads_of_calls(alguna, monkeypatch)
+    seen = _record_threads(alguna, monkeypatch)
     if kind == "database":
         settings.ALGUNA_PORTAL_CACHE = "table"
         table = {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "no_such_table"}
@@ -213,7 +206,7 @@ def test_only_what_may_use_the_database_stays_in_its_thread(
     settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = kind == "provisioning"
     async_to_sync(aopen_session)(acme)
     assert [thread is current_thread() for thread in seen] == [kind != "locmem"]
-    # One whose id is known will not be created.
+    # A customer with a known id isn't created.
     seen.clear()
     acme.customer_id = alguna.customer_id
     async_to_sync(aopen_session)(acme, fresh=True)

@@ -1,4 +1,4 @@
-"""Encryption at rest: what a cache holds says nothing, follows `SECRET_KEY`, and can always be done without."""
+"""Encryption of the session cache, with key rotation and without the `cryptography` package."""
 
 import json
 import subprocess
@@ -28,8 +28,8 @@ from pytest_django import Settings
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, forget, open_session
 from alguna_portal.sessions.cache import decrypt, deserialize_session, encrypt, serialize_session
-from alguna_portal.sessions.single_flight import single_flight
 from tests.conftest import Alguna
+from tests.support.sessions import share_session
 
 SESSION = PortalSession(
     id="sess_1",
@@ -49,25 +49,24 @@ VALUES = st.recursive(
 
 
 class EmptyButTrue(str):
-    """An empty secret that Django takes for one."""
+    """An empty secret that Django accepts."""
 
     __slots__ = ()
 
     def __bool__(self) -> bool:
-        """Pretend."""
         return True
 
 
 @pytest.fixture(autouse=True)
 def _encrypted(settings: Settings) -> None:
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = True
-    # The trail has tests of its own.
+    # The audit trail has its own tests.
     settings.ALGUNA_PORTAL_AUDIT = False
 
 
 @pytest.fixture
 def own_cache(settings: Settings) -> None:
-    """A cache that nobody else meets when it is taken for a broken one."""
+    """A separate cache, because the app stops using a cache after a failure."""
     backend = "django.core.cache.backends.locmem.LocMemCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": uuid4().hex}}
 
@@ -78,14 +77,13 @@ def customer() -> Customer:
     return Customer(alias="acme-1", plan="starter")
 
 
-def credentials() -> Iterator[str]:
-    """List the keys of what may hold a session: the entries, and the outcomes of flights."""
+def get_credential_keys() -> Iterator[str]:
+    """Yield the keys of cache entries and of single-flight outcomes."""
     keys = [key.removeprefix(":1:") for key in caches["default"]._cache]  # type: ignore[attr-defined]
     return (key for key in keys if ":lock" not in key and (":session:" in key or ":outcome:" in key))
 
 
-def test_an_entry_says_nothing_and_gives_the_session_back() -> None:
-    """It holds one opaque text, another one each time."""
+def test_an_entry_is_opaque_and_can_be_decrypted() -> None:
     entry = serialize_session(SESSION)
     assert list(entry) == ["sealed"]
     assert not [value for value in vars(SESSION).values() if str(value) in str(entry)]
@@ -93,15 +91,13 @@ def test_an_entry_says_nothing_and_gives_the_session_back() -> None:
     assert deserialize_session(json.loads(json.dumps(entry))) == SESSION
 
 
-def test_a_second_click_reads_what_the_first_one_sealed(alguna: Alguna, customer: Customer) -> None:
-    """Encryption costs no session."""
+def test_an_encrypted_session_is_reused(alguna: Alguna, customer: Customer) -> None:
     first = open_session(customer, user=ANN)
     assert open_session(customer, user=ANN) == first
     assert len(alguna.requests) == 1
 
 
-def test_who_waits_gets_the_session_that_the_leader_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A follower reads the outcome, and makes none of its own."""
+def test_followers_read_the_leaders_encrypted_session(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, waiting = Event(), Event()
 
     def wait(seconds: float) -> None:
@@ -116,22 +112,21 @@ def test_who_waits_gets_the_session_that_the_leader_sealed(monkeypatch: pytest.M
         return SESSION
 
     def never(_: float) -> NoReturn:
-        raise AssertionError("A follower has asked.")
+        raise AssertionError("A follower called the API.")
 
     with ThreadPoolExecutor(2) as pool:
-        leader = pool.submit(single_flight, "lock", lead, budget=30)
+        leader = pool.submit(share_session, "lock", lead, budget=30)
         assert asked.wait(10)
-        follower = pool.submit(single_flight, "lock", never, budget=30)
+        follower = pool.submit(share_session, "lock", never, budget=30)
         assert follower.result() == leader.result() == SESSION
-    outcomes = [caches["default"].get(key) for key in credentials()]
-    assert [list(outcome["session"]) for outcome in outcomes] == [["sealed"]]
+    outcomes = [caches["default"].get(key) for key in get_credential_keys()]
+    assert [list(outcome["value"]) for outcome in outcomes] == [["sealed"]]
 
 
 @pytest.mark.parametrize("fallbacks", [["old"], ["older", "old"], [b"old"], ["", "old"]])
-def test_what_was_sealed_before_a_rotation_is_read_while_its_secret_is_a_fallback(
+def test_entries_are_readable_while_their_secret_is_a_fallback(
     settings: Settings, fallbacks: list[str | bytes]
 ) -> None:
-    """And what is sealed afterwards needs the new one alone."""
     settings.SECRET_KEY = "old"
     before = serialize_session(SESSION)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", fallbacks
@@ -142,20 +137,20 @@ def test_what_was_sealed_before_a_rotation_is_read_while_its_secret_is_a_fallbac
     assert deserialize_session(after) == SESSION
 
 
-@pytest.mark.parametrize("entry_of", ["another secret", "an empty secret", "another key", "no session"])
-def test_what_we_did_not_seal_is_no_session(
-    settings: Settings, caplog: pytest.LogCaptureFixture, entry_of: str
+@pytest.mark.parametrize("source", ["another secret", "an empty secret", "another key", "no session"])
+def test_entries_encrypted_by_others_are_misses(
+    settings: Settings, caplog: pytest.LogCaptureFixture, source: str
 ) -> None:
-    """It is a miss like any other, of which the log need not hear."""
+    """They aren't logged."""
     entry = serialize_session(SESSION)
-    if entry_of == "another secret":
+    if source == "another secret":
         settings.SECRET_KEY = "another"
-    elif entry_of == "an empty secret":
+    elif source == "an empty secret":
         secret, settings.SECRET_KEY = settings.SECRET_KEY, EmptyButTrue()
         entry = serialize_session(SESSION)
         assert deserialize_session(entry) == SESSION
         settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = secret, [""]
-    elif entry_of == "another key":
+    elif source == "another key":
         plain = json.dumps(vars(SESSION), default=datetime.isoformat).encode()
         entry = {"sealed": Fernet(Fernet.generate_key()).encrypt(plain).decode()}
     else:
@@ -164,8 +159,7 @@ def test_what_we_did_not_seal_is_no_session(
     assert caplog.text == ""
 
 
-def test_without_a_secret_nothing_is_sealed(settings: Settings) -> None:
-    """Django's own error says so."""
+def test_an_empty_secret_key_raises_improperly_configured(settings: Settings) -> None:
     entry = serialize_session(SESSION)
     settings.SECRET_KEY = ""
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY"):
@@ -176,8 +170,7 @@ def test_without_a_secret_nothing_is_sealed(settings: Settings) -> None:
 
 @pytest.mark.parametrize("encrypt", [False, True])
 @given(entry=VALUES)
-def test_garbage_is_no_session_and_no_exception(encrypt: bool, entry: Any) -> None:
-    """Whatever stands in the cache, the click goes on."""
+def test_invalid_entries_are_misses(encrypt: bool, entry: Any) -> None:
     with override_settings(ALGUNA_PORTAL_ENCRYPT_CACHE=encrypt):
         assert deserialize_session(entry) is None
         assert deserialize_session({"sealed": entry}) is None
@@ -185,13 +178,12 @@ def test_garbage_is_no_session_and_no_exception(encrypt: bool, entry: Any) -> No
 
 
 @given(token=VALUES | st.text() | st.binary(min_size=57).map(lambda data: urlsafe_b64encode(b"\x80" + data).decode()))
-def test_nothing_that_was_not_sealed_is_opened(token: object) -> None:
-    """What is no text, has letters that no token has, or bytes that one could have, is all the same."""
+def test_invalid_tokens_are_not_decrypted(token: object) -> None:
+    """Values that aren't strings, and strings that look like tokens."""
     assert decrypt(token) is None
 
 
-def test_a_sealed_text_that_was_cut_or_changed_is_not_opened() -> None:
-    """No part of a session is better than the whole of it."""
+def test_tampered_tokens_are_not_decrypted() -> None:
     sealed = serialize_session(SESSION)["sealed"]
     for place in range(0, len(sealed) - 4, 7):
         other = "A" if sealed[place] != "A" else "B"
@@ -200,40 +192,38 @@ def test_a_sealed_text_that_was_cut_or_changed_is_not_opened() -> None:
 
 
 @pytest.mark.parametrize("encrypt", [False, True])
-def test_turning_it_on_or_off_makes_new_sessions_and_believes_no_old_ones(
+def test_changing_the_setting_invalidates_cached_sessions(
     settings: Settings, alguna: Alguna, customer: Customer, encrypt: bool
 ) -> None:
-    """Plain entries that lie there are not given out once it is on, nor sealed ones once it is off."""
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = not encrypt
     open_session(customer, user=ANN)
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = encrypt
     assert open_session(customer, user=ANN).url == alguna.url(2)
     assert open_session(customer, user=ANN).url == alguna.url(2)
-    (kept,) = [caches["default"].get(key) for key in credentials() if ":session:" in key]
-    assert ("sealed" in kept) is encrypt
+    (entry,) = [caches["default"].get(key) for key in get_credential_keys() if ":session:" in key]
+    assert ("sealed" in entry) is encrypt
 
 
 @pytest.mark.usefixtures("own_cache")
-@pytest.mark.parametrize("lies_there", [False, True])
-def test_without_the_library_a_click_fails_and_nothing_is_kept_in_plain(
-    settings: Settings, alguna: Alguna, customer: Customer, monkeypatch: pytest.MonkeyPatch, lies_there: bool
+@pytest.mark.parametrize("has_plain_entry", [False, True])
+def test_without_cryptography_nothing_is_cached_unencrypted(
+    settings: Settings, alguna: Alguna, customer: Customer, monkeypatch: pytest.MonkeyPatch, has_plain_entry: bool
 ) -> None:
-    """It says what to install; what lies there in plain is not given out, and nothing is added to it."""
+    """The error says what to install, and unencrypted entries aren't reused."""
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = False
-    if lies_there:
+    if has_plain_entry:
         open_session(customer, user=ANN)
-    before = set(credentials())
+    before = set(get_credential_keys())
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = True
     monkeypatch.setitem(sys.modules, "cryptography", None)
     for _ in range(2):
         with pytest.raises(ImproperlyConfigured, match=r'pip install "alguna_portal\[encryption\]"'):
             open_session(customer, user=ANN)
-    assert set(credentials()) == before
-    assert len(alguna.requests) == lies_there
+    assert set(get_credential_keys()) == before
+    assert len(alguna.requests) == has_plain_entry
 
 
-def test_a_site_without_it_does_not_load_the_library() -> None:
-    """Neither its start nor a click pays for what the setting leaves off; one with it on does."""
+def test_cryptography_is_imported_only_if_the_setting_is_on() -> None:
     code = """
 import sys
 import django
@@ -254,10 +244,7 @@ for encrypt in (False, True):
     assert ran.stdout.split()[-2:] == ["False", "True"], ran.stderr
 
 
-def test_keys_are_derived_once_and_again_when_the_secret_changes(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cached click does not pay for it, and no replaced secret goes on sealing."""
+def test_keys_are_derived_once_for_each_secret(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     derived: list[str] = []
 
     def derive(*args: Any, **kwargs: Any) -> HKDF:
@@ -273,28 +260,23 @@ def test_keys_are_derived_once_and_again_when_the_secret_changes(
 
 
 @pytest.mark.parametrize("library", ["cryptography", "cryptography.fernet"])
-def test_the_report_of_a_library_that_is_not_there_or_broken_shows_no_session(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, library: str
-) -> None:
-    """Django mails the variables of all frames to the site's administrators."""
+def test_error_reports_show_no_session(settings: Settings, monkeypatch: pytest.MonkeyPatch, library: str) -> None:
+    """Django's error reports contain the variables of all frames."""
     entry = serialize_session(SESSION)
-    # A new one, so that no keys are there yet.
+    # A new secret, so that no cached keys are used.
     settings.SECRET_KEY = uuid4().hex
     monkeypatch.setitem(sys.modules, library, None)
     for fail in (partial(serialize_session, SESSION), partial(deserialize_session, vars(SESSION) | entry)):
         with pytest.raises((ImproperlyConfigured, ImportError)) as caught:
             fail()
-        # But for the first frame, which is this one.
+        # Without the first frame, which is this test's.
         frames = ExceptionReporter(None, caught.type, caught.value, caught.tb).get_traceback_frames()[1:]
         assert {"serialize_session", "deserialize_session"} & {frame["function"] for frame in frames}
         for hidden in (SESSION.url, settings.SECRET_KEY):
             assert hidden not in str([frame["vars"] for frame in frames])
 
 
-def test_a_rotated_secret_costs_no_session_while_the_old_one_is_a_fallback(
-    settings: Settings, alguna: Alguna, customer: Customer
-) -> None:
-    """Names and contents are found again; once the old secret is gone, a click makes one new session."""
+def test_sessions_are_reused_after_a_secret_rotation(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     settings.SECRET_KEY = "old"
     first = open_session(customer, user=ANN)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", ["old", ""]
@@ -303,10 +285,9 @@ def test_a_rotated_secret_costs_no_session_while_the_old_one_is_a_fallback(
     assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_what_a_process_forgets_is_forgotten_by_those_that_have_the_new_secret_already(
+def test_forget_works_across_processes_during_a_secret_rotation(
     settings: Settings, alguna: Alguna, customer: Customer
 ) -> None:
-    """While a rotation is rolled out, some processes know one secret and some know both."""
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", ["old"]
     open_session(customer, user=ANN)
     with override_settings(SECRET_KEY="old", SECRET_KEY_FALLBACKS=[]):

@@ -1,4 +1,4 @@
-"""Sessions: reused in their scope and while they live, by our own clock, and no cache can take Billing down."""
+"""`open_session`: reuse scopes, expiry, invalidation and cache failures."""
 
 import json
 import pickle
@@ -24,37 +24,26 @@ from tests.support.logs import logged
 
 NOW = "2026-11-21T12:00:00Z"
 SCOPES = ["user", "browser", "customer", "never"]
+ANN, BOB = User(pk=1, username="ann"), User(pk=2, username="bob")
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def customer() -> Customer:
-    """A customer without a row: its host keeps its own organizations."""
+    """A customer without a row, as in hosts with their own organizations."""
     return Customer(alias="acme-1", plan="starter")
 
 
-@pytest.fixture
-def ann() -> User:
-    """A user."""
-    return User(pk=1, username="ann")
-
-
-@pytest.fixture
-def bob() -> User:
-    """Another user."""
-    return User(pk=2, username="bob")
-
-
-def kept() -> dict[str, Any]:
-    """Return all that the cache holds, as it is kept."""
+def get_cache_content() -> dict[str, Any]:
+    """Return all cache entries by key."""
     cache = caches["default"]
     assert isinstance(cache, LocMemCache)
     return {key: pickle.loads(value) for key, value in cache._cache.items()}  # type: ignore[attr-defined]
 
 
-def test_a_new_session_has_less_time_than_the_click(settings: Settings, alguna: Alguna, customer: Customer) -> None:
-    """Its share of the budget; all of it only where nobody else could be waiting for the same one."""
+def test_time_for_a_new_session(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    """It's a share of the budget, or all of it if no other caller can wait for the session."""
     settings.ALGUNA_PORTAL_TIME_BUDGET = 4
     open_session(customer, user=User(pk=1))
     open_session(customer)
@@ -62,11 +51,10 @@ def test_a_new_session_has_less_time_than_the_click(settings: Settings, alguna: 
     assert 0 < shared <= 3 < alone <= 4
 
 
-def test_the_same_user_gets_the_session_back(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """A second click makes no call."""
-    first = open_session(customer, user=ann)
+def test_a_session_is_reused_for_the_same_user(alguna: Alguna, customer: Customer) -> None:
+    first = open_session(customer, user=ANN)
     assert first.url == alguna.url(1)
-    assert open_session(customer, user=ann) == first
+    assert open_session(customer, user=ANN) == first
     assert len(alguna.requests) == 1
 
 
@@ -75,51 +63,42 @@ def test_the_same_user_gets_the_session_back(alguna: Alguna, customer: Customer,
     [("user", True, False, False), ("browser", False, True, False), ("customer", True, True, True),
      ("never", False, False, False)],
 )  # fmt: skip
-def test_each_scope_shares_as_far_as_it_says(
+def test_reuse_scopes(
     settings: Settings,
     alguna: Alguna,
     customer: Customer,
-    ann: User,
-    bob: User,
     scope: str,
     *,
     same_user_elsewhere: bool,
     same_browser_other_user: bool,
     colleague: bool,
 ) -> None:
-    """A URL goes back to the user, the login session, the company, or nobody."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = scope
-    first = open_session(customer, user=ann, browser="login-1")
+    first = open_session(customer, user=ANN, browser="login-1")
 
     def reused(user: User, browser: str) -> bool:
         return open_session(customer, user=user, browser=browser).url == first.url
 
-    assert reused(ann, "login-1") is (scope != "never")
-    assert reused(ann, "login-2") is same_user_elsewhere
-    assert reused(bob, "login-1") is same_browser_other_user
-    assert reused(bob, "login-3") is colleague
+    assert reused(ANN, "login-1") is (scope != "never")
+    assert reused(ANN, "login-2") is same_user_elsewhere
+    assert reused(BOB, "login-1") is same_browser_other_user
+    assert reused(BOB, "login-3") is colleague
 
 
 @pytest.mark.parametrize("scope", ["user", "browser"])
-@pytest.mark.parametrize("nobody", [None, AnonymousUser()])
+@pytest.mark.parametrize("user", [None, AnonymousUser()])
 @pytest.mark.parametrize("browser", [None, ""])
-def test_nobody_in_particular_shares_nothing(
-    settings: Settings,
-    alguna: Alguna,
-    customer: Customer,
-    scope: str,
-    nobody: AnonymousUser | None,
-    browser: str | None,
+def test_without_a_user_or_browser_sessions_are_not_cached(
+    settings: Settings, alguna: Alguna, customer: Customer, scope: str, user: AnonymousUser | None, browser: str | None
 ) -> None:
-    """Without a user or a browser to give it back to, a session is not kept."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = scope
-    first, second = (open_session(customer, user=nobody, browser=browser) for _ in range(2))
+    first, second = (open_session(customer, user=user, browser=browser) for _ in range(2))
     assert first.url != second.url
-    assert kept() == {}
+    assert get_cache_content() == {}
 
 
-def test_a_changed_scope_starts_anew(settings: Settings, alguna: Alguna, customer: Customer) -> None:
-    """What was shared by everyone is not given out as one user's own, whatever the user is called."""
+def test_a_changed_scope_does_not_reuse_sessions(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    """Even if a browser's key is the word that stands for all users."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
     open_session(customer, browser="all")
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
@@ -127,20 +106,16 @@ def test_a_changed_scope_starts_anew(settings: Settings, alguna: Alguna, custome
     assert len(alguna.requests) == 2
 
 
-def test_a_user_whose_key_is_zero_is_somebody(alguna: Alguna, customer: Customer) -> None:
-    """Their sessions are kept like anyone's."""
+def test_a_user_with_primary_key_zero_has_cached_sessions(alguna: Alguna, customer: Customer) -> None:
     nought = User(pk=0)
     assert open_session(customer, user=nought) == open_session(customer, user=nought)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_the_role_reaches_alguna_and_parts_the_sessions(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User, scope: str
-) -> None:
-    """A viewer never gets the session of a manager, in no scope."""
+def test_roles_have_separate_sessions(settings: Settings, alguna: Alguna, customer: Customer, scope: str) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = scope
-    manager = open_session(customer, user=ann, browser="login", role="manager")
-    viewer = open_session(customer, user=ann, browser="login", role="viewer")
+    manager = open_session(customer, user=ANN, browser="login", role="manager")
+    viewer = open_session(customer, user=ANN, browser="login", role="viewer")
     assert manager.url != viewer.url
     assert "plan_overview_settings" not in alguna.bodies[0]
     assert alguna.bodies[1]["plan_overview_settings"]["allow_subscription_cancel"] is False
@@ -158,133 +133,113 @@ CHANGES: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("name", "value"), CHANGES, ids=[name for name, _ in CHANGES])
-def test_whatever_a_session_depends_on_parts_it_from_the_old(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User, name: str, value: Any
+def test_changed_settings_and_customers_have_new_sessions(
+    settings: Settings, alguna: Alguna, customer: Customer, name: str, value: Any
 ) -> None:
-    """A changed plan, setting, customer or account never meets a session from before."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     alguna.serve("https://api.sandbox.alguna.io")
-    open_session(customer, user=ann)
+    open_session(customer, user=ANN)
     setattr(customer if hasattr(customer, name) else settings, name, value)
-    open_session(customer, user=ann)
+    open_session(customer, user=ANN)
     assert len(alguna.requests) == 2
 
 
-def test_a_session_is_reused_until_its_margin_and_not_a_second_longer(
-    alguna: Alguna, customer: Customer, ann: User
-) -> None:
-    """An hour's session is given out for fifty-nine minutes."""
+def test_a_session_is_reused_until_the_margin(alguna: Alguna, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
-        first = open_session(customer, user=ann)
+        first = open_session(customer, user=ANN)
         now.shift(timedelta(minutes=59, seconds=-1))
-        assert open_session(customer, user=ann) == first
+        assert open_session(customer, user=ANN) == first
         now.shift(timedelta(seconds=1))
-        second = open_session(customer, user=ann)
+        second = open_session(customer, user=ANN)
     assert second.url == alguna.url(2)
 
 
-def test_a_session_shorter_than_the_margin_is_used_once(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
-) -> None:
-    """It is better than none, and never given out again."""
+def test_a_session_shorter_than_the_margin_is_used_once(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     alguna.life = timedelta(seconds=60)
-    assert open_session(customer, user=ann).url == alguna.url(1)
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(1)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
 @pytest.mark.parametrize("minutes", [-600, -10, 0, 10, 600])
-def test_a_wrong_clock_neither_breaks_billing_nor_hands_out_a_dead_url(
-    alguna: Alguna, customer: Customer, ann: User, minutes: int
-) -> None:
-    """A session's life counts from when we asked, whatever time Alguna, or this machine, believes it is."""
+def test_lifetimes_do_not_depend_on_algunas_clock(alguna: Alguna, customer: Customer, minutes: int) -> None:
     alguna.clock_is_off_by = timedelta(minutes=minutes)
     with time_machine.travel(NOW, tick=False) as now:
-        asked_at = datetime.now(UTC)
-        session = open_session(customer, user=ann)
-        assert (session.created_at, session.expires_at) == (asked_at, asked_at + timedelta(hours=1))
+        requested_at = datetime.now(UTC)
+        session = open_session(customer, user=ANN)
+        assert (session.created_at, session.expires_at) == (requested_at, requested_at + timedelta(hours=1))
         now.shift(timedelta(minutes=58))
-        assert open_session(customer, user=ann) == session
+        assert open_session(customer, user=ANN) == session
         now.shift(timedelta(minutes=1))
-        assert open_session(customer, user=ann) != session
+        assert open_session(customer, user=ANN) != session
 
 
-def test_a_life_without_end_ends_after_a_month(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """What Alguna says cannot make a credential last for ever, nor break the arithmetic."""
+def test_lifetimes_are_limited_to_30_days(alguna: Alguna, customer: Customer) -> None:
     alguna.life = timedelta(days=365 * 7000)
-    session = open_session(customer, user=ann)
+    session = open_session(customer, user=ANN)
     assert session.life == timedelta(days=30)
 
 
-def test_fresh_makes_a_new_session_that_replaces_the_old(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """A user who met a spent link gets another, once; the next click reuses that one."""
-    open_session(customer, user=ann)
-    assert open_session(customer, user=ann, fresh=True).url == alguna.url(2)
-    assert open_session(customer, user=ann).url == alguna.url(2)
+def test_fresh_replaces_the_cached_session(alguna: Alguna, customer: Customer) -> None:
+    open_session(customer, user=ANN)
+    assert open_session(customer, user=ANN, fresh=True).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_forgetting_a_customer_forgets_it_for_everybody_and_nobody_else(
-    alguna: Alguna, customer: Customer, ann: User, bob: User
-) -> None:
-    """All users and roles of one customer start anew; other customers do not."""
+def test_forget_affects_all_users_of_one_customer(alguna: Alguna, customer: Customer) -> None:
     other = Customer(alias="umbrella-2", plan="starter")
-    for user in (ann, bob):
+    for user in (ANN, BOB):
         open_session(customer, user=user)
-    untouched = open_session(other, user=ann)
+    untouched = open_session(other, user=ANN)
     forget(customer)
-    assert [open_session(customer, user=user).url for user in (ann, bob)] == [alguna.url(4), alguna.url(5)]
-    assert open_session(other, user=ann) == untouched
+    assert [open_session(customer, user=user).url for user in (ANN, BOB)] == [alguna.url(4), alguna.url(5)]
+    assert open_session(other, user=ANN) == untouched
 
 
-def test_a_session_that_was_on_its_way_is_forgotten_too(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """What was asked for before the forgetting, and comes after it, is not kept for the next click."""
+def test_forget_affects_sessions_that_are_being_created(alguna: Alguna, customer: Customer) -> None:
     alguna.meanwhile = lambda: forget(customer)
-    open_session(customer, user=ann)
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    open_session(customer, user=ANN)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_a_session_for_a_stranger_is_refused_and_not_kept(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """Where the stored id and the answered one differ, nobody is sent there."""
+def test_a_session_of_another_customer_is_rejected_and_not_cached(alguna: Alguna, customer: Customer) -> None:
     customer.customer_id = "cust_mine"
     for _ in range(2):
         with pytest.raises(CustomerMismatch):
-            open_session(customer, user=ann)
+            open_session(customer, user=ANN)
     assert len(alguna.requests) == 2
 
 
-def test_an_id_that_becomes_known_costs_no_session(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """The kept one goes on, if it is this customer's, and not otherwise."""
-    first = open_session(customer, user=ann)
+def test_a_stored_id_is_compared_with_the_cached_session(alguna: Alguna, customer: Customer) -> None:
+    first = open_session(customer, user=ANN)
     customer.customer_id = "cust_abc123"
-    assert open_session(customer, user=ann) == first
+    assert open_session(customer, user=ANN) == first
     customer.customer_id = "cust_mine"
     with pytest.raises(CustomerMismatch):
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
 
 
-def test_a_kept_session_is_vetted_again(settings: Settings, alguna: Alguna, customer: Customer, ann: User) -> None:
-    """A host taken off the list is not visited from the cache either."""
-    open_session(customer, user=ann)
+def test_the_url_of_a_cached_session_is_validated_again(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+    open_session(customer, user=ANN)
     settings.ALGUNA_PORTAL_URL_HOSTS = ["billing.example.com"]
     alguna.host = "billing.example.com"
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_a_kept_session_of_the_sandbox_is_good_under_debug_only(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+def test_a_cached_sandbox_session_is_valid_only_with_debug(
+    settings: Settings, alguna: Alguna, customer: Customer
 ) -> None:
-    """As a new one is: without TLS, and on this machine."""
     settings.DEBUG = True
     settings.ALGUNA_PORTAL_URL_HOSTS = ["localhost"]
     alguna.change = {"url": "http://localhost:8000/sandbox/hs/1"}
-    first = open_session(customer, user=ann)
-    assert open_session(customer, user=ann) == first
+    first = open_session(customer, user=ANN)
+    assert open_session(customer, user=ANN) == first
     settings.DEBUG = False
     alguna.change = {"url": "https://localhost/hs/2"}
-    assert open_session(customer, user=ann).url == "https://localhost/hs/2"
+    assert open_session(customer, user=ANN).url == "https://localhost/hs/2"
 
 
 @pytest.mark.parametrize(
-    "spoiled",
+    "change",
     [
         None,
         "x",
@@ -300,151 +255,133 @@ def test_a_kept_session_of_the_sandbox_is_good_under_debug_only(
         {"url": 7},
     ],
 )
-def test_an_entry_that_cannot_be_read_is_none(alguna: Alguna, customer: Customer, ann: User, spoiled: Any) -> None:
-    """Whatever stands in the cache, the click goes on."""
-    open_session(customer, user=ann)
-    for key, entry in kept().items():
+def test_invalid_cache_entries_are_misses(alguna: Alguna, customer: Customer, change: Any) -> None:
+    open_session(customer, user=ANN)
+    for key, entry in get_cache_content().items():
         if ":session:" in key:
-            broken = {**entry, **spoiled} if spoiled and "generation" not in spoiled and spoiled != "x" else spoiled
+            broken = {**entry, **change} if change and "generation" not in change and change != "x" else change
             caches["default"].set(key.removeprefix(":1:"), broken)
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_a_clock_set_back_hands_out_no_dead_url(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """A session that seems to come from the future may be over already."""
+def test_sessions_from_the_future_are_misses(alguna: Alguna, customer: Customer) -> None:
+    """The machine's clock was set back, so the session may have expired."""
     with time_machine.travel(NOW, tick=False) as now:
-        first = open_session(customer, user=ann)
+        first = open_session(customer, user=ANN)
         now.shift(timedelta(seconds=-60))
-        assert open_session(customer, user=ann) == first
+        assert open_session(customer, user=ANN) == first
         now.shift(timedelta(hours=-10))
-        assert open_session(customer, user=ann).url == alguna.url(2)
+        assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_what_is_kept_goes_when_the_session_does(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """The entry's own life ends with the session's: a cache with a clock of its own drops it in time.
-
-    So does its generation, a month later: nothing is left in the cache for ever.
-    """
+def test_cache_timeouts(alguna: Alguna, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False):
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
         cache = caches["default"]
         ends = {key.split(":")[3]: end for key, end in cache._expire_info.items()}  # type: ignore[attr-defined]
         now = datetime.fromisoformat(NOW).timestamp()
         assert ends == {"session": now + 3600, "generation": now + 31 * 24 * 3600, "outcome": now + 30}
 
 
-def test_a_session_that_lives_for_a_second_is_kept_for_it(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """It may have to bridge an outage."""
+def test_a_session_of_one_second_is_cached(alguna: Alguna, customer: Customer) -> None:
     alguna.life = timedelta(seconds=1)
     with time_machine.travel(NOW, tick=False):
-        open_session(customer, user=ann)
-        assert len([key for key in kept() if ":session:" in key]) == 1
+        open_session(customer, user=ANN)
+        assert len([key for key in get_cache_content() if ":session:" in key]) == 1
 
 
 class UnreadableCache(LocMemCache):
-    """A cache that takes what it is given, and gives nothing back."""
+    """A cache that can be written but not read."""
 
     def get_many(self, *args: Any, **kwargs: Any) -> Any:
-        """Fail."""
         raise ConnectionError
 
 
-def test_what_was_asked_for_under_an_unknown_generation_is_not_kept(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User, monkeypatch: pytest.MonkeyPatch
+def test_without_a_generation_sessions_are_not_cached(
+    settings: Settings, alguna: Alguna, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody could forget it."""
+    """`forget` couldn't invalidate them."""
     settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_opening.UnreadableCache"}}
     monkeypatch.setattr("alguna_portal.cache.PAUSE_SECONDS", 0)
-    open_session(customer, user=ann)
-    assert not [key for key in kept() if ":session:" in key and not key.endswith(":lock")]
+    open_session(customer, user=ANN)
+    assert not [key for key in get_cache_content() if ":session:" in key and not key.endswith(":lock")]
 
 
-def test_a_session_that_died_on_its_way_is_not_kept(alguna: Alguna, customer: Customer, ann: User) -> None:
-    """An answer that took longer than its session lives leaves nothing behind."""
+def test_an_expired_session_is_not_cached(alguna: Alguna, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
         alguna.meanwhile = lambda: now.shift(timedelta(hours=2))
-        open_session(customer, user=ann)
-    assert not [key for key in kept() if ":session:" in key]
+        open_session(customer, user=ANN)
+    assert not [key for key in get_cache_content() if ":session:" in key]
 
 
-def test_keys_say_nothing(alguna: Alguna, ann: User) -> None:
-    """Neither alias, nor key, nor address, nor user is to be read from a cache key."""
-    open_session(Customer(alias="bob@example.com", email="bob@example.com"), user=ann)
+def test_cache_keys_contain_no_personal_data(alguna: Alguna) -> None:
+    open_session(Customer(alias="bob@example.com", email="bob@example.com"), user=ANN)
     alguna.fail(503)
     with pytest.raises(AlgunaUnavailable):
-        open_session(Customer(alias="bob@example.com"), user=ann, fresh=True)
-    keys = [key.removeprefix(":1:alguna_portal:") for key in kept()]
+        open_session(Customer(alias="bob@example.com"), user=ANN, fresh=True)
+    keys = [key.removeprefix(":1:alguna_portal:") for key in get_cache_content()]
     assert {key.partition(":")[0] for key in keys} == {"session", "generation", "outcome", "breaker"}
     for key in keys:
         assert len(bytes.fromhex(key.split(":")[1])) in {16, 32}
 
 
 class BrokenCache(LocMemCache):
-    """A cache that is down, and whose errors say too much."""
+    """A cache that raises exceptions with secrets."""
 
     def get_many(self, *args: Any, **kwargs: Any) -> Any:
-        """Fail."""
         raise ConnectionError("redis://:password@cache:6379 is down")
 
     set = add = get = delete = get_many
 
 
 class ReadOnlyCache(LocMemCache):
-    """A cache that answers reads and refuses to write sessions."""
+    """A cache that can be read but not written."""
 
     def set(self, *args: Any, **kwargs: Any) -> Any:
-        """Fail."""
         raise ConnectionError("redis://:password@cache:6379 is read-only")
 
 
 @pytest.mark.parametrize("backend", ["BrokenCache", "ReadOnlyCache"])
-def test_a_broken_cache_costs_the_caching_and_nothing_else(
-    settings: Settings,
-    alguna: Alguna,
-    customer: Customer,
-    ann: User,
-    caplog: pytest.LogCaptureFixture,
-    backend: str,
+def test_without_a_working_cache_each_call_creates_a_session(
+    settings: Settings, alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture, backend: str
 ) -> None:
-    """Every click makes a session, each failure is logged, and the log does not say what the cache said."""
+    """The failures are logged without the cache's message."""
     settings.CACHES = {"default": {"BACKEND": f"tests.sessions.test_opening.{backend}"}}
-    assert [open_session(customer, user=ann).url for _ in range(2)] == [alguna.url(1), alguna.url(2)]
+    assert [open_session(customer, user=ANN).url for _ in range(2)] == [alguna.url(1), alguna.url(2)]
     assert "The cache “default” failed (" in caplog.text
-    # One that hangs would take its time for each question; it is asked no more than it must be.
+    # A cache that hangs would take its timeout for each operation.
     assert len(caplog.records) <= 3
     assert "password" not in caplog.text
 
 
-def test_a_database_cache_that_fails_leaves_the_hosts_transaction_whole(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+def test_a_failing_database_cache_does_not_break_the_transaction(
+    settings: Settings, alguna: Alguna, customer: Customer
 ) -> None:
-    """Inside a transaction each use of it is a savepoint; PostgreSQL would refuse all that comes after an error."""
+    """Every cache operation is in a savepoint."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nowhere"}}
     with CaptureQueriesContext(connection) as queries:
-        assert open_session(customer, user=ann).url == alguna.url(1)
-    said = [query["sql"].split()[0] for query in queries]
-    # One more, which holds, for the record of the access.
-    assert said.count("SAVEPOINT") - 1 == said.count("ROLLBACK") > 0
+        assert open_session(customer, user=ANN).url == alguna.url(1)
+    statements = [query["sql"].split()[0] for query in queries]
+    # The audit trail has one more savepoint.
+    assert statements.count("SAVEPOINT") - 1 == statements.count("ROLLBACK") > 0
     assert PortalAccess.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)
-def test_outside_a_transaction_the_database_cache_needs_none(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+def test_outside_a_transaction_the_database_cache_uses_no_savepoints(
+    settings: Settings, alguna: Alguna, customer: Customer
 ) -> None:
-    """No cached click pays for a savepoint that protects nothing: it reads the cache, and is recorded."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "sessions"}}
     call_command("createcachetable")
-    first = open_session(customer, user=ann)
+    first = open_session(customer, user=ANN)
     with CaptureQueriesContext(connection) as queries:
-        assert open_session(customer, user=ann) == first
+        assert open_session(customer, user=ANN) == first
     assert [query["sql"].split()[0] for query in queries] == ["SELECT", "INSERT"]
 
 
-def test_forgetting_that_failed_says_so(
+def test_forget_logs_failures(
     settings: Settings, alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A credential that may still be given out is no small matter."""
     assert forget(customer) is True
     settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_opening.BrokenCache"}}
     assert forget(customer) is False
@@ -457,45 +394,37 @@ def test_forgetting_that_failed_says_so(
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"] * 2
 
 
-def test_forgetting_is_tried_even_where_the_cache_has_just_failed(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
-) -> None:
-    """What refuses to write may still delete."""
+def test_forget_is_tried_after_a_cache_failure(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_opening.ReadOnlyCache"}}
-    open_session(customer, user=ann)
+    open_session(customer, user=ANN)
     assert forget(customer) is True
 
 
-def test_a_setting_that_cannot_be_used_is_told_before_anything_is_asked(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
+def test_an_invalid_setting_is_reported_before_the_api_call(
+    settings: Settings, alguna: Alguna, customer: Customer
 ) -> None:
-    """Nobody makes a credential that cannot be kept as it was to be."""
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = "yes"
     with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_ENCRYPT_CACHE"):
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
     assert alguna.requests == []
 
 
-def test_sessions_are_kept_where_the_setting_says(
-    settings: Settings, alguna: Alguna, customer: Customer, ann: User
-) -> None:
-    """A host may give credentials a cache of their own."""
+def test_sessions_are_cached_in_the_configured_cache(settings: Settings, alguna: Alguna, customer: Customer) -> None:
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
         "portal": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "portal"},
     }
     settings.ALGUNA_PORTAL_CACHE = "portal"
     caches["portal"].clear()
-    assert open_session(customer, user=ann) == open_session(customer, user=ann)
+    assert open_session(customer, user=ANN) == open_session(customer, user=ANN)
 
 
-def test_an_outage_says_so_and_leaves_nothing_behind(
-    alguna: Alguna, customer: Customer, ann: User, caplog: pytest.LogCaptureFixture
+def test_an_outage_raises_an_exception_and_is_not_cached(
+    alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The next click tries again."""
     alguna.fail(503, json.dumps({"detail": "down"}), Retry_After="7")
     with pytest.raises(AlgunaUnavailable) as caught:
-        open_session(customer, user=ann)
+        open_session(customer, user=ANN)
     assert caught.value.retry_after == 7
-    assert open_session(customer, user=ann).url == alguna.url(2)
+    assert open_session(customer, user=ANN).url == alguna.url(2)
     assert caplog.text == ""

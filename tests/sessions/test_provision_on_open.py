@@ -1,4 +1,4 @@
-"""`PROVISION_ON_OPEN`: a customer that Alguna does not know is created on the first click, if that is wanted."""
+"""`PROVISION_ON_OPEN`: the first click creates a customer that Alguna doesn't know."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -23,29 +23,29 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def alguna(settings: Settings, fresh_alguna: FakeAlguna) -> FakeAlguna:
-    """An Alguna that knows nobody yet, and a host that wants its customers created."""
+    """An Alguna without customers, with `PROVISION_ON_OPEN` on."""
     settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = True
     return fresh_alguna
 
 
 @pytest.fixture
 def client(manager: User, acme: Customer) -> Client:
-    """The browser of a manager of a customer that is complete."""
+    """The client of a manager whose customer can be created."""
     Customer.objects.update(currency="EUR")
     client = Client()
     client.force_login(manager)
     return client
 
 
-def asked(alguna: FakeAlguna) -> list[str]:
-    """What Alguna was asked."""
+def get_requests(alguna: FakeAlguna) -> list[str]:
     return [f"{request.method} {request.path}" for request in alguna.requests]
 
 
-def test_the_first_click_creates_the_customer_and_opens(alguna: FakeAlguna, client: Client, acme: Customer) -> None:
-    """The second finds it there, and the session, too."""
+def test_the_first_click_creates_the_customer_and_the_session(
+    alguna: FakeAlguna, client: Client, acme: Customer
+) -> None:
     assert client.get(BILLING)["Location"] == alguna.sessions[0].url
-    assert asked(alguna) == [
+    assert get_requests(alguna) == [
         "POST /customer-portal-sessions",
         "GET /customers/lookup",
         "POST /customers",
@@ -58,40 +58,36 @@ def test_the_first_click_creates_the_customer_and_opens(alguna: FakeAlguna, clie
     assert [each.outcome for each in PortalAccess.objects.order_by("pk")] == ["opened", "reused"]
 
 
-def test_unless_it_is_wanted_nothing_is_created(settings: Settings, alguna: FakeAlguna, client: Client) -> None:
-    """Off, as by default, an unknown customer is an error that says so."""
+def test_without_the_setting_no_customer_is_created(settings: Settings, alguna: FakeAlguna, client: Client) -> None:
     settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = False
     assert client.get(BILLING).status_code == 502
-    assert asked(alguna) == ["POST /customer-portal-sessions"]
+    assert get_requests(alguna) == ["POST /customer-portal-sessions"]
 
 
-def test_a_customer_whose_id_is_known_is_not_created_again(alguna: FakeAlguna, client: Client) -> None:
-    """It is in Alguna, but under another alias, or in another account."""
+def test_a_customer_with_an_id_is_not_created(alguna: FakeAlguna, client: Client) -> None:
+    """It exists under another alias, or in another account."""
     Customer.objects.update(customer_id="cust_1")
     assert client.get(BILLING).status_code == 502
-    assert asked(alguna) == ["POST /customer-portal-sessions"]
+    assert get_requests(alguna) == ["POST /customer-portal-sessions"]
 
 
 @pytest.mark.parametrize(
     ("change", "named"), [({"currency": ""}, "currency"), ({"currency": "X", "name": ""}, "currency, name")]
 )
-def test_a_customer_that_cannot_be_created_says_which_fields_are_wrong(
+def test_invalid_fields_are_logged_without_their_values(
     alguna: FakeAlguna, client: Client, caplog: pytest.LogCaptureFixture, change: dict[str, Any], named: str
 ) -> None:
-    """The user sees the page for what is not set up, the log what to mend, and neither what was entered."""
     Customer.objects.update(**change, email="billing@acme.example")
     assert client.get(BILLING).status_code == 502
-    (said,) = [record.getMessage() for record in caplog.records if record.name.startswith("alguna_portal")]
-    assert said.endswith(f" It could not be created there; check its {named}.")
+    (message,) = [record.getMessage() for record in caplog.records if record.name.startswith("alguna_portal")]
+    assert message.endswith(f" It could not be created there; check its {named}.")
     assert "billing@" not in caplog.text
-    assert asked(alguna) == ["POST /customer-portal-sessions"]
+    assert get_requests(alguna) == ["POST /customer-portal-sessions"]
 
 
-def test_a_customer_that_is_deleted_meanwhile_is_an_error_that_says_so(
+def test_a_customer_deleted_meanwhile_is_an_error(
     alguna: FakeAlguna, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As any customer that is not there."""
-
     def delete(customer: Customer, within: float) -> None:
         Customer.objects.get(pk=0)
 
@@ -103,17 +99,13 @@ def test_a_customer_that_is_deleted_meanwhile_is_an_error_that_says_so(
     assert caught.value.status == 404
 
 
-def test_a_customer_that_stays_unknown_is_tried_once(
-    alguna: FakeAlguna, client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No click goes round in circles."""
+def test_the_session_is_retried_once(alguna: FakeAlguna, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alguna_portal.sessions.creation.provision", lambda customer, within: None)
     assert client.get(BILLING).status_code == 502
-    assert asked(alguna) == ["POST /customer-portal-sessions"] * 2
+    assert get_requests(alguna) == ["POST /customer-portal-sessions"] * 2
 
 
-def test_an_outage_on_the_way_is_an_outage(alguna: FakeAlguna, client: Client, acme: Customer) -> None:
-    """And leaves nothing half-done."""
+def test_an_outage_while_creating_the_customer(alguna: FakeAlguna, client: Client, acme: Customer) -> None:
     alguna.fail(404, detail="none")
     alguna.fail(503)
     response = client.get(BILLING)
@@ -122,15 +114,13 @@ def test_an_outage_on_the_way_is_an_outage(alguna: FakeAlguna, client: Client, a
     assert acme.customer_id is None
 
 
-def test_a_customer_without_a_row_is_created_too(alguna: FakeAlguna) -> None:
-    """For hosts that keep their own organizations; the second click has nothing to create."""
+def test_a_customer_without_a_row_is_created(alguna: FakeAlguna) -> None:
     for _ in range(2):
         open_session(Customer(alias="org-7", name="Seven", currency="USD"), fresh=True)
-    assert asked(alguna).count("POST /customers") == 1
+    assert get_requests(alguna).count("POST /customers") == 1
 
 
-def test_first_clicks_at_once_create_one_customer(settings: Settings, alguna: FakeAlguna) -> None:
-    """Each user has a session of their own, and so a flight of their own; the customer is still one."""
+def test_concurrent_first_clicks_create_one_customer(settings: Settings, alguna: FakeAlguna) -> None:
     settings.ALGUNA_PORTAL_AUDIT = False
     settings.ALGUNA_PORTAL_RETRIES = 2
     barrier = Barrier(MANY)
@@ -141,16 +131,15 @@ def test_first_clicks_at_once_create_one_customer(settings: Settings, alguna: Fa
         return open_session(customer, user=User(pk=number + 1)).customer_id
 
     with ThreadPoolExecutor(MANY) as pool:
-        owners = set(pool.map(click, range(MANY)))
-    assert len(owners) == 1
+        customer_ids = set(pool.map(click, range(MANY)))
+    assert len(customer_ids) == 1
     created = {request.headers["Idempotency-Key"] for request in alguna.requests if request.path == "/customers"}
     assert len(created) == 1
 
 
-def test_all_of_it_keeps_to_the_budget(
+def test_the_customers_creation_gets_the_remaining_time(
     settings: Settings, alguna: FakeAlguna, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is left of the click's time is what the customer's creation is given, and then the second attempt."""
     given: list[float] = []
 
     def provision(customer: Customer, within: float) -> None:
@@ -163,7 +152,6 @@ def test_all_of_it_keeps_to_the_budget(
 
 
 def test_no_time_left_for_the_second_attempt_is_an_outage(alguna: FakeAlguna, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user is asked to try again; then the customer is there."""
     clock = iter([0.0, 0.0, 100.0])
     monkeypatch.setattr("alguna_portal.sessions.creation.monotonic", lambda: next(clock))
     monkeypatch.setattr("alguna_portal.sessions.creation.provision", lambda customer, within: None)
@@ -171,8 +159,7 @@ def test_no_time_left_for_the_second_attempt_is_an_outage(alguna: FakeAlguna, mo
         open_session(Customer(alias="org-7", name="Seven", currency="USD"))
 
 
-def test_code_gets_the_reason(alguna: FakeAlguna) -> None:
-    """As an exception that it knows already."""
+def test_open_session_raises_the_reason(alguna: FakeAlguna) -> None:
     with pytest.raises(CustomerUnknown, match="check its currency") as caught:
         open_session(Customer(alias="org-7", name="Seven"))
     assert caught.value.status == 404

@@ -1,4 +1,4 @@
-"""Single flight: many at once, one call; its session or its failure for all; and no leader's death is an outage."""
+"""Single flight: concurrent calls share one API call, its result or its exception, and survive a dead leader."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,12 +17,17 @@ from pytest_django import Settings
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, CustomerMismatch
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, open_session
-from alguna_portal.sessions.single_flight import single_flight
 from tests.conftest import Alguna
 from tests.support.logs import logged
+from tests.support.sessions import share_session
 
 MANY = 12
 EPOCH = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _one_session_for_all_users(settings: Settings) -> None:
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
 
 
 @pytest.fixture
@@ -31,14 +36,14 @@ def customer() -> Customer:
     return Customer(alias="acme-1", plan="starter", customer_id="cust_abc123")
 
 
-def lock_of(customer: Customer) -> str:
-    """Find the lock's key by watching for it while a session is made."""
+def get_lock(customer: Customer) -> str:
+    """Return the key of the only lock in the cache."""
     (key,) = [key for key in caches["default"]._cache if key.endswith(":lock")]  # type: ignore[attr-defined]
     return str(key).removeprefix(":1:")
 
 
-def together(action: Callable[[int], PortalSession]) -> list[PortalSession | AlgunaError]:
-    """Do something in many threads at the same moment; return what came of each."""
+def run_concurrently(action: Callable[[int], PortalSession]) -> list[PortalSession | AlgunaError]:
+    """Call a function in many threads at once, and return the results and exceptions."""
     barrier = Barrier(MANY)
 
     def one(number: int) -> PortalSession | AlgunaError:
@@ -53,15 +58,11 @@ def together(action: Callable[[int], PortalSession]) -> list[PortalSession | Alg
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_many_clicks_at_once_are_one_call(
-    alguna: Alguna, settings: Settings, customer: Customer, *, fresh: bool
-) -> None:
-    """All get the one session that was made, whoever asked first."""
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+def test_concurrent_clicks_share_one_call(alguna: Alguna, customer: Customer, *, fresh: bool) -> None:
     open_session(customer)
     alguna.meanwhile = lambda: sleep(0.2)
     customer.plan = "growth" if not fresh else customer.plan
-    sessions = together(lambda number: open_session(customer, user=User(pk=number), fresh=fresh))
+    sessions = run_concurrently(lambda number: open_session(customer, user=User(pk=number), fresh=fresh))
     assert {session.url for session in sessions if isinstance(session, PortalSession)} == {alguna.url(2)}
     assert len(sessions) == MANY
     assert len(alguna.requests) == 2
@@ -71,21 +72,14 @@ def test_many_clicks_at_once_are_one_call(
     ("status", "change", "kind"),
     [(503, {}, AlgunaUnavailable), (401, {}, AuthenticationFailed), (0, {"customer_id": "cust_x"}, CustomerMismatch)],
 )
-def test_a_failure_is_everybodys(
-    alguna: Alguna,
-    settings: Settings,
-    customer: Customer,
-    status: int,
-    change: dict[str, Any],
-    kind: type[AlgunaError],
+def test_followers_raise_the_leaders_exception(
+    alguna: Alguna, customer: Customer, status: int, change: dict[str, Any], kind: type[AlgunaError]
 ) -> None:
-    """Those who waited fail as the one did who asked, with all that it learned; the next click tries again."""
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     alguna.meanwhile = lambda: sleep(0.2)
     alguna.change = change
     if status:
         alguna.fail(status, '{"detail": "no"}', Retry_After="7")
-    failures = together(lambda _: open_session(customer))
+    failures = run_concurrently(lambda _: open_session(customer))
     assert len(alguna.requests) == 1
     assert len({(type(each), str(each), each.status, each.retry_after) for each in failures}) == 1  # type: ignore[union-attr]
     assert type(failures[0]) is kind
@@ -93,35 +87,35 @@ def test_a_failure_is_everybodys(
     assert open_session(customer).url == alguna.url(2)
 
 
-def test_different_users_do_not_wait_for_each_other(alguna: Alguna, customer: Customer) -> None:
-    """Each place has a lock of its own: as many calls as users, all at the same time."""
+def test_different_users_do_not_wait_for_each_other(alguna: Alguna, settings: Settings, customer: Customer) -> None:
+    settings.ALGUNA_PORTAL_SESSION_REUSE = "user"
     barrier = Barrier(MANY, timeout=20)
     alguna.meanwhile = barrier.wait
-    sessions = together(lambda number: open_session(customer, user=User(pk=number)))
+    sessions = run_concurrently(lambda number: open_session(customer, user=User(pk=number)))
     assert all(isinstance(session, PortalSession) for session in sessions)
     assert len(alguna.requests) == MANY
 
 
-def test_a_leader_that_dies_costs_one_lock_life(alguna: Alguna, settings: Settings, customer: Customer) -> None:
-    """Its lock expires before the budget does; then one of those who waited leads, and all are served."""
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+def test_if_the_leader_dies_a_follower_leads_after_the_lock_expires(
+    alguna: Alguna, settings: Settings, customer: Customer
+) -> None:
     settings.ALGUNA_PORTAL_TIME_BUDGET = 2
-    die_holding_the_lock(alguna, customer)
+    leave_lock(alguna, customer)
     started = monotonic()
-    sessions = together(lambda _: open_session(customer))
+    sessions = run_concurrently(lambda _: open_session(customer))
     assert {session.url for session in sessions if isinstance(session, PortalSession)} == {alguna.url(2)}
     assert len(sessions) == MANY
     assert len(alguna.requests) == 2
     assert monotonic() - started > 0.9
 
 
-def die_holding_the_lock(alguna: Alguna, customer: Customer, *, for_ever: bool = False) -> None:
-    """Leave the lock behind, as a process does that is killed in mid-call."""
+def leave_lock(alguna: Alguna, customer: Customer, *, for_ever: bool = False) -> None:
+    """Leave the lock in the cache, like a process that was killed during its call."""
     cache = caches["default"]
     left: dict[str, Any] = {}
 
     def remember() -> None:
-        left[lock_of(customer)] = cache.get(lock_of(customer))
+        left[get_lock(customer)] = cache.get(get_lock(customer))
 
     alguna.meanwhile = remember
     alguna.fail(401)
@@ -133,56 +127,47 @@ def die_holding_the_lock(alguna: Alguna, customer: Customer, *, for_ever: bool =
         cache.set(key, token, timeout=None if for_ever else 1)
 
 
-def test_nobody_waits_beyond_the_budget(alguna: Alguna, settings: Settings, customer: Customer) -> None:
-    """A lock that never goes away, which should not be, is not waited for: the caller goes alone."""
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+def test_followers_do_not_wait_longer_than_the_budget(alguna: Alguna, settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_TIME_BUDGET = 1
-    die_holding_the_lock(alguna, customer, for_ever=True)
+    leave_lock(alguna, customer, for_ever=True)
     assert open_session(customer).url == alguna.url(2)
 
 
-def test_a_call_has_no_longer_than_its_lock() -> None:
-    """Three quarters of the budget for the one who leads; the rest is for those who wait in vain."""
-    asked: list[float] = []
+def test_calls_get_their_share_of_the_budget() -> None:
+    budgets: list[float] = []
 
     def make(seconds: float) -> PortalSession:
-        asked.append(seconds)
+        budgets.append(seconds)
         raise AlgunaUnavailable("down")
 
     with pytest.raises(AlgunaUnavailable):
-        single_flight("lock", make, budget=12)
+        share_session("lock", make, budget=12)
     caches["default"].set("lock", "another's", timeout=None)
     with pytest.raises(AlgunaUnavailable):
-        single_flight("lock", make, budget=1)
-    leading, alone = asked
+        share_session("lock", make, budget=1)
+    leading, alone = budgets
     assert leading == 9
     assert 0 < alone <= 1 / 8
 
 
-def test_a_lock_that_is_gone_is_not_waited_for(alguna: Alguna, settings: Settings, customer: Customer) -> None:
-    """Followers see that their leader died as soon as its lock expires, long before their own time is up."""
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+def test_followers_stop_waiting_when_the_lock_expires(alguna: Alguna, settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_TIME_BUDGET = 40
-    die_holding_the_lock(alguna, customer)
+    leave_lock(alguna, customer)
     started = monotonic()
     assert open_session(customer).url == alguna.url(2)
     assert monotonic() - started < 15
 
 
-def test_a_lock_is_not_taken_from_its_new_owner(alguna: Alguna, settings: Settings, customer: Customer) -> None:
-    """A leader that comes back late finds another's token and leaves it alone."""
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+def test_a_late_leader_does_not_release_another_leaders_lock(alguna: Alguna, customer: Customer) -> None:
     cache = caches["default"]
-    alguna.meanwhile = lambda: cache.set(lock_of(customer), "another's", timeout=60)
+    alguna.meanwhile = lambda: cache.set(get_lock(customer), "another's", timeout=60)
     open_session(customer)
-    assert cache.get(lock_of(customer)) == "another's"
+    assert cache.get(get_lock(customer)) == "another's"
 
 
-def test_a_lock_that_outlived_its_leader_is_left_to_expire(
+def test_after_the_locks_lifetime_the_leader_does_not_release_it(
     alguna: Alguna, settings: Settings, customer: Customer
 ) -> None:
-    """Past its own life a leader cannot know whose the lock is, even if the token looks right."""
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     settings.ALGUNA_PORTAL_TIME_BUDGET = 0.4
     released = Event()
 
@@ -193,16 +178,14 @@ def test_a_lock_that_outlived_its_leader_is_left_to_expire(
     with pytest.raises(AlgunaUnavailable):
         open_session(customer)
     released.set()
-    assert cache_has_lock()
+    assert has_lock()
 
 
-def cache_has_lock() -> bool:
-    """Say whether a lock is left."""
+def has_lock() -> bool:
     return any(key.endswith(":lock") for key in caches["default"]._cache)  # type: ignore[attr-defined]
 
 
-def test_a_session_that_came_late_is_given_out_and_its_lock_left_to_expire(customer: Customer) -> None:
-    """By then the lock may be another's."""
+def test_a_late_session_is_returned_and_the_lock_not_released(customer: Customer) -> None:
     session = PortalSession(id="s", customer_id="c", url="https://x", created_at=EPOCH, expires_at=EPOCH)
 
     def late(_: float) -> PortalSession:
@@ -210,27 +193,24 @@ def test_a_session_that_came_late_is_given_out_and_its_lock_left_to_expire(custo
         sleep(0.9)
         return session
 
-    assert single_flight("lock", late, budget=1) is session
+    assert share_session("lock", late, budget=1) is session
     assert caches["default"].get("lock")
 
 
-def test_a_bug_lets_go_of_the_lock(alguna: Alguna, settings: Settings, customer: Customer) -> None:
-    """What is none of our exceptions reaches its caller, and nobody waits for it."""
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
+def test_unexpected_exceptions_release_the_lock(alguna: Alguna, customer: Customer) -> None:
     alguna.fail(KeyError("a bug"))
     with pytest.raises(KeyError):
         open_session(customer)
-    assert not cache_has_lock()
+    assert not has_lock()
     assert open_session(customer).url == alguna.url(2)
 
 
 NOW = "2026-11-21T12:00:00Z"
 
 
-def test_within_its_margin_a_session_is_better_than_an_outage(
+def test_in_an_outage_a_session_is_reused_until_it_expires(
     alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While no new one can be had, the old one is given out to its very end, and not beyond."""
     user = User(pk=1)
     with time_machine.travel(NOW, tick=False) as now:
         first = open_session(customer, user=user)
@@ -256,41 +236,37 @@ def test_within_its_margin_a_session_is_better_than_an_outage(
             open_session(customer, user=user)
 
 
-def test_a_cached_session_works_through_an_outage(alguna: Alguna, customer: Customer) -> None:
-    """Alguna is not even asked."""
+def test_a_cached_session_needs_no_call_in_an_outage(alguna: Alguna, customer: Customer) -> None:
     first = open_session(customer, user=User(pk=1))
     alguna.fail(503)
     assert open_session(customer, user=User(pk=1)) == first
     assert len(alguna.requests) == 1
 
 
-def test_a_budget_too_small_for_any_wait_still_asks(
-    alguna: Alguna, settings: Settings, customer: Customer, monkeypatch: pytest.MonkeyPatch
+def test_without_time_to_wait_the_caller_calls_alone(
+    alguna: Alguna, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever finds no time left to lead or to follow goes alone."""
-    settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     monkeypatch.setattr("alguna_portal.sessions.single_flight.ALONE_SHARE", 1)
     assert open_session(customer).url == alguna.url(1)
 
 
-class Mute(LocMemCache):
-    """Neither keeps anything nor says so: a table that cannot be written to, a client told to ignore errors."""
+class SilentlyFailingCache(LocMemCache):
+    """A cache that stores nothing and raises no exceptions."""
 
-    asked = 0
+    operations = 0
 
     def add(self, *args: Any, **kwargs: Any) -> bool:
-        type(self).asked += 1
+        type(self).operations += 1
         return False
 
     def set(self, *args: Any, **kwargs: Any) -> None:
-        type(self).asked += 1
+        type(self).operations += 1
 
 
-def test_a_cache_that_fails_without_a_word_keeps_nobody_waiting(
+def test_with_a_silently_failing_cache_every_caller_leads(
     alguna: Alguna, settings: Settings, customer: Customer
 ) -> None:
-    """Everybody leads, after a handful of questions, and not after the budget."""
-    settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_single_flight.Mute"}}
-    Mute.asked = 0
+    settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_single_flight.SilentlyFailingCache"}}
+    SilentlyFailingCache.operations = 0
     assert open_session(customer, user=User(pk=7)).url == alguna.url(1)
-    assert Mute.asked < 20
+    assert SilentlyFailingCache.operations < 20

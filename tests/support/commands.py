@@ -1,9 +1,14 @@
 """Commands that go through customers, run in the tests' own process."""
 
+from collections.abc import Mapping
 from io import StringIO
+from types import ModuleType
 from typing import Any
 
+import pytest
 from django.core.management import CommandError, call_command
+
+from alguna_portal.models import Customer
 
 
 def run(name: str, *args: str, **options: Any) -> tuple[str, int]:
@@ -15,3 +20,15 @@ def run(name: str, *args: str, **options: Any) -> tuple[str, int]:
     except CommandError as exc:
         return f"{said.getvalue()}{exc}", exc.returncode
     return said.getvalue(), 0
+
+
+def raise_for(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, errors: Mapping[Any, Exception]) -> None:
+    """Let a function that takes a customer first raise exceptions, by the customer's primary key."""
+    original = getattr(module, name)
+
+    def raise_or_call(customer: Customer, *args: Any, **kwargs: Any) -> Any:
+        if error := errors.get(customer.pk):
+            raise error
+        return original(customer, *args, **kwargs)
+
+    monkeypatch.setattr(module, name, raise_or_call)

@@ -1,21 +1,17 @@
-"""All customers that Alguna does not know yet: found there, or created."""
+"""Management command that finds or creates all customers in Alguna whose id isn't stored yet."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from alguna_portal.bulk.command import CustomersCommand, get_customers_on_plan
-from alguna_portal.bulk.runner import BulkRun, RateLimitedClient, format_errors, read_in_batches
-from alguna_portal.bulk.summary import Progress, Summary
-from alguna_portal.customers import Provisioned
-from alguna_portal.customers import provisioning as customers
-from alguna_portal.exceptions import CustomerMismatch
+from alguna_portal.bulk.runner import RateLimitedClient, format_reasons, keyset
+from alguna_portal.customers import Provisioned, provisioning
 from alguna_portal.models import Customer
 
-BATCH = 50  # rows read at a time: few, since what they say should not be old when Alguna is told
-# What the outcomes are called in the summary.
+BATCH_SIZE = 50  # A small number, so that the rows are still up to date when they are sent to Alguna.
+# The names of the outcomes in the summary.
 LABELS = {
     Provisioned.CREATED: "created",
     Provisioned.ADOPTED: "adopted",
@@ -24,74 +20,54 @@ LABELS = {
 
 
 class Command(CustomersCommand):
-    """Provision in bulk."""
+    """Provision customers in bulk."""
 
     dry_run_help = "only validate: ask Alguna nothing, store nothing"
+    filter_description = " without an id"
+    labels = tuple(LABELS.values())
     help = (
         "Makes sure that Alguna has every customer whose id is not known yet, by alias: who is there is adopted, the "
         "others are created. May be interrupted and run again at any time."
     )
 
-    def find(self, options: dict[str, Any]) -> QuerySet[Customer]:
-        """Find the customers whose id is not known."""
-        return get_customers_on_plan(options["plan"]).filter(customer_id=None)
+    def get_queryset(self) -> QuerySet[Customer]:
+        """Return the customers without an id."""
+        return get_customers_on_plan(self.options["plan"]).filter(customer_id=None)
 
-    def nobody(self, options: dict[str, Any]) -> str:
-        """Name those of whom none were found."""
-        on_plan = f" on the plan “{options['plan']}”" if options["plan"] else ""
-        return f"customers{on_plan} without an id"
+    def read(self, customers: QuerySet[Customer]) -> Iterator[Customer]:
+        """Yield the customers by primary key, because those that are done leave the queryset."""
+        return keyset(customers.only(*provisioning.SENT_FIELDS, "customer_id"), "pk", size=BATCH_SIZE)
 
-    def read(self, found: QuerySet[Customer]) -> Iterator[Customer]:
-        """Read rows by key, since those that are done leave the result meanwhile."""
-        rows = found.only(*customers.SENT_FIELDS, "customer_id").order_by("pk")
-        return read_in_batches(rows, after=lambda row: Q(pk__gt=row.pk), size=BATCH)
-
-    def go_through(
-        self,
-        rows: Iterator[Customer],
-        tally: Summary,
-        *,
-        client: RateLimitedClient | None,
-        progress: Progress,
-        options: dict[str, Any],
-    ) -> None:
-        """Provision each, or only validate it."""
-        if client is None:
-            for customer in rows:
-                _validate(customer, tally)
-                progress.show(tally)
+    def process(self, customers: Iterator[Customer], client: RateLimitedClient | None) -> None:
+        """Provision the customers; in a dry run, only validate them."""
+        if client:
+            super().process(customers, client)
             return
-        BulkRun(
-            check=customers.validate,
-            ask=customers.get_or_create_remote,
-            store=_store,
-            key=lambda customer: customer.pk,
-            client=client,
-            workers=options["workers"],
-            progress=progress,
-        ).over(rows, tally)
+        for customer in customers:
+            try:
+                self.prepare(customer)
+            except ValidationError as exc:
+                self.summary.fail(customer.pk, *format_reasons(exc))
+            else:
+                self.summary.outcomes["valid"] += 1
+            self.progress.show(self.summary)
 
-    def counts(self, tally: Summary, options: dict[str, Any]) -> str:
-        """Say how many came out how."""
-        if options["dry_run"]:
-            return f"{tally.outcomes['valid']} would be provisioned, {tally.failed} would be refused"
-        counts = ", ".join(f"{tally.outcomes[label]} {label}" for label in LABELS.values())
-        return f"{counts}, {tally.failed} failed, {tally.untried} not tried"
+    def prepare(self, customer: Customer) -> None:
+        """Validate the fields that are sent."""
+        provisioning.validate(customer)
 
+    def call_api(self, customer: Customer, client: RateLimitedClient) -> tuple[str, Provisioned]:
+        """Find or create the customer in Alguna."""
+        return provisioning.get_or_create_remote(customer, client)
 
-def _validate(customer: Customer, tally: Summary) -> None:
-    try:
-        customers.validate(customer)
-    except ValidationError as exc:
-        tally.fail(customer.pk, format_errors(exc))
-    else:
-        tally.count("valid")
+    def store(self, customer: Customer, result: tuple[str, Provisioned]) -> str:
+        """Store the customer's id."""
+        provisioned = provisioning.store_customer_id(customer, *result)
+        provisioning.notify_provisioned(customer, provisioned)
+        return LABELS[provisioned]
 
-
-def _store(customer: Customer, found: tuple[str, Provisioned]) -> str:
-    try:
-        how = customers.store_customer_id(customer, *found)
-    except Customer.DoesNotExist:
-        raise CustomerMismatch("The customer was deleted here while Alguna was asked.") from None
-    customers.notify_provisioned(customer, how)
-    return LABELS[how]
+    def format_counts(self) -> str:
+        """Return the number of customers for each outcome."""
+        if self.options["dry_run"]:
+            return f"{self.summary.outcomes['valid']} would be provisioned, {self.summary.failed} would be refused"
+        return super().format_counts()

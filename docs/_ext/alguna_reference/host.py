@@ -18,7 +18,7 @@ from .code import table, unwrapped
 COMMANDS = {
     "alguna_doctor": "alguna_portal",
     "alguna_provision": "alguna_portal",
-    "alguna_sync_plans": "alguna_portal",
+    "alguna_sync": "alguna_portal",
     "alguna_prune": "alguna_portal",
     "alguna_sandbox_weather": "alguna_portal.sandbox",
 }
