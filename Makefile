@@ -85,7 +85,7 @@ reference: $(FOR_DEV) ## Write the parts of docs/reference that are made from th
 
 screenshots: $(FOR_DEV) ## Make the pictures of the documentation anew, from those that the browser tests take
 	$(BIN)/pytest -m browser -n auto --quiet -p no:randomly
-	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/screenshots.py
 
 format: $(FOR_DEV) ## Format the code, and mend what ruff can
 	$(BIN)/ruff check --fix .

@@ -7,7 +7,7 @@ from time import monotonic
 from .figures import Figure, table
 from .report import write
 
-PARTS = ["clicks", "cold_call", "startup", "flight", "outage", "memory", "provision"]
+PARTS = ["clicks", "cold_call", "startup", "single_flight", "outage", "memory", "provision"]
 
 
 def main() -> None:

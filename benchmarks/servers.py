@@ -105,7 +105,7 @@ def redis() -> Iterator[dict[str, Any]]:
 @contextmanager
 def alguna(*, seconds: float = 0, knows_everyone: bool = False) -> Iterator[Server]:
     """Run a stub of Alguna that takes so long for an answer."""
-    with ended(start("stub", {"seconds": seconds, "knows_everyone": knows_everyone})) as process:
+    with ended(start("alguna_stub", {"seconds": seconds, "knows_everyone": knows_everyone})) as process:
         assert process.stdout
         yield Server(port=json.loads(process.stdout.readline()), process=process)
 

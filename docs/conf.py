@@ -7,7 +7,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 
-from alguna_reference.project import set_up  # noqa: E402
+from alguna_reference.django_project import set_up  # noqa: E402
 
 set_up()
 

@@ -19,7 +19,7 @@ from typing import Any
 from redis import asyncio as redis_asyncio
 
 from benchmarks.figures import Figure, at_most, percentile
-from benchmarks.load import Visit, visits
+from benchmarks.load_generator import Visit, visits
 from benchmarks.servers import Server, alguna, gunicorn, redis, run
 
 SECONDS, ORDINARY_EVERY, BILLING_EVERY, WORKERS = 60, 1 / 30, 1, 8
@@ -32,7 +32,7 @@ def measure() -> list[Figure]:
         folder, cache = stack.enter_context(TemporaryDirectory()), stack.enter_context(redis())
         server = stack.enter_context(alguna(seconds=0.05))
         order = {"database": f"{folder}/db.sqlite3", "cache": cache, "api_url": server.url}
-        cookies = run("people", order | {"people": 1 + 2 * round(SECONDS / BILLING_EVERY) + WORKERS})
+        cookies = run("users", order | {"people": 1 + 2 * round(SECONDS / BILLING_EVERY) + WORKERS})
         site = stack.enter_context(gunicorn(order, workers=WORKERS))
         healthy, _ = asyncio.run(_load(site, cookies, cache))
         if {each.status for each in healthy} != {200, 302}:

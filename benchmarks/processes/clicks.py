@@ -9,10 +9,10 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection
 
-from benchmarks.people import settle
+from benchmarks.users import settle
 from benchmarks.settings import ORDER
 from benchmarks.site import key_by_hand
-from benchmarks.visitor import Visit, visitor
+from benchmarks.wsgi_client import Visit, visitor
 
 
 def warm(cookie: str) -> tuple[Visit, Visit]:

@@ -4,7 +4,7 @@ import json
 
 import psutil
 
-from benchmarks.people import settle
+from benchmarks.users import settle
 from benchmarks.settings import ORDER
 
 from .clicks import block, warm

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs.blocks import ROOT
+from tests.docs.code_blocks import ROOT
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import ROOT, Block, blocks, blocks_in, pages
+from tests.docs.code_blocks import ROOT, Block, blocks, blocks_in, pages
 
 # One process runs all pages; so one worker asks for them.
 pytestmark = pytest.mark.xdist_group("docs")
@@ -23,7 +23,7 @@ RUN_HERE = list(dict.fromkeys(block.page for block in ALL if block.is_run_here))
 def run(asked: dict[str, list[Block]]) -> dict[str, str]:
     """Run pages; return what went wrong on each."""
     told = {page: [dataclasses.asdict(block) for block in of_page] for page, of_page in asked.items()}
-    command = [sys.executable, "-W", "error", "-m", "tests.docs.running"]
+    command = [sys.executable, "-W", "error", "-m", "tests.docs.page_runner"]
     ran = subprocess.run(
         command, cwd=ROOT, env=CLEAN, input=json.dumps(told), capture_output=True, text=True, timeout=120, check=False
     )

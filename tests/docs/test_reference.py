@@ -17,7 +17,7 @@ from alguna_portal.conf.checks import IDS, REQUIRED_ON_USE
 from alguna_portal.conf.settings import Conf
 from alguna_portal.models import Customer
 from alguna_portal.sandbox.engine import faults
-from tests.docs.blocks import ROOT, pages
+from tests.docs.code_blocks import ROOT, pages
 from tests.test_observability import in_table
 from tests.test_signals import documented
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.docs.blocks import ROOT, Block, blocks
+from tests.docs.code_blocks import ROOT, Block, blocks
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import ROOT, blocks
-from tests.docs.sorting import INCLUDED, SETTINGS, URLS
+from tests.docs.code_blocks import ROOT, blocks
+from tests.docs.project_files import INCLUDED, SETTINGS, URLS
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.package.conftest import CLEAN, ROOT, run
-from tests.package.upgrading import Database, code_of, database, lost, tags, upgrade
+from tests.package.upgrade import Database, code_of, database, lost, tags, upgrade
 from tests.support.databases import SERVERS
 
 pytestmark = pytest.mark.slow

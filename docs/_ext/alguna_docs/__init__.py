@@ -8,12 +8,12 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import links, unseen
+from . import comments, setting_links
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Take part in the build."""
-    app.add_transform(links.SettingTargets)
-    app.add_post_transform(links.SettingLinks)
-    app.add_post_transform(unseen.Unseen)
+    app.add_transform(setting_links.SettingTargets)
+    app.add_post_transform(setting_links.SettingLinks)
+    app.add_post_transform(comments.Unseen)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

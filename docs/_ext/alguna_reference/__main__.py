@@ -2,7 +2,7 @@
 
 import sys
 
-from .project import set_up
+from .django_project import set_up
 
 set_up()
 

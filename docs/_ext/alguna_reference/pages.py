@@ -3,21 +3,21 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from . import code, host
+from . import django_objects, docstrings
 
 FOLDER = Path(__file__).resolve().parents[2] / "reference"
 BEGIN, END = "<!-- made from the code by `make reference` -->\n", "<!-- until here -->\n"
 
 MADE: dict[str, Callable[[], str]] = {
-    "settings": code.settings,
-    "checks": code.checks,
-    "signals": code.signals,
-    "events": code.events,
-    "exceptions": code.exceptions,
-    "tags": host.tags,
-    "commands": host.commands,
-    "models": host.models,
-    "urls": host.urls,
+    "settings": docstrings.settings,
+    "checks": docstrings.checks,
+    "signals": docstrings.signals,
+    "events": docstrings.events,
+    "exceptions": docstrings.exceptions,
+    "tags": django_objects.tags,
+    "commands": django_objects.commands,
+    "models": django_objects.models,
+    "urls": django_objects.urls,
 }
 
 

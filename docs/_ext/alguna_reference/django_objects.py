@@ -13,7 +13,7 @@ from alguna_portal import models as models_module
 from alguna_portal import urls as urls_module
 from alguna_portal.templatetags import alguna_portal as tags_module
 
-from .code import table, unwrapped
+from .docstrings import table, unwrapped
 
 COMMANDS = {
     "alguna_doctor": "alguna_portal",

@@ -1,4 +1,4 @@
-"""Runs the blocks of pages, each page in a Django project made for it: `python -m tests.docs.running` asks for JSON.
+"""Runs the blocks of pages, each page in a Django project made for it: `python -m tests.docs.page_runner` asks for JSON.
 
 What a page says of settings, URLs and files is put into the project first. Then its code and its commands run in their
 order, against a fake Alguna, with `user` signed in to `client`; in the end its templates are rendered for them.
@@ -26,7 +26,7 @@ import standardwebhooks  # noqa: F401
 import tenacity  # noqa: F401
 from packaging.requirements import Requirement
 
-from tests.docs.sorting import Step, laid_out
+from tests.docs.project_files import Step, laid_out
 
 ROOT = Path(__file__).resolve().parents[2]
 # What pages take from the environment, as `os.environ["…"]`.

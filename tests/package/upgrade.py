@@ -25,7 +25,7 @@ class Database:
 
     def do(self, *what: str, code: Path = ROOT) -> Any:
         """Have it done; return what came of it."""
-        command = [sys.executable, "-W", "error", str(Path(__file__).with_name("rows.py")), json.dumps(self.settings)]
+        command = [sys.executable, "-W", "error", str(Path(__file__).with_name("migration_script.py")), json.dumps(self.settings)]
         done = run(*command, *what, env={**CLEAN, "PYTHONPATH": str(code)})
         return json.loads(done.stdout)
 

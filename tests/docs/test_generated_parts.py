@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.docs.blocks import ROOT
+from tests.docs.code_blocks import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
 MADE = ("settings", "checks", "signals", "events", "exceptions", "tags", "commands", "models", "urls")

@@ -2,7 +2,7 @@
 
 import json
 
-from benchmarks.people import settle
+from benchmarks.users import settle
 from benchmarks.settings import ORDER
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def measure() -> list[Figure]:
             "every": EVERY,
             "start": time.time() + 4,
         }
-        processes = [stack.enter_context(ended(start("flight", order))) for _ in range(PROCESSES)]
+        processes = [stack.enter_context(ended(start("single_flight", order))) for _ in range(PROCESSES)]
         urls = [said(process) for process in processes]
         with urllib.request.urlopen(f"{server.url}/calls") as answer:
             calls = list(json.load(answer).values())
