@@ -25,7 +25,8 @@ from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
-from tests.docs.test_setups import lay_out, run
+from tests.docs.processes import run_module
+from tests.docs.test_setups import write_project
 from tests.support.emails import press
 
 BILLING = reverse("alguna_portal:billing")
@@ -349,7 +350,7 @@ from django.core.wsgi import get_wsgi_application
 from django.test import RequestFactory, override_settings
 from sentry_sdk.transport import Transport
 
-from alguna_portal.links import address_of, send_link
+from alguna_portal.links import get_link_url, send_link
 from alguna_portal.signals import portal_failed
 
 
@@ -388,7 +389,7 @@ def raise_after_the_click(get_response):
 @override_settings(ALGUNA_PORTAL_SITE_URL="https://app.example.com")
 def test_no_issue_holds_a_link_a_portal_or_the_key(client, click, alguna, kept, settings):
     """Neither one about a page behind a link, nor one about a crash after a click."""
-    link = address_of(send_link(Customer.objects.get(), to="ap@acme.example"))
+    link = get_link_url(send_link(Customer.objects.get(), to="ap@acme.example"))
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "my_app.tests.raise_after_the_click"]
     cookie = f"sessionid={client.cookies['sessionid'].value}"
     # Not by the test client, which leaves out what Sentry hangs into WSGI.
@@ -435,8 +436,8 @@ def test_a_documented_setup_works_in_a_project_of_its_own(tmp_path: Path, title:
     if not importlib.util.find_spec(module.partition(".")[0]):
         missing = f"{module} IS NOT INSTALLED: nobody ran what docs/howto/observability.md says of it."
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    lay_out(tmp_path, blocks(title) | {"my_app/tests.py": HEAD + tests})
-    ran = run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "my_app/tests.py")
+    write_project(tmp_path, blocks(title) | {"my_app/tests.py": HEAD + tests})
+    ran = run_module("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "my_app/tests.py", cwd=tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"{tests.count('def test_')} passed" in ran.stdout
 

@@ -1,8 +1,10 @@
-"""Runs the blocks of pages, each page in a Django project made for it: `python -m tests.docs.page_runner` asks for JSON.
+"""Runs the code blocks of pages, each page in its own Django project: `python -m tests.docs.page_runner`.
 
-What a page says of settings, URLs and files is put into the project first. Then its code and its commands run in their
-order, against a fake Alguna, with `user` signed in to `client`; in the end its templates are rendered for them.
-Each page has a process of its own, forked from one that has imported what they all need.
+Reads JSON from stdin: the blocks of each page. Writes JSON to stdout: for each page a traceback, or "" if it ran.
+
+The settings, URLs and files of a page are written first. Then its code and commands run in order, against a fake
+Alguna, with `user` signed in to `client`. Finally its templates are rendered for `user`.
+Each page runs in a process that is forked from this one, in which the imports that all pages need are done.
 """
 
 import json
@@ -11,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import tomllib
 import traceback
 from pathlib import Path
 from typing import Any
@@ -21,51 +24,48 @@ import django.db.backends.sqlite3.base
 import django.db.models
 import django.template.loader
 import django.test
-import requests  # noqa: F401  (imported once for all pages, as the others)
+import requests  # noqa: F401  (imported once for all pages, like the others)
 import standardwebhooks  # noqa: F401
 import tenacity  # noqa: F401
 from packaging.requirements import Requirement
 
-from tests.docs.project_files import Step, laid_out
+from tests.docs.code_blocks import ROOT
+from tests.docs.project_files import Step, get_files_and_steps, write_files
 
-ROOT = Path(__file__).resolve().parents[2]
-# What pages take from the environment, as `os.environ["…"]`.
+# The variables that pages read with `os.environ["…"]`.
 ENVIRONMENT = {"ALGUNA_PORTAL_API_KEY": "key_1.secret", "ALGUNA_WEBHOOK_SECRET": "whsec_b25seS1mb3ItdGhlLWRvY3M="}
 
 
 def main() -> None:
-    """Read pages with their blocks, run each page, and write what failed."""
-    asked: dict[str, list[dict[str, Any]]] = json.load(sys.stdin)
-    json.dump({page: _in_a_child(page, blocks) for page, blocks in asked.items()}, sys.stdout)
+    """Read pages from stdin, run each of them and write their problems to stdout."""
+    pages: dict[str, list[dict[str, Any]]] = json.load(sys.stdin)
+    json.dump({page: _run_in_fork(page, blocks) for page, blocks in pages.items()}, sys.stdout)
 
 
-def _in_a_child(page: str, blocks: list[dict[str, Any]]) -> str:
-    """Run a page in a process of its own; return what went wrong, and nothing where nothing did."""
-    reading, writing = os.pipe()
+def _run_in_fork(page: str, blocks: list[dict[str, Any]]) -> str:
+    """Run a page in a child process; return its traceback, or "" if it succeeded."""
+    read_end, write_end = os.pipe()
     if child := os.fork():
-        os.close(writing)
-        with os.fdopen(reading) as said:
-            problem = said.read()
+        os.close(write_end)
+        with os.fdopen(read_end) as pipe:
+            problem = pipe.read()
         _, status = os.waitpid(child, 0)
         return problem or (f"The process ended with {status}." if status else "")
-    os.close(reading)
+    os.close(read_end)
     problem = ""
     try:
         with tempfile.TemporaryDirectory() as folder:
-            _run(Path(folder), page, blocks)
-    except BaseException:  # noqa: BLE001  (whatever it is, it is told)
+            _run_page(Path(folder), page, blocks)
+    except BaseException:  # noqa: BLE001  (reported to the parent process)
         problem = traceback.format_exc()
-    with os.fdopen(writing, "w") as told:
-        told.write(problem)
+    with os.fdopen(write_end, "w") as pipe:
+        pipe.write(problem)
     os._exit(0)
 
 
-def _run(project: Path, page: str, blocks: list[dict[str, Any]]) -> None:
-    files, steps = laid_out(page, blocks)
-    for name, text in files.items():
-        path = project / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+def _run_page(project: Path, page: str, blocks: list[dict[str, Any]]) -> None:
+    files, steps = get_files_and_steps(page, blocks)
+    write_files(project, files)
     os.chdir(project)
     sys.path.insert(0, str(project))
     sys.stdout = sys.stderr
@@ -88,25 +88,24 @@ def _run(project: Path, page: str, blocks: list[dict[str, Any]]) -> None:
     with fake_alguna(webhook_secret=ENVIRONMENT["ALGUNA_WEBHOOK_SECRET"]) as alguna:
         names: dict[str, Any] = {"alguna": alguna, "client": client, "user": user, "request": request}
         for step in steps:
-            _take(step, names)
+            _run_step(step, names)
 
 
-def _take(step: Step, names: dict[str, Any]) -> None:
-    """Take one step; whatever goes wrong names the line of the page."""
+def _run_step(step: Step, names: dict[str, Any]) -> None:
     if step.kind == "python":
-        # Empty lines before it, so that a traceback has the page's numbers.
+        # With empty lines before the code, tracebacks have the page's line numbers.
         exec(compile("\n" * (step.line - 1) + step.text, step.page, "exec"), names)
     elif step.kind == "sh":
         for line in step.text.replace("\\\n", "").splitlines():
-            _command(shlex.split(line.partition("|")[0], comments=True))
+            _run_command(shlex.split(line.partition("|")[0], comments=True))
     elif step.kind == "json":
         json.loads(step.text)
     else:
-        _render(step.text, names)
+        _render_template(step.text, names)
 
 
-def _command(words: list[str]) -> None:
-    """Run a command of Django's; of others, see that there is what they name."""
+def _run_command(words: list[str]) -> None:
+    """Run a command of Django or Python. For make and pip, check that their targets and requirements exist."""
     match words:
         case []:
             pass
@@ -114,37 +113,33 @@ def _command(words: list[str]) -> None:
             try:
                 django.core.management.call_command(name, *arguments)
             except django.core.management.CommandError as exc:
-                # Verdicts on a project that was made a moment ago, and is none to deploy. Both have looked.
+                # The checks and the doctor ran; they rightly complain about a project that isn't ready for production.
                 if "The doctor has found" not in str(exc) and "--deploy" not in arguments:
                     raise
         case ["python", "-c", code]:
             subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
         case ["make", *_]:
             subprocess.run([words[0], "--dry-run", *words[1:]], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-        case ["pip", "install", *wanted]:
-            for each in wanted:
-                _installable(Requirement(each))
+        case ["pip", "install", *requirements]:
+            for requirement in requirements:
+                _check_extras(Requirement(requirement))
         case _:
-            raise LookupError(
-                f"Nobody here knows how to run “{shlex.join(words)}”: mark it as not run, or as run by a test."
-            )
+            raise LookupError(f"No test can run “{shlex.join(words)}”: mark it as not run, or as run by a test.")
 
 
-def _installable(wanted: Requirement) -> None:
-    import tomllib
-
+def _check_extras(requirement: Requirement) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    if wanted.name == project["name"] and wanted.extras - project["optional-dependencies"].keys():
-        raise LookupError(f"{wanted} names an extra that there is not.")
+    if requirement.name == project["name"] and requirement.extras - project["optional-dependencies"].keys():
+        raise LookupError(f"{requirement} names an extra that doesn't exist.")
 
 
-def _render(text: str, names: dict[str, Any]) -> None:
-    """Render a template for the user; a template that extends another only has to be one."""
+def _render_template(text: str, names: dict[str, Any]) -> None:
+    """Render a template for the user. A template that extends another is only parsed."""
     from django.template import Context, Engine
 
-    made = Engine.get_default().from_string(text)
-    if "{% extends" not in text and not made.render(Context(names)).strip():
-        raise AssertionError("There is nothing to be seen of the template.")
+    template = Engine.get_default().from_string(text)
+    if "{% extends" not in text and not template.render(Context(names)).strip():
+        raise AssertionError("The template renders nothing.")
 
 
 if __name__ == "__main__":

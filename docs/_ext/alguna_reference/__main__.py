@@ -6,11 +6,11 @@ from .django_project import set_up
 
 set_up()
 
-from .pages import MADE, of, renewed  # noqa: E402  (what they read needs Django)
+from .pages import RENDERERS, get_path, update_page  # noqa: E402  (what they read needs Django)
 
-for name in MADE:
-    page = of(name)
+for name in RENDERERS:
+    page = get_path(name)
     before = page.read_text()
-    if before != (after := renewed(name, before)):
+    if before != (after := update_page(name, before)):
         page.write_text(after)
         sys.stdout.write(f"{page.name} is written anew.\n")

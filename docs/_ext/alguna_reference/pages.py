@@ -8,7 +8,7 @@ from . import django_objects, docstrings
 FOLDER = Path(__file__).resolve().parents[2] / "reference"
 BEGIN, END = "<!-- made from the code by `make reference` -->\n", "<!-- until here -->\n"
 
-MADE: dict[str, Callable[[], str]] = {
+RENDERERS: dict[str, Callable[[], str]] = {
     "settings": docstrings.settings,
     "checks": docstrings.checks,
     "signals": docstrings.signals,
@@ -21,15 +21,15 @@ MADE: dict[str, Callable[[], str]] = {
 }
 
 
-def of(name: str) -> Path:
+def get_path(name: str) -> Path:
     """Name the page of a part."""
     return FOLDER / f"{name}.md"
 
 
-def renewed(name: str, text: str) -> str:
+def update_page(name: str, text: str) -> str:
     """Return a page's text with its part as the code has it now; raise `LookupError` for a page without the marks."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise LookupError(f"{name}.md lacks the marks between which its part belongs: {BEGIN}{END}")
-    return f"{before}{BEGIN}\n{MADE[name]()}\n\n{END}{after}"
+    return f"{before}{BEGIN}\n{RENDERERS[name]()}\n\n{END}{after}"
