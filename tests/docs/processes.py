@@ -12,13 +12,7 @@ def run_module(
     *arguments: str, cwd: Path, timeout: float = 120, stdin: str | None = None, warnings: str = "error"
 ) -> subprocess.CompletedProcess[str]:
     """Run a Python module in a folder. `warnings` is the value for `-W`."""
+    command = [sys.executable, "-W", warnings, "-m", *arguments]
     return subprocess.run(
-        [sys.executable, "-W", warnings, "-m", *arguments],
-        cwd=cwd,
-        env=CLEAN_ENV,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout,
+        command, cwd=cwd, env=CLEAN_ENV, input=stdin, capture_output=True, text=True, check=False, timeout=timeout
     )

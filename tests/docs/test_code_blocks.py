@@ -93,9 +93,6 @@ def test_a_wrong_block_is_reported(wrong_page_problems: dict[str, str], page: st
 def test_a_comment_applies_to_the_next_block_only() -> None:
     """Blocks without a comment have the one for the whole page."""
     text = "<!-- all run by a.py -->\n```sh\n1\n```\n\n<!-- not run: why -->\n```sh\n2\n```\n\n```sh\n3\n```\n"
-    assert [(each.run_by, each.not_run) for each in parse_blocks("page.md", text)] == [
-        ("a.py", ""),
-        ("", "why"),
-        ("a.py", ""),
-    ]
+    comments = [(each.run_by, each.not_run) for each in parse_blocks("page.md", text)]
+    assert comments == [("a.py", ""), ("", "why"), ("a.py", "")]
     assert parse_blocks("page.md", "```{note}\nSo it is.\n```\n") == []

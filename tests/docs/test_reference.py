@@ -21,7 +21,6 @@ from tests.docs.code_blocks import ROOT, find_pages
 from tests.test_observability import in_table
 from tests.test_signals import documented
 
-DOCS = ROOT / "docs"
 PACKAGE = Path(alguna_portal.__file__).parent
 SETTINGS = {name for name, each in vars(Conf).items() if isinstance(each, property)}
 TEXTS = {str(path.relative_to(ROOT)): path.read_text() for path in find_pages()}
@@ -159,4 +158,4 @@ def test_the_targets_of_links_and_images_exist(page: str) -> None:
 
 def test_every_image_is_used() -> None:
     shown = {(ROOT / page).parent / match["path"] for page, text in TEXTS.items() for match in IMAGE.finditer(text)}
-    assert {path.resolve() for path in shown} == {*(DOCS / "images").glob("*.png"), DOCS / "demo.png"}
+    assert {path.resolve() for path in shown} == {*(ROOT / "docs" / "images").glob("*.png"), ROOT / "docs" / "demo.png"}

@@ -30,11 +30,10 @@ class Reader:
         self.site = f"http://localhost:{self.port}"
         self.steps_done: list[Block] = []
         # The tutorial calls Python `python`.
-        commands = folder / "commands"
-        commands.mkdir()
-        (commands / "python").symlink_to(sys.executable)
+        (folder / "commands").mkdir()
+        (folder / "commands" / "python").symlink_to(sys.executable)
         self.env = CLEAN_ENV | {
-            "PATH": f"{Path(sys.executable).parent}:{commands}:{os.environ['PATH']}",
+            "PATH": f"{Path(sys.executable).parent}:{folder / 'commands'}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
