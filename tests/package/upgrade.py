@@ -1,4 +1,4 @@
-"""A database that is filled as it once was, and then brought to where it is today."""
+"""Helpers that fill a database with an earlier version of the code, upgrade it and compare its rows."""
 
 import json
 import subprocess
@@ -11,7 +11,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from tests.package.conftest import CLEAN, ROOT, run
+from tests.docs.code_blocks import ROOT
+from tests.package.conftest import CLEAN_ENV, run
 from tests.services.conftest import own_database
 
 Rows = dict[str, list[dict[str, str]]]
@@ -19,44 +20,44 @@ Rows = dict[str, list[dict[str, str]]]
 
 @dataclass(frozen=True, kw_only=True)
 class Database:
-    """A database, and what is done with it, by today's code or another's."""
+    """A database, which `migration_script` changes with this or another version of the code."""
 
     settings: dict[str, Any]
 
-    def do(self, *what: str, code: Path = ROOT) -> Any:
-        """Have it done; return what came of it."""
-        command = [sys.executable, "-W", "error", str(Path(__file__).with_name("migration_script.py")), json.dumps(self.settings)]
-        done = run(*command, *what, env={**CLEAN, "PYTHONPATH": str(code)})
-        return json.loads(done.stdout)
+    def run_action(self, *arguments: str, code: Path = ROOT) -> Any:
+        """Run the script with the code in a folder; return its output."""
+        script = str(Path(__file__).with_name("migration_script.py"))
+        command = [sys.executable, "-W", "error", script, json.dumps(self.settings), *arguments]
+        return json.loads(run(*command, env={**CLEAN_ENV, "PYTHONPATH": str(code)}).stdout)
+
+
+def create_sqlite(folder: Path) -> Database:
+    """Return an SQLite database in a folder."""
+    return Database(settings={"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "db.sqlite3")})
 
 
 @contextmanager
-def database(name: str, folder: Path) -> Iterator[Database]:
-    """Make an empty database for one test."""
+def create_database(name: str, folder: Path) -> Iterator[Database]:
+    """Create an empty database for one test, on SQLite or on one of the servers."""
     if name == "sqlite":
-        yield Database(settings={"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "db.sqlite3")})
+        yield create_sqlite(folder)
         return
     with own_database(name) as own:
         yield Database(settings=own.database)
 
 
-def lost(before: Rows, after: Rows) -> list[str]:
-    """Say what was there and is no longer, of the models and columns that there still are; ids are theirs for ever."""
+def find_lost_rows(before: Rows, after: Rows) -> list[str]:
+    """Return the rows that no longer exist. Only models and columns that exist before and after are compared."""
     return [
         f"{label}: {row}"
         for label in before.keys() & after.keys()
         for row in before[label]
-        if not any(same(row, now) for now in after[label])
+        if not any(all(other[name] == row[name] for name in row.keys() & other.keys()) for other in after[label])
     ]
 
 
-def same(row: dict[str, str], now: dict[str, str]) -> bool:
-    """Say whether two rows are the same in the columns that both have."""
-    return all(now[name] == row[name] for name in row.keys() & now.keys())
-
-
-def tags(repository: Path) -> list[str]:
-    """List the releases before this one, by their tags; `LookupError` where there is no repository to ask."""
+def get_release_tags(repository: Path) -> list[str]:
+    """Return the tags of the releases before this version; raise `LookupError` if there is no repository or no git."""
     try:
         done = run("git", "tag", "--list", "v*", "--merged", "HEAD", cwd=repository, check=False)
     except FileNotFoundError as exc:
@@ -66,18 +67,18 @@ def tags(repository: Path) -> list[str]:
     return done.stdout.split()
 
 
-def code_of(tag: str, repository: Path, folder: Path) -> Path:
-    """Lay out the package as it was at a tag; return the folder that it is in."""
+def extract_code(tag: str, repository: Path, folder: Path) -> Path:
+    """Write the package as it was at a tag to a folder; return the folder."""
     command = ["git", "archive", tag, "alguna_portal"]
-    archive = subprocess.run(command, cwd=repository, env=CLEAN, capture_output=True, check=True).stdout
+    archive = subprocess.run(command, cwd=repository, env=CLEAN_ENV, capture_output=True, check=True).stdout
     with tarfile.open(fileobj=BytesIO(archive)) as files:
         files.extractall(folder, filter="data")
     return folder
 
 
 def upgrade(database: Database, old: Path, *, new: Path = ROOT) -> list[str]:
-    """Fill a database by old code, and migrate it by new code; say what was lost."""
-    before = database.do("fill", code=old)
+    """Fill a database with old code and migrate it with new code; return the lost rows."""
+    before = database.run_action("fill", code=old)
     assert before["code"].startswith(str(old)), f"{before['code']} is not the old code."
     assert all(before["rows"].values()), "A model has no row."
-    return lost(before["rows"], database.do("upgrade", code=new)["rows"])
+    return find_lost_rows(before["rows"], database.run_action("upgrade", code=new)["rows"])
