@@ -1,4 +1,4 @@
-"""What was made from the code, put into its page: between two marks, and nothing around them is touched."""
+"""Generated parts of the reference pages. Each is between two marks; text outside the marks is kept."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,25 +9,25 @@ FOLDER = Path(__file__).resolve().parents[2] / "reference"
 BEGIN, END = "<!-- made from the code by `make reference` -->\n", "<!-- until here -->\n"
 
 RENDERERS: dict[str, Callable[[], str]] = {
-    "settings": docstrings.settings,
-    "checks": docstrings.checks,
-    "signals": docstrings.signals,
-    "events": docstrings.events,
-    "exceptions": docstrings.exceptions,
-    "tags": django_objects.tags,
-    "commands": django_objects.commands,
-    "models": django_objects.models,
-    "urls": django_objects.urls,
+    "settings": docstrings.render_settings,
+    "checks": docstrings.render_checks,
+    "signals": docstrings.render_signals,
+    "events": docstrings.render_events,
+    "exceptions": docstrings.render_exceptions,
+    "tags": django_objects.render_tags,
+    "commands": django_objects.render_commands,
+    "models": django_objects.render_models,
+    "urls": django_objects.render_urls,
 }
 
 
 def get_path(name: str) -> Path:
-    """Name the page of a part."""
+    """Return the path of a page."""
     return FOLDER / f"{name}.md"
 
 
 def update_page(name: str, text: str) -> str:
-    """Return a page's text with its part as the code has it now; raise `LookupError` for a page without the marks."""
+    """Return the text of a page with a new generated part; raise `LookupError` if the marks are missing."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
