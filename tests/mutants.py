@@ -7,7 +7,8 @@ mutmut numbers the mutants of a function anew after every edit, so a justificati
 and the mutated lines.
 
 mutmut doesn't mutate code that runs at import, or functions with decorators other than `@classmethod`: of the modules
-tested here, `customers._locked` and the functions with `@sensitive_variables` in `webhooks.messages`.
+tested here, those with `@contextmanager` or `@sensitive_variables` in `customers.provisioning`, `sessions.cache` and
+`webhooks.signatures`.
 """
 
 import sys

@@ -20,7 +20,7 @@ from alguna_portal.sandbox import checks as sandbox_checks
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """A property of `Conf`, with its default and its docstring."""
+    """One property of `Conf`: what it is called, what it is without being set, and what it says of itself."""
 
     name: str
     group: str
@@ -29,8 +29,8 @@ class Setting:
     text: str
 
 
-def find_settings() -> Iterator[Setting]:
-    """Parse the class `Conf`: its properties are settings, and comments between them are groups."""
+def all_settings() -> Iterator[Setting]:
+    """Read the class `Conf`: its comments on lines of their own are groups, its properties settings."""
     source = textwrap.dedent(inspect.getsource(conf_module.Conf))
     lines = source.splitlines()
     (tree,) = ast.parse(source).body
@@ -41,30 +41,30 @@ def find_settings() -> Iterator[Setting]:
                 name=node.name,
                 group=above[-1].strip("# "),
                 kind=ast.unparse(node.returns),
-                default=_find_default(node),
+                default=_default(node),
                 text=inspect.cleandoc(ast.get_docstring(node) or ""),
             )
 
 
-def _find_default(node: ast.FunctionDef) -> str:
-    """Return the expression of the default in the call that reads the setting, or "" if the setting is required."""
+def _default(node: ast.FunctionDef) -> str:
+    """Find the default in the call that reads the setting: an expression, or nothing where there is none."""
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
             if call.func.id == "_required":
                 return ""
             if call.func.id == "_read":
                 text = ast.unparse(call.args[1])
-                return text if text.startswith("timedelta(") else repr(_evaluate(text)).replace("'", '"')
-    raise LookupError(f"{node.name} is read in an unknown way.")
+                return text if text.startswith("timedelta(") else repr(_value(text)).replace("'", '"')
+    raise LookupError(f"How {node.name} is read is not to be seen.")
 
 
-def _evaluate(expression: str) -> Any:
-    return eval(expression, vars(conf_module))  # noqa: S307  (source of this package)
+def _value(expression: str) -> Any:
+    return eval(expression, vars(conf_module))  # noqa: S307  (our own source)
 
 
 def render_settings() -> str:
     """Render a table of all settings and a section for each of them."""
-    all_settings = list(find_settings())
+    all_settings = list(all_settings())
     rows = [
         [
             f"[`{each.name}`](#alguna_portal_{each.name.lower()})<br>{_format_default(each)}",
