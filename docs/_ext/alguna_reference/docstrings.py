@@ -64,18 +64,18 @@ def _value(expression: str) -> Any:
 
 def render_settings() -> str:
     """Render a table of all settings and a section for each of them."""
-    all_settings = list(all_settings())
+    settings = list(all_settings())
     rows = [
         [
             f"[`{each.name}`](#alguna_portal_{each.name.lower()})<br>{_format_default(each)}",
             each.text.partition("\n\n")[0],
         ]
-        for each in all_settings
+        for each in settings
     ]
     parts = [render_table(["`ALGUNA_PORTAL_…`, default", "what it is"], rows)]
-    for group in dict.fromkeys(each.group for each in all_settings):
+    for group in dict.fromkeys(each.group for each in settings):
         parts.append(f"## {group}")
-        for each in all_settings:
+        for each in settings:
             if each.group == group:
                 number = f"alguna_portal.{checks_module.IDS[each.name]}"
                 parts += [
