@@ -1,1 +1,1 @@
-"""What alguna_portal costs, measured side by side with what it is weighed against; `make bench` writes it down."""
+"""Benchmarks of alguna_portal, compared with a handwritten view and the SDK. `make bench` writes the report."""

@@ -1,4 +1,4 @@
-"""Figures as they are reported: what was measured, what came out, and what it must reach."""
+"""Figures of the report: measure, result and limit, and their table in Markdown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median, quantiles
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One line of the table; without `must_reach`, it is there for orientation."""
+    """One row of the table. Without `must_reach`, it has no limit."""
 
     measure: str
     figure: str
@@ -15,8 +15,10 @@ class Figure:
     reached: bool | None = None
 
 
-def at_most(measure: str, value: float, limit: float, unit: str = "", *, digits: int = 2, note: str = "") -> Figure:
-    """Make a figure that must not be larger than a limit."""
+def require_at_most(
+    measure: str, value: float, limit: float, unit: str = "", *, digits: int = 2, note: str = ""
+) -> Figure:
+    """Return a figure with an upper limit."""
     return Figure(
         measure=measure,
         figure=f"{value:.{digits}f}{unit}{f' ({note})' if note else ''}",
@@ -25,8 +27,10 @@ def at_most(measure: str, value: float, limit: float, unit: str = "", *, digits:
     )
 
 
-def at_least(measure: str, value: float, limit: float, unit: str = "", *, digits: int = 2, note: str = "") -> Figure:
-    """Make a figure that must not be smaller than a limit."""
+def require_at_least(
+    measure: str, value: float, limit: float, unit: str = "", *, digits: int = 2, note: str = ""
+) -> Figure:
+    """Return a figure with a lower limit."""
     return Figure(
         measure=measure,
         figure=f"{value:.{digits}f}{unit}{f' ({note})' if note else ''}",
@@ -35,8 +39,8 @@ def at_least(measure: str, value: float, limit: float, unit: str = "", *, digits
     )
 
 
-def table(figures: Iterable[Figure]) -> str:
-    """Write figures as a table in Markdown."""
+def render_table(figures: Iterable[Figure]) -> str:
+    """Render figures as a Markdown table."""
     lines = ["| measure | figure | must reach | reached |", "| --- | --- | --- | --- |"]
     for each in figures:
         reached = {True: "yes", False: "**no**", None: ""}[each.reached]
@@ -44,11 +48,11 @@ def table(figures: Iterable[Figure]) -> str:
     return "\n".join(lines)
 
 
-def paired(ours: list[float], theirs: list[float]) -> float:
-    """Return the median of the ratios of what was measured one right after the other."""
+def get_median_ratio(ours: list[float], theirs: list[float]) -> float:
+    """Return the median of the ratios between measurements that were made right after each other."""
     return median(our / their for our, their in zip(ours, theirs, strict=True))
 
 
-def percentile(values: list[float], number: int) -> float:
-    """Return the value that so many of a hundred do not exceed."""
+def get_percentile(values: list[float], number: int) -> float:
+    """Return a percentile, for example the 95th."""
     return quantiles(values, n=100, method="inclusive")[number - 1]

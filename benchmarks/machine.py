@@ -1,4 +1,4 @@
-"""What the figures were measured on: the machine, without its name, and the versions that matter."""
+"""Description of the machine and the versions on which the benchmarks ran."""
 
 import os
 import platform
@@ -10,8 +10,8 @@ from pathlib import Path
 PACKAGES = ["Django", "alguna", "requests", "urllib3", "httpx", "redis", "gunicorn"]
 
 
-def machine() -> str:
-    """Name processor, cores and memory."""
+def describe_machine() -> str:
+    """Return cores, processor and memory."""
     model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     return (
@@ -19,8 +19,8 @@ def machine() -> str:
     )
 
 
-def versions() -> str:
-    """Name the versions of Python, Redis and the packages; `alguna` is the official SDK."""
+def describe_versions() -> str:
+    """Return the versions of Python, Redis and the packages; `alguna` is the official SDK."""
     redis = subprocess.run(["redis-server", "--version"], capture_output=True, check=True, text=True).stdout
     server = re.search(r"v=([\d.]+)", redis)
     packages = [f"{name} {version(name)}" for name in PACKAGES]

@@ -1,4 +1,4 @@
-"""The site that is measured: Billing as alguna_portal does it and as one would write it by hand, and other pages."""
+"""The benchmarked site: alguna_portal's billing view, a handwritten one for comparison and other pages."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,45 +16,45 @@ from alguna_portal.models import Membership, PortalAccess  # noqa: E402  (needs 
 MARGIN = timedelta(seconds=60)
 
 
-def key_by_hand(customer_id: int, user_id: int) -> str:
-    """Name the cache entry of `billing_by_hand`."""
+def get_handwritten_cache_key(customer_id: int, user_id: int) -> str:
+    """Return the cache key of a session in `handwritten_billing`."""
     return f"portal:{customer_id}:{user_id}"
 
 
 @login_required
-def billing_by_hand(request: HttpRequest) -> HttpResponse:
-    """Do what a cached click does, and nothing else: sign-in, one query, one read of the cache, redirect.
+def handwritten_billing(request: HttpRequest) -> HttpResponse:
+    """Redirect to a cached session, with only the necessary steps: login, one query, one cache read.
 
-    Where ours is recorded, so is this.
+    If `ALGUNA_PORTAL_AUDIT` is on, the view also records the access.
     """
     membership = Membership.objects.select_related("customer").get(user=request.user.pk)
-    kept = cache.get(key_by_hand(membership.customer.pk, membership.user_id))
-    if kept is None or kept["expires_at"] - datetime.now(UTC) <= MARGIN:
+    session = cache.get(get_handwritten_cache_key(membership.customer.pk, membership.user_id))
+    if session is None or session["expires_at"] - datetime.now(UTC) <= MARGIN:
         return HttpResponse(status=503)
     if conf.AUDIT:
         PortalAccess.objects.create(user_id=request.user.pk, customer=membership.customer)
-    response = HttpResponseRedirect(kept["url"])
+    response = HttpResponseRedirect(session["url"])
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = "no-referrer"
     return response
 
 
 @login_required
-def signed_in(request: HttpRequest) -> HttpResponse:
-    """Do no more than sign-in takes."""
+def empty_page(request: HttpRequest) -> HttpResponse:
+    """Only require login."""
     return HttpResponse(status=204)
 
 
 @login_required
-def ordinary(request: HttpRequest) -> HttpResponse:
-    """Show what any page of a product shows: something about the user, from the database."""
+def ordinary_page(request: HttpRequest) -> HttpResponse:
+    """Return data about the user from the database, like most pages of a product."""
     names = Membership.objects.filter(user=request.user.pk).values_list("customer__name", flat=True)
     return JsonResponse({"customers": list(names)})
 
 
 urlpatterns = [
     path("billing/", include("alguna_portal.urls")),
-    path("billing-by-hand/", billing_by_hand),
-    path("signed-in/", signed_in),
-    path("ordinary/", ordinary),
+    path("billing-by-hand/", handwritten_billing),
+    path("signed-in/", empty_page),
+    path("ordinary/", ordinary_page),
 ]

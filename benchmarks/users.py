@@ -1,4 +1,4 @@
-"""The people of the site: users who are signed in, each a member of one customer. Needs Django set up."""
+"""Users of the benchmarked site, each signed in and a member of one customer. Needs Django to be set up."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -14,30 +14,30 @@ from django.utils import timezone
 from alguna_portal.models import Customer, Membership
 
 
-def settle(number: int) -> list[str]:
-    """Make the database's tables and so many people; return their session cookies."""
+def create_users(number: int) -> list[str]:
+    """Migrate the database and create users with customers; return the users' session cookies."""
     call_command("migrate", verbosity=0)
-    people = User.objects.bulk_create([User(username=f"user-{each}", password="!") for each in range(number)])
+    users = User.objects.bulk_create([User(username=f"user-{each}", password="!") for each in range(number)])
     customers = Customer.objects.bulk_create(
         [Customer(alias=f"customer-{each}", name=f"Customer {each}", plan="growth") for each in range(number)]
     )
     Membership.objects.bulk_create(
-        [Membership(user=user, customer=customer) for user, customer in zip(people, customers, strict=True)]
+        [Membership(user=user, customer=customer) for user, customer in zip(users, customers, strict=True)]
     )
-    sessions = [_session(user) for user in people]
+    sessions = [_create_session(user) for user in users]
     Session.objects.bulk_create(sessions)
     return [f"{settings.SESSION_COOKIE_NAME}={session.session_key}" for session in sessions]
 
 
-def _session(user: User) -> Session:
+def _create_session(user: User) -> Session:
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore()
-    signed_in = {
+    data = {
         SESSION_KEY: str(user.pk),
         BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
         HASH_SESSION_KEY: user.get_session_auth_hash(),
     }
     return Session(
-        session_key=store._get_new_session_key(),  # noqa: SLF001  (one query instead of three for each of hundreds)
-        session_data=store.encode(signed_in),
+        session_key=store._get_new_session_key(),  # noqa: SLF001  (avoids three queries for each session)
+        session_data=store.encode(data),
         expire_date=timezone.now() + timedelta(days=1),
     )

@@ -1,1 +1,1 @@
-"""The measures, one a module: `measure` returns its figures, and the module's docstring says how they came about."""
+"""The parts of the benchmarks. `measure` returns the figures; the report contains the docstrings of the modules."""

@@ -1,4 +1,4 @@
-"""What runs in processes of its own, Django set up, told by `BENCHMARK` in the environment; each prints one JSON."""
+"""Modules that run in subprocesses, with Django and the parameters in `BENCHMARK`. Each prints one JSON value."""
 
 import django
 

@@ -1,9 +1,9 @@
-"""Makes the people of a site, and prints their cookies."""
+"""Creates users of the benchmarked site and prints their session cookies."""
 
 import json
 
-from benchmarks.users import settle
-from benchmarks.settings import ORDER
+from benchmarks.settings import PARAMETERS
+from benchmarks.users import create_users
 
 if __name__ == "__main__":
-    print(json.dumps(settle(ORDER["people"])))
+    print(json.dumps(create_users(PARAMETERS["users"])))
