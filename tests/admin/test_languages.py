@@ -14,7 +14,7 @@ from alguna_portal.models import Customer
 from tests.admin.test_create_in_alguna import messages
 from tests.admin.test_send_portal_links import page
 from tests.support.mailers import mail_by
-from tests.test_translations import catalogue, every_locale
+from tests.test_translations import every_locale, read_catalogue
 
 DJANGO = Path(django.__file__).parent
 
@@ -69,5 +69,5 @@ def test_no_text_of_djangos_is_said_otherwise_on_pages_of_the_host(locale: str) 
         for entry in polib.pofile(str(file)) if file.exists() else ():
             theirs.setdefault((entry.msgctxt, entry.msgid), []).append(entry.msgstr_plural or entry.msgstr)
     assert len(theirs) > 500
-    ours = {(entry.msgctxt, entry.msgid): entry.msgstr_plural or entry.msgstr for entry in catalogue(locale)}
+    ours = {(entry.msgctxt, entry.msgid): entry.msgstr_plural or entry.msgstr for entry in read_catalogue(locale)}
     assert not [key for key, said in ours.items() if said not in theirs.get(key, [said])]
