@@ -1,4 +1,5 @@
-# The demo, the tests and the checks, each with its own set-up. `make PYTHON=python3.12 demo` picks a Python.
+# Targets for the demo, the tests, the checks and the documentation. Each installs what it needs into $(VENV).
+# `make PYTHON=python3.12 demo` selects a Python.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -10,38 +11,38 @@ FOR_DEV = $(VENV)/.installed-dev
 FOR_BENCH = $(VENV)/.installed-bench
 FOR_DOCS = $(VENV)/.installed-docs
 AUDIT = $(VENV)/audit
-# Also not the contract and the attacks: hundreds of cases each.
+# Contract tests and hostile requests have hundreds of cases each.
 FAST = -p no:schemathesis $(addprefix --ignore=tests/,browser services contract hostile)
 LANGUAGES = de fr es pt_BR ja ar
 
 .PHONY: help demo seed test test-fast mutants matrix check audit messages bench docs reference screenshots format clean
 
-help: ## Show what there is to make
+help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: seed ## Set up and serve the example; PORT=8000 unless told otherwise
+demo: seed ## Set up and run the example project; PORT=8000 by default
 	@$(MANAGE) runserver
 
-seed: $(FOR_DEMO) ## Migrate, and add the demo's companies and people
+seed: $(FOR_DEMO) ## Migrate, and create the demo's companies and users
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) seed
 
 test: $(FOR_DEV) ## Run all tests, with coverage
 	$(BIN)/pytest -n auto --cov --cov-report=term-missing
 
-test-fast: $(FOR_DEV) ## Run what takes less than a minute: no browser, no services, nothing slow, no contract, no attacks
+test-fast: $(FOR_DEV) ## Run the tests that take less than a minute: no browser, services, slow, contract or hostile tests
 	$(BIN)/pytest -n auto -m "not services and not slow" $(FAST)
 
-mutants: $(FOR_DEV) ## Break the code on purpose, line by line, and print how much of it the tests notice; takes half an hour
+mutants: $(FOR_DEV) ## Run the mutation tests and print their score; takes half an hour
 	@rm -rf mutants
 	$(BIN)/mutmut run
 	$(BIN)/python -m tests.mutants
 
-# pyenv has python3.12 and its like on the path, which work as soon as they are chosen. NOX: options, such as --list.
-matrix: $(FOR_DEV) ## Run the suite on each Python with its Django, and on each database
+# pyenv's python3.12 and others only work if they're selected. NOX: options for nox, such as --list.
+matrix: $(FOR_DEV) ## Run the tests on each Python with its Django, and on each database
 	PYENV_VERSION="$$(pyenv versions --bare 2>/dev/null | paste -sd : -)" $(BIN)/python -m nox $(NOX)
 
-check: $(FOR_DEV) ## Lint, types, imports, migrations
+check: $(FOR_DEV) ## Run the linters, the type checker and the checks for imports and migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -49,9 +50,9 @@ check: $(FOR_DEV) ## Lint, types, imports, migrations
 	$(BIN)/python -m django makemigrations --check --settings=tests.settings
 	$(MANAGE) makemigrations --check
 
-# A venv of the app alone: what tests and checks need is nobody's risk but ours. pip-audit ends with 0 where it could
-# look nothing up, too; so what it has skipped is counted.
-audit: | $(BIN)/pip ## Look up known vulnerabilities of what the app needs; needs the network
+# A venv for the app alone, because users don't install the development requirements. pip-audit also exits with 0 if it
+# couldn't look up a package, so the recipe checks for skipped ones.
+audit: | $(BIN)/pip ## Look up known vulnerabilities of the dependencies; needs the network
 	@rm -rf $(AUDIT) && $(BIN)/python -m venv $(AUDIT)/app $(AUDIT)/tool
 	@echo "Installing the app and pip-audit into $(AUDIT) …"
 	@$(AUDIT)/app/bin/python -m pip install --quiet --disable-pip-version-check ".[encryption]"
@@ -67,35 +68,35 @@ audit: | $(BIN)/pip ## Look up known vulnerabilities of what the app needs; need
 		cat requirements.txt; echo "No vulnerability of these is known today."; \
 	fi
 
-messages: $(FOR_DEV) ## Find the texts to translate, and compile the translations; needs gettext
+messages: $(FOR_DEV) ## Collect the texts to translate and compile the translations; needs gettext
 	cd alguna_portal && $(abspath $(BIN))/python -m django makemessages $(LANGUAGES:%=--locale=%) \
 		--ignore='sandbox/*' --no-obsolete --no-wrap --add-location=file
 	sed -i '/^"POT-Creation-Date/d' alguna_portal/locale/*/LC_MESSAGES/django.po
 	cd alguna_portal && $(abspath $(BIN))/python -m django compilemessages --verbosity=0
 
-bench: $(FOR_BENCH) ## Measure what the app costs, and write docs/benchmarks.md; takes a quarter of an hour, and a quiet machine
+bench: $(FOR_BENCH) ## Run the benchmarks and write docs/benchmarks.md; takes 15 minutes on an idle machine
 	$(BIN)/python -m benchmarks
 
-docs: $(FOR_DOCS) ## Build the documentation into .docs, with warnings as errors
+docs: $(FOR_DOCS) ## Build the documentation in .docs, with warnings as errors
 	$(BIN)/sphinx-build --fresh-env --fail-on-warning --keep-going --quiet --builder html docs .docs
 	@echo "Open .docs/index.html"
 
-reference: $(FOR_DEV) ## Write the parts of docs/reference that are made from the code
+reference: $(FOR_DEV) ## Write the parts of docs/reference that are generated from the code
 	PYTHONPATH=docs/_ext $(BIN)/python -m alguna_reference
 
-screenshots: $(FOR_DEV) ## Make the pictures of the documentation anew, from those that the browser tests take
+screenshots: $(FOR_DEV) ## Create the images of the documentation from screenshots of the browser tests
 	$(BIN)/pytest -m browser -n auto --quiet -p no:randomly
-	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/screenshots.py
 
-format: $(FOR_DEV) ## Format the code, and mend what ruff can
+format: $(FOR_DEV) ## Format the code and apply ruff's fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean: ## Remove the demo's data and the caches; .venv stays
+clean: ## Remove the demo's data and all caches; keep .venv
 	rm -rf .demo .docs .screenshots mutants .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .nox dist
 	find . -name __pycache__ -type d -not -path "./$(VENV)/*" -prune -exec rm -rf {} +
 
-# pip, not python: where venv fails half-way, as without Debian's python3-venv, it leaves no pip.
+# The target is pip, because an incomplete venv, as without Debian's python3-venv, has python but no pip.
 $(BIN)/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
@@ -110,7 +111,7 @@ $(FOR_DEMO): pyproject.toml | $(BIN)/pip
 $(FOR_DEV): pyproject.toml | $(BIN)/pip
 	@echo "Installing what the tests and checks need into $(VENV) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
-	@touch $@ $(FOR_DEMO) $(FOR_DOCS)  # which it includes
+	@touch $@ $(FOR_DEMO) $(FOR_DOCS)  # `dev` includes both
 
 $(FOR_BENCH): pyproject.toml | $(BIN)/pip
 	@echo "Installing what the benchmarks need into $(VENV) …"

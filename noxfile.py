@@ -1,10 +1,10 @@
-"""The suite on each Python with its Django, and on each database: `make matrix`, or `nox -s py3.13-django6.1-sqlite`.
+"""nox sessions that run the tests on each Python with its Django and on each database: `make matrix`.
 
-The full product would be nine cells, and hours. Here each pair of Python and Django runs on SQLite, the newest pair on
-PostgreSQL and the oldest on MariaDB; `lowest` has the lowest releases that pyproject.toml allows. What no cell needs to
-repeat runs once, in `make test`: the browser, which meets the same pages; the documentation; the tests marked `slow`,
-which build or install something or try thousands of cases against the sandbox; and, on PostgreSQL and MariaDB, the
-tests marked `services`, which are on databases of their own whatever the suite is on.
+`nox -s py3.13-django6.1-sqlite` runs one session. All nine combinations would take hours, so each pair of Python and
+Django runs on SQLite, the newest pair also on PostgreSQL and the oldest on MariaDB. `lowest` installs the lowest
+releases that pyproject.toml allows. `make test` runs once what doesn't depend on the combination: the browser tests,
+the documentation, the tests marked `slow` and, for PostgreSQL and MariaDB, the tests marked `services`, which create
+their own databases.
 """
 
 import os
@@ -27,7 +27,7 @@ from tests.support.databases import SERVERS, declared_missing, url
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One combination that the suite runs on."""
+    """One combination of Python, Django and database."""
 
     python: str
     django: str
@@ -35,12 +35,12 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """What its session is called."""
+        """The name of the nox session."""
         return f"py{self.python}-django{self.django}-{self.database}"
 
     @property
-    def needs(self) -> list[str]:
-        """The interpreter and the servers without which it cannot run."""
+    def requirements(self) -> list[str]:
+        """The interpreter and the database server that the session needs."""
         return [f"python{self.python}", *([self.database] if self.database in SERVERS else [])]
 
 
@@ -57,48 +57,50 @@ nox.options.error_on_missing_interpreters = bool(os.environ.get("CI"))
 nox.options.reuse_venv = "yes"
 
 
-def is_here(need: str) -> bool:
-    """Say whether an interpreter runs, or a server takes connections and its driver can be built."""
-    if need not in SERVERS:
-        # pyenv has a command for each Python it has, also for those that are not chosen: these only say so.
-        found = shutil.which(need)
-        return found is not None and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0
-    if need == "mariadb" and not (shutil.which("mariadb_config") or shutil.which("mysql_config")):
+def is_available(requirement: str) -> bool:
+    """Whether an interpreter runs, or a server accepts connections and its driver can be built."""
+    if requirement not in SERVERS:
+        # pyenv has a command for each of its Pythons. Those that aren't selected only print an error.
+        path = shutil.which(requirement)
+        return path is not None and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
+    if requirement == "mariadb" and not (shutil.which("mariadb_config") or shutil.which("mysql_config")):
         return False
-    server = urlsplit(url(need))
+    server = urlsplit(url(requirement))
     ports = {"postgres": 5432, "mariadb": 3306}
     try:
-        with socket.create_connection((server.hostname or "127.0.0.1", server.port or ports[need]), timeout=5):
+        with socket.create_connection((server.hostname or "127.0.0.1", server.port or ports[requirement]), timeout=5):
             return True
     except OSError:
         return False
 
 
-def left_out(missing: Iterable[str], *, declared: Iterable[str], ci: bool) -> str:
-    """Say what is not tried for want of what is missing; in CI, `LookupError` unless that is declared."""
-    missing = list(missing)
-    undeclared = [need for need in missing if need not in declared]
+def get_skip_message(missing: list[str], *, declared: Iterable[str], ci: bool) -> str:
+    """Return the message for skipping a session, or "" if nothing is missing.
+
+    In CI, raise `LookupError` if a missing requirement isn't declared in .ci/missing.
+    """
+    undeclared = [requirement for requirement in missing if requirement not in declared]
     if ci and undeclared:
         raise LookupError(f"{' and '.join(undeclared)} cannot be had. Install it; or add it to .ci/missing.")
     return f"{' AND '.join(missing).upper()} IS NOT HERE: nothing was tried on it." if missing else ""
 
 
-def lowest(requirements: Iterable[str]) -> list[str]:
-    """Turn requirements into the lowest releases that they allow; `ValueError` where one names none."""
+def pin_lowest_releases(requirements: Iterable[str]) -> list[str]:
+    """Pin requirements to the lowest release that they allow; raise `ValueError` for other forms than `name>=1.0`."""
     pins = []
     for requirement in requirements:
-        name, at_least, version = requirement.partition(">=")
-        if not at_least or "," in version:
+        name, operator, version = requirement.partition(">=")
+        if not operator or "," in version:
             raise ValueError(f"{requirement} does not say from which release on, and that alone.")
         pins.append(f"{name}=={version}")
     return pins
 
 
-def run(session: nox.Session, cell: Cell, *pins: str) -> None:
-    """Run the suite in a cell, with these releases."""
+def run_suite(session: nox.Session, cell: Cell, *pins: str) -> None:
+    """Install pinned releases and run the tests."""
     servers = "" if cell.database == "sqlite" else " and not services"
-    need_driver = cell.database == "mariadb" or not servers
-    driver = need_driver and is_here("mariadb")
+    needs_driver = cell.database == "mariadb" or not servers
+    driver = needs_driver and is_available("mariadb")
     pip = ("--quiet", "--disable-pip-version-check")
     session.install(*pip, "--editable", ".[dev,mariadb]" if driver else ".[dev]", *pins)
     session.run(
@@ -108,41 +110,41 @@ def run(session: nox.Session, cell: Cell, *pins: str) -> None:
     )
 
 
-def can_run(session: nox.Session, cell: Cell) -> None:
-    """Skip aloud where something is missing; in CI, fail unless that is declared."""
-    missing = [need for need in cell.needs if not is_here(need)]
+def check_requirements(session: nox.Session, cell: Cell) -> None:
+    """Skip the session with a message if a requirement is missing. In CI, fail unless .ci/missing declares it."""
+    missing = [requirement for requirement in cell.requirements if not is_available(requirement)]
     try:
-        said = left_out(missing, declared=declared_missing(), ci=bool(os.environ.get("CI")))
+        message = get_skip_message(missing, declared=declared_missing(), ci=bool(os.environ.get("CI")))
     except LookupError as exc:
         session.error(str(exc))
-    if said:
-        session.skip(said)
+    if message:
+        session.skip(message)
 
 
-def add(cell: Cell) -> None:
-    """Make a session of a cell."""
+def add_session(cell: Cell) -> None:
+    """Register the nox session of a combination."""
 
-    # In the Python that runs nox, until it is known that the cell's own is here: nox would not read our list.
+    # If the interpreter is missing, the session starts in nox's own Python, because nox doesn't read .ci/missing.
     @nox.session(
         name=cell.name,
-        python=cell.python if is_here(f"python{cell.python}") else False,
-        default=cell.name != os.environ.get("MATRIX_WITHOUT"),  # which has run elsewhere
+        python=cell.python if is_available(f"python{cell.python}") else False,
+        default=cell.name != os.environ.get("MATRIX_WITHOUT"),  # `make test` runs this one
     )
     def suite(session: nox.Session) -> None:
-        can_run(session, cell)
-        run(session, cell, f"Django=={cell.django}.*")
+        check_requirements(session, cell)
+        run_suite(session, cell, f"Django=={cell.django}.*")
 
 
 for each in CELLS:
-    add(each)
+    add_session(each)
 
 
 LOWEST = Cell(python="3.11", django="5.2", database="sqlite")
 
 
-@nox.session(name="lowest", python=LOWEST.python if is_here("python3.11") else False)
+@nox.session(name="lowest", python=LOWEST.python if is_available("python3.11") else False)
 def lowest_releases(session: nox.Session) -> None:
-    """Run the suite on the lowest releases that pyproject.toml allows."""
-    can_run(session, LOWEST)
+    """Run the tests with the lowest releases that pyproject.toml allows."""
+    check_requirements(session, LOWEST)
     project = tomllib.loads(Path("pyproject.toml").read_text())["project"]
-    run(session, LOWEST, *lowest(project["dependencies"]))
+    run_suite(session, LOWEST, *pin_lowest_releases(project["dependencies"]))

@@ -1,1 +1,1 @@
-"""Benchmarks of alguna_portal against alternatives; `make bench` writes docs/benchmarks.md."""
+"""Benchmarks of alguna_portal, compared with a handwritten view and the SDK. `make bench` writes the report."""

@@ -1,4 +1,4 @@
-"""The command `python -m benchmarks`: run all benchmarks and write docs/benchmarks.md, or run those that are named."""
+"""Command that runs the benchmarks: `python -m benchmarks` writes docs/benchmarks.md; with names, only those run."""
 
 import argparse
 from importlib import import_module
@@ -11,7 +11,7 @@ PARTS = ["clicks", "cold_call", "startup", "single_flight", "outage", "memory", 
 
 
 def main() -> None:
-    """Run the parts that are named, or all."""
+    """Run the given parts, or all."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"one of {', '.join(PARTS)}; all unless named")
     named = parser.parse_args().parts

@@ -1,4 +1,4 @@
-"""Figures in the report: what was measured, the result and its limit."""
+"""Figures of the report: measure, result and limit, and their table in Markdown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from statistics import median, quantiles
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One line of the table; without `must_reach`, it is there for orientation."""
+    """One row of the table. Without `must_reach`, it has no limit."""
 
     measure: str
     figure: str
@@ -15,10 +15,10 @@ class Figure:
     reached: bool | None = None
 
 
-def create_figure_at_most(
+def require_at_most(
     measure: str, value: float, limit: float, unit: str = "", *, digits: int = 2, note: str = ""
 ) -> Figure:
-    """Create a figure with an upper limit."""
+    """Return a figure with an upper limit."""
     return Figure(
         measure=measure,
         figure=f"{value:.{digits}f}{unit}{f' ({note})' if note else ''}",
@@ -27,10 +27,10 @@ def create_figure_at_most(
     )
 
 
-def create_figure_at_least(
+def require_at_least(
     measure: str, value: float, limit: float, unit: str = "", *, digits: int = 2, note: str = ""
 ) -> Figure:
-    """Create a figure with a lower limit."""
+    """Return a figure with a lower limit."""
     return Figure(
         measure=measure,
         figure=f"{value:.{digits}f}{unit}{f' ({note})' if note else ''}",
@@ -49,10 +49,10 @@ def render_table(figures: Iterable[Figure]) -> str:
 
 
 def get_median_ratio(ours: list[float], theirs: list[float]) -> float:
-    """Return the median of the ratios of neighbouring measurements."""
+    """Return the median of the ratios between measurements that were made right after each other."""
     return median(our / their for our, their in zip(ours, theirs, strict=True))
 
 
 def get_percentile(values: list[float], number: int) -> float:
-    """Return a percentile of the values."""
+    """Return a percentile, for example the 95th."""
     return quantiles(values, n=100, method="inclusive")[number - 1]

@@ -1,4 +1,4 @@
-"""Description of the machine, without its name, and of the software versions."""
+"""Description of the machine and the versions on which the benchmarks ran."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ PACKAGES = ["Django", "alguna", "requests", "urllib3", "httpx", "redis", "gunico
 
 
 def describe_machine() -> str:
-    """Return processor, cores and memory."""
+    """Return cores, processor and memory."""
     model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     gigabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     return (

@@ -1,4 +1,4 @@
-"""The page docs/benchmarks.md with all results."""
+"""Writer for docs/benchmarks.md: method, machine and figures."""
 
 from datetime import UTC, datetime
 from itertools import chain
@@ -12,15 +12,15 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
 INTRO = """\
 # Benchmarks
 
-What alguna_portal costs a site, weighed against what one would otherwise use: a view written by hand, and Alguna's
-official SDK. Written by `make bench` on {day}; do not edit. `.venv/bin/python -m benchmarks clicks` runs one part
-({parts}) and prints.
+The cost of alguna_portal, compared with the alternatives: a handwritten view and Alguna's official SDK. `make bench`
+wrote this page on {day}; don't edit it. `.venv/bin/python -m benchmarks clicks` runs one part and prints its figures.
+The parts are {parts}.
 
-Both sides of a ratio are measured in the same run and take turns, so that whatever else the machine does hits both;
-a ratio is the median of the ratios of neighbours, and times are medians. Lines without a limit are there for
-orientation.
+Both sides of a ratio are measured alternately in the same run, so that other load on the machine affects both. A ratio
+is the median of the ratios between neighbouring measurements, and times are medians. Rows without a limit are for
+information.
 
-Everything happens on one machine: {machine}.
+Everything runs on one machine: {machine}.
 {versions}.
 
 {table}
@@ -30,14 +30,14 @@ Everything happens on one machine: {machine}.
 
 
 def write_page(results: list[tuple[str, list[Figure]]], parts: list[str]) -> Path:
-    """Write the page from the parts' docstrings and figures; return where it is."""
-    figures = render_table(chain.from_iterable(figures for _, figures in results))
+    """Write the page with the docstrings and figures of the parts; return its path."""
+    table = render_table(chain.from_iterable(figures for _, figures in results))
     intro = INTRO.format(
         parts=", ".join(parts),
         day=datetime.now(UTC).date(),
         machine=describe_machine(),
         versions=describe_versions(),
-        table=figures,
+        table=table,
     )
     PAGE.write_text("\n".join([intro, *(f"{method.strip()}\n" for method, _ in results)]).rstrip() + "\n")
     return PAGE

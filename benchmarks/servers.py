@@ -1,4 +1,7 @@
-"""Processes for a benchmark, ended with it: Redis, a stub of Alguna, gunicorn and Python."""
+"""Subprocesses of the benchmarks: Redis, a stub of Alguna, gunicorn and the modules in `processes`.
+
+All of them are terminated when their context ends.
+"""
 
 import json
 import os
@@ -20,42 +23,42 @@ Process = subprocess.Popen[str]
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
-    """A server on this machine, and its process."""
+    """A server on localhost and its process."""
 
     port: int
     process: Process
 
     @property
     def url(self) -> str:
-        """Its address, for HTTP."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self.port}"
 
 
-def create_environment(order: dict[str, Any], **further: str) -> dict[str, str]:
-    """Return the environment of a process with its order, without the proxies and settings of this process."""
+def get_environment(parameters: dict[str, Any], **variables: str) -> dict[str, str]:
+    """Return the environment of a subprocess, with its parameters and without proxies or settings of this process."""
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
-        "BENCHMARK": json.dumps(order),
-        **further,
+        "BENCHMARK": json.dumps(parameters),
+        **variables,
     }
 
 
-def start_process(name: str, order: dict[str, Any], **further: str) -> Process:
-    """Start one of `processes`."""
+def start_process(name: str, parameters: dict[str, Any], **variables: str) -> Process:
+    """Start a module in `processes`."""
     command = [sys.executable, "-m", f"benchmarks.processes.{name}"]
-    return subprocess.Popen(command, env=create_environment(order, **further), stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, env=get_environment(parameters, **variables), stdout=subprocess.PIPE, text=True)
 
 
-def run_process(name: str, order: dict[str, Any], **further: str) -> Any:
-    """Run one of `processes` to its end; return what it prints."""
-    with terminate_after(start_process(name, order, **further)) as process:
+def run_process(name: str, parameters: dict[str, Any], **variables: str) -> Any:
+    """Run a module in `processes`; return the JSON that it prints."""
+    with terminate_after(start_process(name, parameters, **variables)) as process:
         return read_output(process)
 
 
 def read_output(process: Process) -> Any:
-    """Wait ten minutes at most for a process; return what it prints, or raise if it failed."""
+    """Wait up to ten minutes for a process; return the JSON that it prints."""
     output, _ = process.communicate(timeout=600)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, process.args)
@@ -64,7 +67,7 @@ def read_output(process: Process) -> Any:
 
 @contextmanager
 def terminate_after(process: Process) -> Iterator[Process]:
-    """Terminate a process at the end of the block."""
+    """Terminate a process when the block ends."""
     try:
         yield process
     finally:
@@ -77,10 +80,10 @@ def terminate_after(process: Process) -> Iterator[Process]:
 
 @contextmanager
 def run_server(*command: str, port: int, env: dict[str, str] | None = None) -> Iterator[Server]:
-    """Run a server and wait until it listens."""
-    quiet = subprocess.DEVNULL
+    """Run a server; the block begins when it accepts connections."""
+    devnull = subprocess.DEVNULL
     with terminate_after(
-        subprocess.Popen(command, env=env, stdout=quiet, stderr=quiet, text=True, cwd=ROOT)
+        subprocess.Popen(command, env=env, stdout=devnull, stderr=devnull, text=True, cwd=ROOT)
     ) as process:
         for _ in range(200):
             with closing(socket.socket()) as probe:
@@ -88,14 +91,14 @@ def run_server(*command: str, port: int, env: dict[str, str] | None = None) -> I
                     break
             time.sleep(0.05)
         else:
-            raise RuntimeError(f"{command[0]} does not listen.")
+            raise RuntimeError(f"{command[0]} doesn't accept connections.")
         yield Server(port=port, process=process)
 
 
 @contextmanager
 def run_redis() -> Iterator[dict[str, Any]]:
-    """Run Redis; yield the entry for `CACHES`."""
-    port = find_free_port()
+    """Run a new Redis server; yield its settings for `CACHES`."""
+    port = get_free_port()
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     with run_server(*command, port=port):
         yield {
@@ -105,25 +108,27 @@ def run_redis() -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def run_alguna(*, seconds: float = 0, knows_everyone: bool = False) -> Iterator[Server]:
-    """Run a stub of Alguna that responds after `seconds`."""
-    with terminate_after(start_process("stub", {"seconds": seconds, "knows_everyone": knows_everyone})) as process:
+def run_alguna_stub(*, seconds: float = 0, knows_everyone: bool = False) -> Iterator[Server]:
+    """Run a stub of Alguna; `seconds` is the duration of each response."""
+    with terminate_after(
+        start_process("alguna_stub", {"seconds": seconds, "knows_everyone": knows_everyone})
+    ) as process:
         assert process.stdout
         yield Server(port=json.loads(process.stdout.readline()), process=process)
 
 
 @contextmanager
-def run_gunicorn(order: dict[str, Any], *, workers: int) -> Iterator[Server]:
-    """Serve the site with gunicorn."""
-    port = find_free_port()
+def run_gunicorn(parameters: dict[str, Any], *, workers: int) -> Iterator[Server]:
+    """Run the site with gunicorn's sync workers, like most hosts."""
+    port = get_free_port()
     options = ["--bind", f"127.0.0.1:{port}", "--workers", str(workers), "--worker-class", "sync"]
     command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket", "benchmarks.site:application"]
-    with run_server(*command, port=port, env=create_environment(order)) as server:
+    with run_server(*command, port=port, env=get_environment(parameters)) as server:
         yield server
 
 
-def find_free_port() -> int:
-    """Return a free port."""
+def get_free_port() -> int:
+    """Return a port on which no server listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -1,9 +1,9 @@
-"""Production settings of a new project, with the cache, database and API URL from the order of the benchmark."""
+"""Settings of the benchmarked site: those of `startproject` in production, changed by the parameters in `BENCHMARK`."""
 
 import json
 import os
 
-ORDER = json.loads(os.environ.get("BENCHMARK", "{}"))
+PARAMETERS = json.loads(os.environ.get("BENCHMARK", "{}"))
 
 DEBUG = False
 SECRET_KEY = "only-for-benchmarks"
@@ -22,7 +22,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "alguna_portal",
 ]
-for app in ORDER.get("without", []):
+for app in PARAMETERS.get("without", []):
     INSTALLED_APPS.remove(app)
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -49,19 +49,19 @@ TEMPLATES = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": ORDER.get("database", ":memory:"),
-        # Connections are kept, as busy sites do. To open one for each request would cost both sides the same, and
-        # so hide a part of what they differ by.
+        "NAME": PARAMETERS.get("database", ":memory:"),
+        # Persistent connections, as on busy sites. Opening one for each request would cost both sides the same and
+        # hide a part of their difference.
         "CONN_MAX_AGE": None,
     },
 }
-CACHES = {"default": ORDER.get("cache", {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"})}
+CACHES = {"default": PARAMETERS.get("cache", {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"})}
 
 ALGUNA_PORTAL_API_KEY = "key_1.secret-of-the-benchmarks"
-ALGUNA_PORTAL_API_URL = ORDER.get("api_url", "http://127.0.0.1:9")
+ALGUNA_PORTAL_API_URL = PARAMETERS.get("api_url", "http://127.0.0.1:9")
 ALGUNA_PORTAL_PLANS = {
     "starter": {},
     "growth": {"plan_overview_settings": {"allow_self_serve_change": True}},
     "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False}},
 }
-globals().update(ORDER.get("settings", {}))
+globals().update(PARAMETERS.get("settings", {}))

@@ -1,4 +1,4 @@
-"""Signed-in users of the site, each a member of one customer."""
+"""Users of the benchmarked site, each signed in and a member of one customer. Needs Django to be set up."""
 
 from datetime import timedelta
 from importlib import import_module
@@ -15,7 +15,7 @@ from alguna_portal.models import Customer, Membership
 
 
 def create_users(number: int) -> list[str]:
-    """Create the database and `number` users; return their session cookies."""
+    """Migrate the database and create users with customers; return the users' session cookies."""
     call_command("migrate", verbosity=0)
     users = User.objects.bulk_create([User(username=f"user-{each}", password="!") for each in range(number)])
     customers = Customer.objects.bulk_create(
@@ -31,13 +31,13 @@ def create_users(number: int) -> list[str]:
 
 def _create_session(user: User) -> Session:
     store: Any = import_module(settings.SESSION_ENGINE).SessionStore()
-    signed_in = {
+    data = {
         SESSION_KEY: str(user.pk),
         BACKEND_SESSION_KEY: "django.contrib.auth.backends.ModelBackend",
         HASH_SESSION_KEY: user.get_session_auth_hash(),
     }
     return Session(
-        session_key=store._get_new_session_key(),  # noqa: SLF001  (one query instead of three for each of hundreds)
-        session_data=store.encode(signed_in),
+        session_key=store._get_new_session_key(),  # noqa: SLF001  (avoids three queries for each session)
+        session_data=store.encode(data),
         expire_date=timezone.now() + timedelta(days=1),
     )

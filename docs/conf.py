@@ -1,5 +1,5 @@
-# ruff: noqa: INP001  (Sphinx reads this file; it is no part of a package)
-"""How the site is built: `make docs`. Nothing in it comes from elsewhere, and nothing is asked of the network."""
+# ruff: noqa: INP001  (Sphinx executes this file)
+"""Sphinx configuration: `make docs` builds the site. Neither the build nor the site loads anything from the network."""
 
 import sys
 from pathlib import Path
@@ -7,9 +7,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_ext")]
 
-from alguna_reference.project import set_up  # noqa: E402
+from alguna_reference.django_project import set_up_django  # noqa: E402
 
-set_up()
+set_up_django()
 
 from alguna_portal import __version__  # noqa: E402
 
@@ -24,7 +24,7 @@ templates_path: list[str] = []
 
 myst_heading_anchors = 3
 myst_links_external_new_tab = False
-# Docstrings write names between single backticks.
+# Docstrings have names in single backticks.
 default_role = "code"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -32,7 +32,7 @@ autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 100
 
 nitpicky = True
-# What belongs to others, or is described in words and not by autodoc.
+# Objects of other packages, and our own that autodoc doesn't describe.
 nitpick_ignore_regex = [
     ("py:.*", r"(django|requests|collections|datetime|pathlib|typing|contextlib|types)\..*"),
     ("py:.*", r"(AbstractBaseUser|AnonymousUser|Customer|PortalLink)"),

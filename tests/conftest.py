@@ -1,4 +1,4 @@
-"""What most tests need: a clean cache, people and customers, and somebody who plays Alguna."""
+"""Fixtures of all tests: an empty cache, users, customers and a fake of Alguna's API for portal sessions."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,7 +24,10 @@ API = "https://api.alguna.io"
 
 
 class Alguna:
-    """Plays Alguna's portal sessions at the edge of `requests`, and remembers what it was asked."""
+    """Fake of the API for portal sessions, below `requests`. Records the requests.
+
+    The attributes change the responses. `meanwhile` is called during each request; `failed` has the failures so far.
+    """
 
     def __init__(self, http: responses.RequestsMock) -> None:
         self.http = http
@@ -40,27 +43,27 @@ class Alguna:
         self.serve(API)
 
     def serve(self, api: str) -> None:
-        """Answer at another address, too."""
-        self.http.add_callback("POST", f"{api}/customer-portal-sessions", callback=self._answer)
+        """Respond at another API URL, too."""
+        self.http.add_callback("POST", f"{api}/customer-portal-sessions", callback=self._respond)
 
     def fail(self, status: int | Exception, body: str = "{}", **headers: str) -> None:
-        """Answer the next request with a failure."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._failures.append(status if isinstance(status, Exception) else (status, named, body))
+        """Let the next request fail with a status or an exception. Keyword arguments are response headers."""
+        with_hyphens = {name.replace("_", "-"): value for name, value in headers.items()}
+        self._failures.append(status if isinstance(status, Exception) else (status, with_hyphens, body))
 
     @property
     def bodies(self) -> list[dict[str, Any]]:
-        """The requests' bodies, in order."""
+        """The JSON bodies of the requests in order."""
         return [json.loads(request.body or b"") for request in self.requests]
 
     def url(self, number: int) -> str:
-        """The URL of the session that request `number` made, from 1."""
+        """Return the URL of the session that a request created. Requests are numbered from 1."""
         return f"https://{self.host}/hs/token{number}"
 
-    def _answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+    def _respond(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         self.requests.append(request)
         self.meanwhile()
-        # This thread stays, and what `meanwhile` opened in it would keep a test's database from being dropped.
+        # The client keeps this thread alive. An open connection in it would prevent dropping the test database.
         connections.close_all()
         if self._failures:
             failure = self._failures.pop(0)
@@ -81,7 +84,7 @@ class Alguna:
 
 @pytest.fixture
 def alguna() -> Iterator[Alguna]:
-    """Alguna, answering as it should until told otherwise."""
+    """The fake API for portal sessions. By default, all requests succeed."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as http:
         yield Alguna(http)
 
@@ -94,7 +97,7 @@ def _empty_cache() -> None:
 @pytest.fixture(autouse=True)
 def _no_language() -> Iterator[None]:
     yield
-    # What a middleware has activated stays so in its thread: here, for the next test.
+    # A language that a middleware activated would stay active in this thread for the next test.
     translation.deactivate()
 
 
@@ -112,7 +115,7 @@ def umbrella(db: None) -> Customer:
 
 @pytest.fixture
 def manager(acme: Customer) -> User:
-    """A user who manages the billing of Acme."""
+    """A manager of Acme."""
     user = User.objects.create_user("mia", "mia@acme.example")
     Membership.objects.create(user=user, customer=acme, role=Role.MANAGER)
     return user
@@ -120,7 +123,7 @@ def manager(acme: Customer) -> User:
 
 @pytest.fixture
 def viewer(acme: Customer) -> User:
-    """A user who may look at the billing of Acme."""
+    """A viewer of Acme."""
     user = User.objects.create_user("vic", "vic@acme.example")
     Membership.objects.create(user=user, customer=acme, role=Role.VIEWER)
     return user
@@ -128,13 +131,13 @@ def viewer(acme: Customer) -> User:
 
 @pytest.fixture
 def stranger(db: None) -> User:
-    """A user who is a member of nothing."""
+    """A user without a membership."""
     return User.objects.create_user("sue", "sue@elsewhere.example")
 
 
 @pytest.fixture
 def customer(acme: Customer) -> Customer:
-    """A customer that can be written to."""
+    """Acme with an email address."""
     acme.email = "billing@acme.example"
     acme.save()
     return acme
@@ -142,20 +145,20 @@ def customer(acme: Customer) -> Customer:
 
 @pytest.fixture
 def link(customer: Customer) -> PortalLink:
-    """A link that has been mailed."""
+    """A portal link that was sent to Acme."""
     return send_link(customer)
 
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No patience: runs over all customers that have to wait hardly do."""
+    """Milliseconds instead of seconds for the pauses of the rate limiter."""
     monkeypatch.setattr(rate_limiter, "FIRST_PAUSE", 0.002)
     monkeypatch.setattr(rate_limiter, "LONGEST_PAUSE", 0.004)
 
 
 @pytest.fixture
 def fresh_alguna(settings: Settings) -> Iterator[FakeAlguna]:
-    """An Alguna that knows nobody yet, as the users' own tests have it; through `settings`, as our plugin does it."""
+    """The public fake of the test kit without customers, set up with `settings` like in the pytest plugin."""
     fake = FakeAlguna(knows_everyone=False)
     for name, value in fake.settings.items():
         setattr(settings, name, value)

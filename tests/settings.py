@@ -1,4 +1,4 @@
-"""A small host project: what the tests run in."""
+"""Settings of the host project in which the tests run."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.databases import url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# For commands; pytest-django turns it off in tests.
+# For management commands. pytest-django sets it to False in tests.
 DEBUG = True
 SECRET_KEY = "only-for-tests"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
@@ -65,6 +65,6 @@ ALGUNA_PORTAL_PLANS = {
     "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False}},
 }
 ALGUNA_PORTAL_SITE_URL = "https://app.example.com"
-# Tests of failures are tests of the first one; those of retries say so.
+# Most tests expect the first failure. Tests of retries override this.
 ALGUNA_PORTAL_RETRIES = 0
 ALGUNA_SANDBOX_REQUESTS_PER_SECOND = 0

@@ -15,7 +15,7 @@ from alguna_portal.links import send_link
 from alguna_portal.links.emails import to_one_line
 from alguna_portal.models import Customer, PortalLink
 from tests.support.emails import html_of, path, sent, text
-from tests.test_translations import PACKAGE, catalogue, every_locale
+from tests.test_translations import PACKAGE, every_locale, read_catalogue
 
 # Everything in a template except its text: tags, variables and markup.
 MARKED = re.compile(
@@ -28,7 +28,7 @@ TROUBLE = "You can't open billing"
 
 def get_translation(locale: str, msgid: str) -> str:
     """Return the translation of a text, which must differ from the English text."""
-    entry = catalogue(locale).find(msgid)
+    entry = read_catalogue(locale).find(msgid)
     assert entry is not None
     assert entry.msgstr not in ("", msgid)
     return entry.msgstr
@@ -102,7 +102,7 @@ def test_arabic_has_six_plural_forms() -> None:
     singular, plural = "%(count)d portal link sent.", "%(count)d portal links sent."
     with override("ar"):
         found = [ngettext(singular, plural, number) for number in (0, 1, 2, 3, 11, 100)]
-    entry = catalogue("ar").find(singular)
+    entry = read_catalogue("ar").find(singular)
     assert entry is not None
     assert found == [entry.msgstr_plural[form] for form in range(6)]
     assert len(set(found)) > 3

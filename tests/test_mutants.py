@@ -1,11 +1,11 @@
-"""The score of `make mutants`: a survivor is justified by name, or the run fails; and so it does for an idle excuse."""
+"""The mutation score fails for survivors without a justification, and for justifications that no survivor needs."""
 
 import tomllib
 from pathlib import Path
 
 import pytest
 
-from tests.mutants import JUSTIFIED, Change, Mutant, change_of, read, weigh
+from tests.mutants import JUSTIFICATIONS, Change, Mutant, create_report, parse_diff, parse_justifications
 
 DIFF = """\
 --- alguna_portal/links/opening.py
@@ -30,51 +30,45 @@ why = "That is the default."
 """
 
 
-def mutant(status: str, change: Change | None = CHANGE) -> Mutant:
-    """Make one that has come to something."""
+def create_mutant(status: str, change: Change | None = CHANGE) -> Mutant:
+    """Return a mutant with a status."""
     return Mutant(path=Path("alguna_portal/links/opening.py"), status=status, change=change)
 
 
-def test_a_mutant_is_known_by_what_it_changes() -> None:
-    """Not by its number, nor by how the lines are broken; and a method with its class."""
-    assert change_of("alguna_portal.links.opening.x_renew__mutmut_7", DIFF) == CHANGE
+def test_a_mutant_is_identified_by_its_change() -> None:
+    """The number of the mutant and line breaks don't matter. A method is named with its class."""
+    assert parse_diff("alguna_portal.links.opening.x_renew__mutmut_7", DIFF) == CHANGE
     assert (
-        change_of("alguna_portal.api.client.xǁClientǁfind__mutmut_1", DIFF).function
+        parse_diff("alguna_portal.api.client.xǁClientǁfind__mutmut_1", DIFF).function
         == "alguna_portal.api.client.Client.find"
     )
 
 
 @pytest.mark.parametrize(
-    ("status", "justification", "is_good", "says"),
+    ("status", "justification", "is_good", "message"),
     [
         ("killed", "survivors = []", True, "Killed: 100.0%. Killed or justified: 100.0%."),
         ("survived", JUSTIFICATION, True, "Killed: 0.0%. Killed or justified: 100.0%."),
         ("survived", "survivors = []", False, f"{RENEW}: survived"),
         ("survived", JUSTIFICATION.replace("links", "sessions"), False, f"{RENEW}: survived"),
         ("no tests", JUSTIFICATION, False, f"{RENEW}: no tests"),
-        (
-            "killed",
-            JUSTIFICATION,
-            False,
-            f"{RENEW}: no survivor, but mutants.toml justifies it",
-        ),
+        ("killed", JUSTIFICATION, False, f"{RENEW}: no survivor, but mutants.toml justifies it"),
     ],
 )
-def test_only_what_is_killed_or_justified_passes(status: str, justification: str, is_good: bool, says: str) -> None:
-    """An excuse is for what survived, and for nothing else."""
-    lines, verdict = weigh([mutant(status, None if status == "killed" else CHANGE)], read(justification))
-    assert verdict is is_good
-    assert says in lines
+def test_only_killed_and_justified_mutants_pass(status: str, justification: str, is_good: bool, message: str) -> None:
+    """Only a mutant that survived can be justified."""
+    mutant = create_mutant(status, None if status == "killed" else CHANGE)
+    lines, result = create_report([mutant], parse_justifications(justification))
+    assert result is is_good
+    assert message in lines
 
 
-def test_a_run_without_mutants_is_no_success() -> None:
-    """Something went wrong before."""
-    assert weigh([], {})[1] is False
+def test_a_run_without_mutants_fails() -> None:
+    assert create_report([], {})[1] is False
 
 
-def test_every_justification_has_a_reason_and_stands_once() -> None:
-    """Whoever reads it can judge it."""
-    entries = tomllib.loads(JUSTIFIED.read_text())["survivors"]
-    justified = read(JUSTIFIED.read_text())
+def test_every_justification_has_a_reason_and_is_unique() -> None:
+    entries = tomllib.loads(JUSTIFICATIONS.read_text())["survivors"]
+    justified = parse_justifications(JUSTIFICATIONS.read_text())
     assert all(len(why.split()) > 3 for why in justified.values())
     assert len(justified) == sum(len(entry["now"]) for entry in entries)

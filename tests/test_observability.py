@@ -25,14 +25,15 @@ from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import Alguna
-from tests.docs.test_setups import lay_out, run
+from tests.docs.processes import run_module
+from tests.docs.test_setups import write_project
 from tests.support.emails import press
-from tests.support.logs import OWN
+from tests.support.logs import STANDARD_FIELDS
 
 BILLING = reverse("alguna_portal:billing")
 PACKAGE = Path(alguna_portal.__file__).parent
 PAGE = (PACKAGE.parent / "docs" / "howto" / "observability.md").read_text()
-RECORD_ATTRIBUTES = OWN - {"event"}
+RECORD_ATTRIBUTES = STANDARD_FIELDS - {"event"}
 LEVELS = {"debug", "info", "warning", "error", "critical"}
 
 
@@ -428,8 +429,8 @@ def test_documented_setup_works_in_a_project(tmp_path: Path, title: str) -> None
     if not importlib.util.find_spec(module.partition(".")[0]):
         missing = f"{module} IS NOT INSTALLED: its setup in docs/howto/observability.md was not tested."
         pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    lay_out(tmp_path, get_files(title) | {"my_app/tests.py": HEAD + tests})
-    ran = run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "my_app/tests.py")
+    write_project(tmp_path, get_files(title) | {"my_app/tests.py": HEAD + tests})
+    ran = run_module("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "my_app/tests.py", cwd=tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"{tests.count('def test_')} passed" in ran.stdout
 

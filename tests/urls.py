@@ -1,4 +1,4 @@
-"""The test project's addresses: the app, the sandbox and the admin, mounted as a host would."""
+"""URLs of the test project: the app, the sandbox and the admin."""
 
 from django.contrib import admin
 from django.urls import include, path

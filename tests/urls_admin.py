@@ -1,4 +1,4 @@
-"""A site that has the admin, and has not mounted the app."""
+"""URLs of a site with the admin but without the app's own URLs."""
 
 from django.contrib import admin
 from django.urls import path

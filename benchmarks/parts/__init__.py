@@ -1,1 +1,1 @@
-"""The benchmarks, one in each module: `measure` returns its figures, the docstring describes the method."""
+"""The parts of the benchmarks. `measure` returns the figures; the report contains the docstrings of the modules."""

@@ -1,5 +1,6 @@
-"""Single flight: in each of 50 rounds, 32 threads in each of 4 processes ask for the session of a customer that nobody
-has asked for before, at the same moment, with `SESSION_REUSE` at `"customer"`, on Redis. Alguna takes 50 ms and counts.
+"""Single flight: in each of 50 rounds, 32 threads in each of 4 processes request the session of a new customer at the
+same time, with `SESSION_REUSE` set to `"customer"`, on Redis. The stub of Alguna responds after 50 ms and counts the
+calls.
 """
 
 import json
@@ -8,16 +9,16 @@ import urllib.request
 from contextlib import ExitStack
 
 from benchmarks.figures import Figure
-from benchmarks.servers import read_output, run_alguna, run_redis, start_process, terminate_after
+from benchmarks.servers import read_output, run_alguna_stub, run_redis, start_process, terminate_after
 
 PROCESSES, THREADS, ROUNDS, EVERY = 4, 32, 50, 0.7
 
 
 def measure() -> list[Figure]:
-    """Count the calls of each round, and the sessions that came of them."""
+    """Count the calls and the sessions of each round."""
     with ExitStack() as stack:
-        cache, server = stack.enter_context(run_redis()), stack.enter_context(run_alguna(seconds=0.05))
-        order = {
+        cache, server = stack.enter_context(run_redis()), stack.enter_context(run_alguna_stub(seconds=0.05))
+        parameters = {
             "cache": cache,
             "api_url": server.url,
             "settings": {"ALGUNA_PORTAL_SESSION_REUSE": "customer", "ALGUNA_PORTAL_AUDIT": False},
@@ -27,11 +28,11 @@ def measure() -> list[Figure]:
             "start": time.time() + 4,
         }
         processes = [
-            stack.enter_context(terminate_after(start_process("single_flight", order))) for _ in range(PROCESSES)
+            stack.enter_context(terminate_after(start_process("single_flight", parameters))) for _ in range(PROCESSES)
         ]
         urls = [read_output(process) for process in processes]
-        with urllib.request.urlopen(f"{server.url}/calls") as answer:
-            calls = list(json.load(answer).values())
+        with urllib.request.urlopen(f"{server.url}/calls") as response:
+            calls = list(json.load(response).values())
     sessions = [len({url for each in of_round for url in each}) for of_round in zip(*urls, strict=True)]
     return [
         Figure(

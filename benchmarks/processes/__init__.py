@@ -1,4 +1,4 @@
-"""Scripts that run in their own process. Their order is in the environment variable `BENCHMARK`; they print JSON."""
+"""Modules that run in subprocesses, with Django and the parameters in `BENCHMARK`. Each prints one JSON value."""
 
 import django
 

@@ -1,19 +1,19 @@
-"""Memory of a process over many clicks with a cached session."""
+"""Measures the memory of a process that repeats cached clicks on Billing."""
 
 import json
 
 import psutil
 
-from benchmarks.settings import ORDER
+from benchmarks.settings import PARAMETERS
 from benchmarks.users import create_users
 
-from .clicks import fill_cache, time_clicks
+from .clicks import fill_cache, measure_block
 
 if __name__ == "__main__":
-    ours, _by_hand = fill_cache(create_users(1)[0])
-    this = psutil.Process()
-    kib = [this.memory_info().rss // 1024]
-    for _ in range(ORDER["times"]):
-        time_clicks(ours, ORDER["clicks"])
-        kib.append(this.memory_info().rss // 1024)
+    ours = fill_cache(create_users(1)[0])[0]
+    this_process = psutil.Process()
+    kib = [this_process.memory_info().rss // 1024]
+    for _ in range(PARAMETERS["blocks"]):
+        measure_block(ours, PARAMETERS["clicks"])
+        kib.append(this_process.memory_info().rss // 1024)
     print(json.dumps(kib))

@@ -1,9 +1,9 @@
-"""Creates users and prints their cookies."""
+"""Creates users of the benchmarked site and prints their session cookies."""
 
 import json
 
-from benchmarks.settings import ORDER
+from benchmarks.settings import PARAMETERS
 from benchmarks.users import create_users
 
 if __name__ == "__main__":
-    print(json.dumps(create_users(ORDER["users"])))
+    print(json.dumps(create_users(PARAMETERS["users"])))

@@ -13,7 +13,7 @@ from alguna_portal.admin import actions
 from alguna_portal.models import Customer
 from tests.support.admin import get_messages, get_url
 from tests.support.mailers import mail_by
-from tests.test_translations import catalogue, every_locale
+from tests.test_translations import every_locale, read_catalogue
 
 DJANGO = Path(django.__file__).parent
 
@@ -66,5 +66,5 @@ def test_translations_do_not_override_djangos(locale: str) -> None:
         for entry in polib.pofile(str(file)) if file.exists() else ():
             theirs.setdefault((entry.msgctxt, entry.msgid), []).append(entry.msgstr_plural or entry.msgstr)
     assert len(theirs) > 500
-    ours = {(entry.msgctxt, entry.msgid): entry.msgstr_plural or entry.msgstr for entry in catalogue(locale)}
+    ours = {(entry.msgctxt, entry.msgid): entry.msgstr_plural or entry.msgstr for entry in read_catalogue(locale)}
     assert not [key for key, text in ours.items() if text not in theirs.get(key, [text])]

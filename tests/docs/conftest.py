@@ -1,4 +1,4 @@
-"""The reference's parts that are made from the code, as `make reference` makes them."""
+"""Fixtures with the generator of the reference pages."""
 
 import importlib
 import sys
@@ -7,22 +7,17 @@ from typing import Any
 
 import pytest
 
-from tests.docs.blocks import ROOT
+from tests.docs.code_blocks import ROOT
 
 
 @pytest.fixture
 def generator(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """What `make reference` runs."""
+    """The module with which `make reference` writes its pages."""
     monkeypatch.setattr(sys, "path", [str(ROOT / "docs" / "_ext"), *sys.path])
     return importlib.import_module("alguna_reference.pages")
 
 
 @pytest.fixture
 def generated(generator: Any) -> Callable[[str], str]:
-    """Write a part of the reference as the code has it."""
-
-    def write(name: str) -> str:
-        text: str = generator.MADE[name]()
-        return text
-
-    return write
+    """A function that returns a part of the reference, generated from the code."""
+    return lambda name: str(generator.RENDERERS[name]())

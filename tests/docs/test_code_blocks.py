@@ -1,67 +1,61 @@
-"""Every block of code in the documentation is run, or says why it is not."""
+"""Runs every code block of the documentation, or checks that the page says why it isn't run."""
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import ROOT, Block, blocks, blocks_in, pages
+from tests.docs.code_blocks import ROOT, Block, find_pages, parse_blocks, read_blocks
+from tests.docs.processes import run_module
 
-# One process runs all pages; so one worker asks for them.
+# One process runs all pages, so one worker has to run these tests.
 pytestmark = pytest.mark.xdist_group("docs")
 
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_", "COV_"))}
-ALL = [block for path in pages() for block in blocks(path)]
-RUN_HERE = list(dict.fromkeys(block.page for block in ALL if block.is_run_here))
+BLOCKS = [block for path in find_pages() for block in read_blocks(path)]
+RUN_HERE = list(dict.fromkeys(block.page for block in BLOCKS if block.is_run_here))
 
 
-def run(asked: dict[str, list[Block]]) -> dict[str, str]:
-    """Run pages; return what went wrong on each."""
-    told = {page: [dataclasses.asdict(block) for block in of_page] for page, of_page in asked.items()}
-    command = [sys.executable, "-W", "error", "-m", "tests.docs.running"]
-    ran = subprocess.run(
-        command, cwd=ROOT, env=CLEAN, input=json.dumps(told), capture_output=True, text=True, timeout=120, check=False
-    )
-    assert ran.returncode == 0, ran.stderr
-    problems: dict[str, str] = json.loads(ran.stdout)
+def run_pages(pages: dict[str, list[Block]]) -> dict[str, str]:
+    """Run pages; return the problem of each, "" if it has none."""
+    data = json.dumps({page: [dataclasses.asdict(block) for block in blocks] for page, blocks in pages.items()})
+    done = run_module("tests.docs.page_runner", cwd=ROOT, stdin=data)
+    assert done.returncode == 0, done.stderr
+    problems: dict[str, str] = json.loads(done.stdout)
     return problems
 
 
 @pytest.fixture(scope="module")
 def problems() -> dict[str, str]:
-    """What went wrong on each page, all of them having been run once."""
-    return run({page: [block for block in ALL if block.page == page and block.is_run_here] for page in RUN_HERE})
+    """The problem of each page. All pages are run once."""
+    return run_pages({page: [each for each in BLOCKS if each.page == page and each.is_run_here] for page in RUN_HERE})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN_HERE)
 def test_the_blocks_of_a_page_run(problems: dict[str, str], page: str) -> None:
-    """In their order, in a project with the settings, URLs and files that the page names."""
+    """The blocks run in order, in a project with the settings, URLs and files that the page names."""
     assert problems[page] == ""
 
 
-@pytest.mark.parametrize("block", [each for each in ALL if each.run_by], ids=lambda each: f"{each.page}:{each.line}")
-def test_who_is_said_to_run_a_block_is_there(block: Block) -> None:
-    """A test file that reads the page: it names it."""
+@pytest.mark.parametrize("block", [each for each in BLOCKS if each.run_by], ids=lambda each: f"{each.page}:{each.line}")
+def test_the_test_named_in_a_comment_exists(block: Block) -> None:
+    """The file is a test file and contains the name of the page."""
     path = ROOT / block.run_by
     assert path.name.startswith("test_")
     assert Path(block.page).name in path.read_text()
 
 
-def test_what_is_not_run_says_why() -> None:
-    """And there is little of it."""
-    not_run = [block for block in ALL if block.not_run]
+def test_blocks_that_are_not_run_have_a_reason() -> None:
+    """Fewer than one block in ten isn't run."""
+    not_run = [block for block in BLOCKS if block.not_run]
     assert all(len(block.not_run.split()) > 2 for block in not_run)
-    counts = Counter(bool(block.not_run) for block in ALL)
+    counts = Counter(bool(block.not_run) for block in BLOCKS)
     assert counts[True] < counts[False] / 10
 
 
-# Pages that are wrong, and what is said of each.
+# Wrong pages, and a text that the report of each contains.
 WRONG = {
     "```python\nassert user.username == 'eve'\n```\n": "AssertionError",
     "```python\nfrom alguna_portal import nothing\n```\n": "ImportError",
@@ -84,24 +78,21 @@ WRONG = {
 
 
 @pytest.fixture(scope="module")
-def found() -> dict[str, str]:
-    """What is said of each of the pages above."""
-    return run({page: blocks_in("wrong.md", page) for page in WRONG})
+def wrong_page_problems() -> dict[str, str]:
+    """The problem of each wrong page."""
+    return run_pages({page: parse_blocks("wrong.md", page) for page in WRONG})
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", WRONG)
-def test_a_wrong_block_is_found(found: dict[str, str], page: str) -> None:
-    """Else the tests above would say nothing."""
-    assert WRONG[page] in found[page]
+def test_a_wrong_block_is_reported(wrong_page_problems: dict[str, str], page: str) -> None:
+    """If wrong blocks weren't reported, the tests above couldn't fail."""
+    assert WRONG[page] in wrong_page_problems[page]
 
 
-def test_a_mark_counts_for_the_block_that_follows() -> None:
-    """And for no other, but for the one that is said of all."""
+def test_a_comment_applies_to_the_next_block_only() -> None:
+    """Blocks without a comment have the one for the whole page."""
     text = "<!-- all run by a.py -->\n```sh\n1\n```\n\n<!-- not run: why -->\n```sh\n2\n```\n\n```sh\n3\n```\n"
-    assert [(each.run_by, each.not_run) for each in blocks_in("page.md", text)] == [
-        ("a.py", ""),
-        ("", "why"),
-        ("a.py", ""),
-    ]
-    assert blocks_in("page.md", "```{note}\nSo it is.\n```\n") == []
+    comments = [(each.run_by, each.not_run) for each in parse_blocks("page.md", text)]
+    assert comments == [("a.py", ""), ("", "why"), ("a.py", "")]
+    assert parse_blocks("page.md", "```{note}\nSo it is.\n```\n") == []

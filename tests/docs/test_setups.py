@@ -1,106 +1,61 @@
-"""The set-ups that three pages of the docs offer for copying: each runs as it stands there, in a project of its own."""
+"""The complete set-ups on three how-to pages work unchanged, each in its own project."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-PAGES = Path(__file__).parent.parent.parent / "docs" / "howto"
+from tests.docs.code_blocks import ROOT, read_blocks
+from tests.docs.processes import run_module
+from tests.docs.project_files import INCLUDED, SETTINGS, URLS, write_files
+
 SETUPS = ("one-user.md", "companies.md", "organizations.md")
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_", "COV_"))}
 PROJECT = {
-    "settings.py": """
-import django
-
-SECRET_KEY = "x"
-ROOT_URLCONF = "urls"
-LOGIN_URL = "/login/"
-USE_TZ = True
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-INSTALLED_APPS = [
-    "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "alguna_portal", "my_app",
-]
-MIDDLEWARE = [
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
-    },
-]
-if django.VERSION >= (6, 1):
-    MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
-ALGUNA_PORTAL_API_KEY = "key_1.secret"
-ALGUNA_PORTAL_PLANS = {
-    "starter": {},
-    "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False}},
-}
-""",
-    "urls.py": """
-from django.urls import include, path
-
-urlpatterns = [path("billing/", include("alguna_portal.urls"))]
-""",
-    # Without migrations, since those of the host are no part of a set-up.
+    "settings.py": f'{SETTINGS}INSTALLED_APPS.append("alguna_portal")\nALGUNA_PORTAL_API_KEY = "key_1.secret"\n',
+    "urls.py": URLS + INCLUDED,
+    # Without migrations, because the set-ups have none for the host's own models.
     "pytest.ini": "[pytest]\nDJANGO_SETTINGS_MODULE = settings\npythonpath = .\naddopts = --nomigrations\n",
     "my_app/__init__.py": "",
 }
 
 
-def setups() -> dict[str, dict[str, str]]:
-    """Find the set-ups: the files of each page, whose code blocks name their files."""
-    found = {}
+def read_setups() -> dict[str, dict[str, str]]:
+    """Return the files of each page, whose Python blocks begin with the names of the files."""
+    setups = {}
     for name in SETUPS:
-        blocks = re.findall(r"```python\n(.*?)```", (PAGES / name).read_text(), re.DOTALL)
-        files = {block.partition("\n")[0].removeprefix("# "): block for block in blocks}
-        assert len(files) == len(blocks), "Two blocks of one set-up name the same file."
-        found[name] = files
-    return found
+        blocks = [each.text for each in read_blocks(ROOT / "docs" / "howto" / name) if each.language == "python"]
+        setups[name] = {text.partition("\n")[0].removeprefix("# "): text for text in blocks}
+        assert len(setups[name]) == len(blocks), "Two blocks of one set-up name the same file."
+    return setups
 
 
-def lay_out(project: Path, files: dict[str, str]) -> None:
-    """Write a project with a set-up in it; what it says of a file that is there is added to it."""
-    for name in PROJECT | files:
-        path = project / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(PROJECT.get(name, "") + files.get(name, ""))
+def write_project(folder: Path, files: dict[str, str]) -> None:
+    """Write a project with a set-up. The texts for existing files are appended to them."""
+    write_files(folder, {name: PROJECT.get(name, "") + files.get(name, "") for name in PROJECT | files})
 
 
-def run(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a Python module in a project, with warnings as errors."""
-    command = [sys.executable, "-W", "error", "-m", *arguments]
-    return subprocess.run(command, cwd=project, env=CLEAN, capture_output=True, text=True, check=False, timeout=120)
-
-
-@pytest.mark.parametrize("title", setups())
+@pytest.mark.parametrize("title", read_setups())
 @pytest.mark.slow
-def test_a_documented_setup_works_in_a_project_of_its_own(tmp_path: Path, title: str) -> None:
-    """Its own tests pass, which click on Billing as those who may and those who may not."""
-    files = setups()[title]
-    lay_out(tmp_path, files)
-    ran = run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "my_app/tests.py")
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert f"{files['my_app/tests.py'].count('def test_')} passed" in ran.stdout
+def test_the_tests_of_a_setup_pass(tmp_path: Path, title: str) -> None:
+    """The page has tests of its own, which open the portal as users with and without access."""
+    files = read_setups()[title]
+    write_project(tmp_path, files)
+    done = run_module("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "my_app/tests.py", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{files['my_app/tests.py'].count('def test_')} passed" in done.stdout
 
 
-@pytest.mark.parametrize("title", setups())
+@pytest.mark.parametrize("title", read_setups())
 @pytest.mark.slow
-def test_a_documented_setup_passes_the_checks(tmp_path: Path, title: str) -> None:
-    """Also those of the hooks: nothing is said but that LocMem is no cache for production."""
-    lay_out(tmp_path, setups()[title])
-    ran = run(tmp_path, "django", "check", "--settings=settings", "--pythonpath=.")
-    assert ran.returncode == 0, ran.stderr
-    assert set(re.findall(r"alguna_portal\.[EW]\d+", ran.stderr)) <= {"alguna_portal.W005"}
+def test_a_setup_passes_the_system_checks(tmp_path: Path, title: str) -> None:
+    """Only the warning about LocMemCache in production is allowed."""
+    write_project(tmp_path, read_setups()[title])
+    done = run_module("django", "check", "--settings=settings", "--pythonpath=.", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert set(re.findall(r"alguna_portal\.[EW]\d+", done.stderr)) <= {"alguna_portal.W005"}
 
 
 def test_there_are_three_setups() -> None:
-    """The count is the documentation's promise, and keeps the tests above from testing nothing."""
-    assert len(setups()) == 3
-    assert all("my_app/tests.py" in files for files in setups().values())
+    """If no set-up were found, the tests above would pass without testing anything."""
+    assert len(read_setups()) == 3
+    assert all("my_app/tests.py" in files for files in read_setups().values())

@@ -1,27 +1,24 @@
-"""docs/howto/testing.md says how all tests of a host are given the fake: whoever forgets it asks nobody else."""
+"""With the option from docs/howto/testing.md, all tests of a host use the fake Alguna, without naming the fixture."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.docs.blocks import ROOT, blocks
-from tests.docs.sorting import INCLUDED, SETTINGS, URLS
+from tests.docs.code_blocks import ROOT, read_blocks
+from tests.docs.processes import run_module
+from tests.docs.project_files import INCLUDED, SETTINGS, URLS, write_files
 
 pytestmark = pytest.mark.slow
 
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_", "COV_"))}
-(ALL,) = [block.text for block in blocks(ROOT / "docs" / "howto" / "testing.md") if block.language == "toml"]
-# Nobody answers there.
-ELSEWHERE = """
+(OPTIONS,) = [each.text for each in read_blocks(ROOT / "docs" / "howto" / "testing.md") if each.language == "toml"]
+# No server listens on this port.
+UNREACHABLE = """
 INSTALLED_APPS = ["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "alguna_portal"]
 ALGUNA_PORTAL_API_KEY = "key_1.secret"
 ALGUNA_PORTAL_API_URL = "http://127.0.0.1:9"
 ALGUNA_PORTAL_RETRIES = 0
 """
-FORGETFUL = """
+TESTS_WITHOUT_FIXTURE = """
 from alguna_portal.models import Customer
 from alguna_portal.sessions import open_session
 from django.test import SimpleTestCase
@@ -35,20 +32,11 @@ class Tests(SimpleTestCase):
 """
 
 
-@pytest.mark.parametrize(("options", "outcome"), [(ALL, "2 passed"), ("", "2 failed")])
-def test_whoever_forgets_the_fixture_has_it_all_the_same(tmp_path: Path, options: str, outcome: str) -> None:
-    """With what the page says; and without it, Alguna would have been asked."""
-    files = {"settings.py": SETTINGS + ELSEWHERE, "urls.py": URLS + INCLUDED, "test_it.py": FORGETFUL}
-    for name, text in (files | {"pyproject.toml": options}).items():
-        (tmp_path / name).write_text(text)
-    command = [sys.executable, "-m", "pytest", "-q", "--ds=settings", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    ran = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env=CLEAN | {"PYTHONPATH": "."},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert outcome in ran.stdout.splitlines()[-1], ran.stdout + ran.stderr
+@pytest.mark.parametrize(("options", "outcome"), [(OPTIONS, "2 passed"), ("", "2 failed")])
+def test_the_option_applies_the_fixture_to_all_tests(tmp_path: Path, options: str, outcome: str) -> None:
+    """Without the option, the same tests try to connect to Alguna."""
+    files = {"settings.py": SETTINGS + UNREACHABLE, "urls.py": URLS + INCLUDED, "test_it.py": TESTS_WITHOUT_FIXTURE}
+    write_files(tmp_path, files | {"pyproject.toml": options})
+    arguments = ("pytest", "-q", "--ds=settings", "-p", "no:cacheprovider", "-p", "no:randomly")
+    done = run_module(*arguments, cwd=tmp_path, timeout=60, warnings="default")
+    assert outcome in done.stdout.splitlines()[-1], done.stdout + done.stderr

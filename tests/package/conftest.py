@@ -1,4 +1,4 @@
-"""The distributions, built as for a release, and an environment with nothing but the wheel in it."""
+"""Fixtures with the built distributions and with a virtual environment that has only the wheel."""
 
 import os
 import subprocess
@@ -10,29 +10,18 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-# What pip needs to find an index, and nothing that leads back to this environment or to somebody's account.
-KEPT = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "TMPDIR",
-    "PIP_",
-    "SSL_",
-    "REQUESTS_CA_",
-    "CURL_CA_",
-    "HTTP",
-    "NO_PROXY",
-    "http",
-    "no_proxy",
-)
-CLEAN = {name: value for name, value in os.environ.items() if name.startswith(KEPT)}
+from tests.docs.code_blocks import ROOT, Block, read_section
+
+README_SECTION = "Install it in five minutes"
+# pip needs these to find an index. Nothing refers to this environment or to credentials of the user.
+KEPT_PREFIXES = ("PATH", "HOME", "LANG", "TMPDIR", "PIP_", "SSL_", "REQUESTS_CA_", "CURL_CA_", "HTTP", "NO_PROXY")
+CLEAN_ENV = {name: value for name, value in os.environ.items() if name.startswith((*KEPT_PREFIXES, "http", "no_proxy"))}
 
 
 def run(
-    *command: str, cwd: Path = ROOT, env: Mapping[str, str] = CLEAN, check: bool = True, timeout: float = 300
+    *command: str, cwd: Path = ROOT, env: Mapping[str, str] = CLEAN_ENV, check: bool = True, timeout: float = 300
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a command; a failure is a failure of the test, with all that was said."""
+    """Run a command. If it fails, the test fails with the command's output, unless `check` is false."""
     done = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=timeout)
     if check and done.returncode:
         pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
@@ -41,7 +30,7 @@ def run(
 
 @dataclass(frozen=True, kw_only=True)
 class Distributions:
-    """What is uploaded."""
+    """The files that a release uploads."""
 
     wheel: Path
     sdist: Path
@@ -49,7 +38,7 @@ class Distributions:
 
 @pytest.fixture(scope="session")
 def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
-    """The sdist, and the wheel built from it."""
+    """The sdist and the wheel built from it, as for a release."""
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--outdir", str(folder), str(ROOT))
     (wheel,) = folder.glob("*.whl")
@@ -59,28 +48,44 @@ def distributions(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
 
 @dataclass(frozen=True, kw_only=True)
 class Environment:
-    """A virtual environment of its own."""
+    """A virtual environment in which pip installs `alguna_portal` from the wheel, as if from the index."""
 
     folder: Path
     wheel: Path
 
     @property
+    def python(self) -> str:
+        """The interpreter's path."""
+        return str(self.folder / "bin" / "python")
+
+    @property
     def env(self) -> dict[str, str]:
-        """What a shell has in which it was activated. To pip, the wheel is what the index would have."""
+        """The variables of a shell in which the environment is activated."""
         constraints = self.folder / "constraints.txt"
         constraints.write_text(f"alguna_portal @ {self.wheel.as_uri()}\n")
         path = f"{self.folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-        quiet = {"PIP_QUIET": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-        return {**CLEAN, **quiet, "PATH": path, "VIRTUAL_ENV": str(self.folder), "PIP_CONSTRAINT": str(constraints)}
+        pip = {"PIP_QUIET": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_CONSTRAINT": str(constraints)}
+        return {**CLEAN_ENV, **pip, "PATH": path, "VIRTUAL_ENV": str(self.folder)}
 
-    def shell(self, text: str, *, cwd: Path, **env: str) -> str:
-        """Run what a page says to type; return what it prints."""
+    def run_shell(self, text: str, *, cwd: Path, **env: str) -> str:
+        """Run shell commands; return their output."""
         return run("sh", "-euc", text, cwd=cwd, env=self.env | env).stdout
 
 
+def read_install_section() -> list[Block]:
+    """Return the README's code blocks about the installation."""
+    blocks = read_section(ROOT / "README.md", README_SECTION)
+    assert blocks, f"README.md has no “{README_SECTION}”."
+    return blocks
+
+
 @pytest.fixture(scope="session")
-def clean(distributions: Distributions, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment with nothing in it but pip."""
-    folder = tmp_path_factory.mktemp("clean")
+def installed(distributions: Distributions, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment in which the README's shell commands were run."""
+    folder = tmp_path_factory.mktemp("installed")
     venv.create(folder, with_pip=True)
-    return Environment(folder=folder, wheel=distributions.wheel)
+    environment = Environment(folder=folder, wheel=distributions.wheel)
+    for block in read_install_section():
+        if block.language == "sh":
+            environment.run_shell(block.text, cwd=tmp_path_factory.mktemp("shell"))
+    return environment

@@ -1,6 +1,6 @@
-"""The layout of the package: few modules and folders in its root, and imports that go one way."""
+"""Limits for the layout of the package: modules and folders in its root, and imports in one direction."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import grimp
@@ -10,18 +10,18 @@ import alguna_portal
 
 ROOT = Path(alguna_portal.__file__).parent
 # Django looks for these in every app.
-FOLDERS_OF_DJANGO = {"management", "migrations", "templatetags"}
+DJANGO_FOLDERS = {"management", "migrations", "templatetags"}
 
 
 @cache
-def import_graph() -> grimp.ImportGraph:
-    """Return all imports at run time, those inside functions included."""
+def get_import_graph() -> grimp.ImportGraph:
+    """Return all imports at run time, including those inside functions."""
     return grimp.build_graph("alguna_portal", exclude_type_checking_imports=True)
 
 
-def packages() -> list[str]:
+def get_packages() -> list[str]:
     """Return the root and all packages in it."""
-    return sorted(module for module in import_graph().modules if import_graph().find_children(module))
+    return sorted(module for module in get_import_graph().modules if get_import_graph().find_children(module))
 
 
 def test_the_root_has_few_modules_and_packages() -> None:
@@ -29,13 +29,13 @@ def test_the_root_has_few_modules_and_packages() -> None:
     modules = sorted(path.name for path in ROOT.glob("*.py"))
     folders = sorted(path.parent.name for path in ROOT.glob("*/__init__.py"))
     assert len(modules) <= 15, modules
-    assert len(set(folders) - FOLDERS_OF_DJANGO) <= 13, folders
+    assert len(set(folders) - DJANGO_FOLDERS) <= 13, folders
 
 
-@pytest.mark.parametrize("package", packages())
+@pytest.mark.parametrize("package", get_packages())
 def test_no_package_has_an_import_cycle(package: str) -> None:
     """Neither between its modules and subpackages, nor between a module and the package's `__init__.py`."""
-    graph = import_graph()
+    graph = get_import_graph()
     assert not graph.nominate_cycle_breakers(package)
     from_package = graph.find_modules_directly_imported_by(package)
     to_package = graph.find_modules_that_directly_import(package)
@@ -43,20 +43,13 @@ def test_no_package_has_an_import_cycle(package: str) -> None:
 
 
 def test_imports_between_packages_have_at_most_ten_levels() -> None:
-    """The longest chain of imports between the modules and packages of the root, the sandbox aside."""
-    graph = import_graph()
+    """The longest chain of imports between the modules and packages in the root, without the sandbox."""
+    graph = get_import_graph()
     units = graph.find_children("alguna_portal") - {"alguna_portal.sandbox"}
-    imports = {
-        unit: {
-            other
-            for other in units - {unit}
-            if graph.direct_import_exists(importer=unit, imported=other, as_packages=True)
-        }
-        for unit in units
-    }
 
     @cache
-    def level(unit: str) -> int:
-        return 1 + max((level(other) for other in imports[unit]), default=0)
+    def get_level(unit: str) -> int:
+        imports = partial(graph.direct_import_exists, importer=unit, as_packages=True)
+        return 1 + max((get_level(other) for other in units - {unit} if imports(imported=other)), default=0)
 
-    assert max(map(level, units)) <= 10
+    assert max(map(get_level, units)) <= 10

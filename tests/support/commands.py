@@ -1,4 +1,4 @@
-"""Commands that go through customers, run in the tests' own process."""
+"""Helper that runs the bulk commands in the tests' own process."""
 
 from collections.abc import Mapping
 from io import StringIO
@@ -12,14 +12,14 @@ from alguna_portal.models import Customer
 
 
 def run(name: str, *args: str, **options: Any) -> tuple[str, int]:
-    """Run a command very fast; return what it said, last why it failed, and the exit status."""
-    said, error = StringIO(), StringIO()
-    options = {"stdout": said, "stderr": error, "skip_checks": True} | options
+    """Run a command with a high rate limit; return its output, then its error if it fails, and its exit status."""
+    output, errors = StringIO(), StringIO()
+    options = {"stdout": output, "stderr": errors, "skip_checks": True} | options
     try:
         call_command(name, "--rate", "2000", *args, **options)
     except CommandError as exc:
-        return f"{said.getvalue()}{exc}", exc.returncode
-    return said.getvalue(), 0
+        return f"{output.getvalue()}{exc}", exc.returncode
+    return output.getvalue(), 0
 
 
 def raise_for(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, errors: Mapping[Any, Exception]) -> None:

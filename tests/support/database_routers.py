@@ -1,4 +1,4 @@
-"""Routers of hosts."""
+"""Database routers as hosts have them."""
 
 from typing import Any
 
@@ -6,20 +6,20 @@ from django.db.models import Model
 
 
 class Elsewhere:
-    """Writes go to the database of their object, and reads to a replica; neither of the two others is there."""
+    """Reads use a replica, and writes the database of their object. Other databases don't exist."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
-        """Name the replica."""
+        """Return the replica."""
         return "replica"
 
     def db_for_write(self, model: Any, *, instance: Model | None = None, **hints: Any) -> str:
-        """Name the database of an object; of none, none can be named."""
+        """Return the database of an object, or one that doesn't exist if there is no object."""
         return (instance._state.db or "default") if instance and issubclass(model, Model) else "nowhere"
 
 
 class Replica(Elsewhere):
-    """Writes go to one database, whatever is written."""
+    """Reads use a replica, and all writes the default database."""
 
     def db_for_write(self, model: Any, **hints: Any) -> str:
-        """Name it, to whoever says what is written."""
+        """Return the default database, if the model is given."""
         return "default" if issubclass(model, Model) else "nowhere"

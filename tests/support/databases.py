@@ -1,6 +1,6 @@
-"""The databases that the suite can run on: what each is called, where it is found, and what CI may do without.
+"""Databases that the tests can run on: their names, their URLs, and which of them may be missing in CI.
 
-`TESTS_DATABASE` names the one that the tests' own tables are in. It is SQLite unless told otherwise.
+The environment variable `TESTS_DATABASE` is the name of the database for the tests' own tables. The default is SQLite.
 """
 
 import os
@@ -15,16 +15,16 @@ SERVERS = {
 
 
 def url(name: str) -> str:
-    """Return the URL of a database; `KeyError` where the name is of none."""
+    """Return the URL of a database; raise `KeyError` if the name is unknown."""
     return "sqlite://:memory:" if name == "sqlite" else os.environ.get(*SERVERS[name])
 
 
 def declared_missing() -> list[str]:
-    """List what CI may do without: interpreters and servers, by name."""
+    """Return the names of interpreters and servers that may be missing in CI."""
     lines = (line.partition("#")[0].strip() for line in DECLARED.read_text().splitlines())
     return [line for line in lines if line]
 
 
 def may_be_missing(need: str) -> bool:
-    """Say whether a test that needs something may be skipped: everywhere but in CI, and there, if it is declared."""
+    """Whether a test that needs an interpreter or server may be skipped. In CI, the file has to declare it."""
     return not os.environ.get("CI") or need in declared_missing()

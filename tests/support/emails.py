@@ -1,4 +1,4 @@
-"""What tests of mailed links do and look at."""
+"""Helpers for tests of portal links that are sent by email."""
 
 from html import unescape
 from typing import Any
@@ -15,27 +15,27 @@ BILLING = "billing@acme.example"
 
 
 def path(link: PortalLink) -> str:
-    """The address of a link, on the site."""
+    """Return the path of a link's URL."""
     return get_link_url(link).removeprefix(SITE)
 
 
 def text(response: Any) -> str:
-    """What a page says."""
+    """Return the text of a page without HTML entities."""
     return unescape(response.content.decode())
 
 
 def sent() -> list[EmailMultiAlternatives]:
-    """The mails so far."""
+    """Return the emails sent so far."""
     return [message for message in mail.outbox if isinstance(message, EmailMultiAlternatives)]
 
 
 def html_of(message: EmailMultiAlternatives) -> str:
-    """The mail as a page."""
-    ((content, kind),) = message.alternatives
-    assert kind == "text/html"
+    """Return the HTML part of an email."""
+    ((content, content_type),) = message.alternatives
+    assert content_type == "text/html"
     return str(content)
 
 
 def press(link: PortalLink) -> Any:
-    """Press the button behind a link."""
+    """Send the form on the page of a link."""
     return Client().post(path(link))

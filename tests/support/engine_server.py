@@ -1,4 +1,4 @@
-"""An Alguna on a socket that creates customers: the sandbox's engine, with the times at which it was asked."""
+"""HTTP server with the sandbox's engine, for tests that need Alguna in another process or thread."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ KEY = "key_1.secret-of-the-tests"
 
 
 class AlgunaServer(ThreadingHTTPServer):
-    """Plays Alguna for other processes; takes its time, and says 429 to the request with that number."""
+    """Simulates Alguna: waits `seconds` before each response and returns 429 for request number `busy_at`."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -32,18 +32,18 @@ class AlgunaServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL of the server."""
         return f"http://127.0.0.1:{self.server_port}"
 
     @property
     def customers(self) -> dict[str, str]:
-        """The ids of the customers there are, by alias; raise where two of them have one alias."""
-        found = {}
+        """The ids of the customers by alias. Fails if two customers have the same alias."""
+        ids = {}
         for customer in list(self.state["customers"].values()):
             (alias,) = customer["aliases"]
-            assert alias not in found
-            found[alias] = customer["id"]
-        return found
+            assert alias not in ids
+            ids[alias] = customer["id"]
+        return ids
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -52,12 +52,12 @@ class _Handler(BaseHTTPRequestHandler):
     server: AlgunaServer
 
     def do_GET(self) -> None:
-        self._answer()
+        self._respond()
 
     def do_POST(self) -> None:
-        self._answer()
+        self._respond()
 
-    def _answer(self) -> None:
+    def _respond(self) -> None:
         self.server.times.append(time.monotonic())
         number = len(self.server.times)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -84,12 +84,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body)
 
     def log_message(self, *args: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def alguna_server() -> Iterator[AlgunaServer]:
-    """Run one for a while."""
+    """Run the server."""
     with AlgunaServer() as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server

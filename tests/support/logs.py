@@ -1,20 +1,21 @@
-"""What the log says, as tests ask for it."""
+"""Helper that finds log events in the captured log."""
 
 import logging
 from typing import Any
 
 import pytest
 
-OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "event"}  # what every line has
+# The fields of every record.
+STANDARD_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "event"}
 
 
 def logged(caplog: pytest.LogCaptureFixture, event: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """The lines of an event: level, text, and the fields beside it."""
+    """Return level, message and additional fields of each record of an event."""
     return [
         (
             record.levelname,
             record.getMessage(),
-            {name: value for name, value in vars(record).items() if name not in OWN},
+            {name: value for name, value in vars(record).items() if name not in STANDARD_FIELDS},
         )
         for record in caplog.records
         if getattr(record, "event", None) == event

@@ -1,4 +1,4 @@
-"""Mail backends as they are on bad days."""
+"""Email backends that fail in different ways."""
 
 from collections.abc import Sequence
 from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
@@ -13,7 +13,7 @@ from alguna_portal.models import PortalLink
 
 
 def mail_by(settings: Settings, backend: str) -> None:
-    """Mail by another backend, as this Django wants it said."""
+    """Set the email backend with the setting that this version of Django reads."""
     if django.VERSION >= (6, 1):
         settings.MAILERS = {"default": {"BACKEND": backend}}
     else:
@@ -21,7 +21,7 @@ def mail_by(settings: Settings, backend: str) -> None:
 
 
 class Picky(EmailBackend):
-    """Refuses some recipients, hangs up on others, and counts how often it was connected to."""
+    """Refuses some recipients, closes the connection for others and counts connections."""
 
     opened = 0
 
@@ -30,7 +30,7 @@ class Picky(EmailBackend):
         self.connected = False
 
     def open(self) -> bool:
-        """Connect, unless that is done."""
+        """Connect, unless it's connected already."""
         if self.connected:
             return False
         type(self).opened += 1
@@ -38,11 +38,11 @@ class Picky(EmailBackend):
         return True
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.connected = False
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
-        """Send, or fail as servers do: with the address in the text."""
+        """Send, or fail like SMTP servers, with the address in the exception."""
         self.open()
         for message in messages:
             (recipient,) = message.to
@@ -54,7 +54,7 @@ class Picky(EmailBackend):
 
 
 class Down(EmailBackend):
-    """Nobody listens."""
+    """Can't connect to its server."""
 
     asked = 0
 
@@ -64,26 +64,26 @@ class Down(EmailBackend):
         raise ConnectionRefusedError("mail.acme.example, user postmaster@acme.example")
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
-        """Fail, too."""
+        """Fail."""
         raise ConnectionRefusedError(f"lost {messages[0].to}")
 
 
 class Hanging(EmailBackend):
-    """Lets one in, and then says nothing."""
+    """Accepts connections and never responds."""
 
     asked = 0
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
-        """Wait until time is up."""
+        """Time out."""
         type(self).asked += 1
         raise TimeoutError("timed out")
 
 
 class Deleting(EmailBackend):
-    """Takes so long that somebody deletes the link meanwhile, and cannot be closed."""
+    """Deletes all links before it sends an email, and can't be closed."""
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:
-        """Send, after the link has gone."""
+        """Send after the link was deleted."""
         PortalLink.objects.all().delete()
         return super().send_messages(list(messages))
 

@@ -1,4 +1,4 @@
-"""Servers that misbehave, on real sockets."""
+"""HTTP servers that misbehave, on real sockets."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ GOOD_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 @contextmanager
 def served(behave: Behave) -> Iterator[str]:
-    """Serve every connection by one behaviour; give the address."""
+    """Run a server that treats every connection in the same way; yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         Thread(target=_accept, args=(listener, behave), daemon=True).start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
@@ -33,12 +33,12 @@ def _serve(connection: socket.socket, behave: Behave) -> None:
 
 
 def hang(connection: socket.socket) -> None:
-    """Say nothing for a long while."""
+    """Send nothing for 30 seconds."""
     sleep(30)
 
 
 def drip_body(connection: socket.socket) -> None:
-    """Send the body a byte at a time, never long silent; after half a minute it is whole."""
+    """Send the body byte by byte without long pauses, for half a minute."""
     connection.sendall(GOOD_HEAD + b"Content-Length: 600\r\n\r\n{")
     for _ in range(598):
         sleep(0.05)
@@ -47,7 +47,7 @@ def drip_body(connection: socket.socket) -> None:
 
 
 def drip_head(connection: socket.socket) -> None:
-    """Send the headers a byte at a time; after half a minute they are whole."""
+    """Send the headers byte by byte, for half a minute."""
     for byte in GOOD_HEAD + b"X-Long: " + b"x" * 500:
         sleep(0.05)
         connection.sendall(bytes([byte]))
@@ -55,31 +55,31 @@ def drip_head(connection: socket.socket) -> None:
 
 
 def answer_garbage(connection: socket.socket) -> None:
-    """Answer with what is no HTTP."""
+    """Send a response that isn't HTTP."""
     connection.sendall(b"\x00\xff220 mail.example.com ESMTP\r\n")
 
 
 def reset_in_body(connection: socket.socket) -> None:
-    """Break off with a reset in the middle of the body."""
+    """Reset the connection in the middle of the body."""
     connection.sendall(GOOD_HEAD + b'Content-Length: 500\r\n\r\n{"id": "')
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
 
 
 def close_at_once(connection: socket.socket) -> None:
-    """Hang up."""
+    """Close the connection without a response."""
 
 
 def flood(connection: socket.socket) -> None:
-    """Send more than anybody asked for."""
+    """Send a very large body."""
     connection.sendall(GOOD_HEAD + b"Content-Length: 50000000\r\n\r\n" + b'{"a": "')
     for _ in range(500):
         connection.sendall(b"x" * 100_000)
 
 
 def bomb(connection: socket.socket) -> None:
-    """Send little that unpacks to very much."""
+    """Send a small compressed body that expands to 50 MB."""
     import zlib
 
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    body = packer.compress(b" " * 50_000_000) + packer.flush()
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
+    body = compressor.compress(b" " * 50_000_000) + compressor.flush()
     connection.sendall(GOOD_HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)

@@ -1,4 +1,4 @@
-"""Alguna tells: messages signed and delivered as Svix does it."""
+"""Webhook messages, signed and delivered like Svix does for Alguna."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,33 +20,33 @@ _numbers = count(1)
 
 
 def message(kind: str = "invoice.paid", **data: Any) -> bytes:
-    """Write a message."""
+    """Return the body of a message."""
     return json.dumps({"type": kind, "timestamp": "2026-11-22T04:00:00Z", "data": data}).encode()
 
 
 def signed(
     body: bytes, *, ident: str = "", secret: str = SECRET, at: datetime | None = None, name: str = "svix"
 ) -> dict[str, str]:
-    """Sign a message; one without an id gets a new one."""
+    """Return the headers with the signature of a message. Without `ident`, it gets a new id."""
     ident, at = ident or f"msg_{next(_numbers)}", at or datetime.now(UTC)
     signature = Webhook(secret).sign(ident, at.replace(tzinfo=None), body.decode("utf-8", "surrogateescape"))
     return {f"{name}-id": ident, f"{name}-timestamp": str(int(at.timestamp())), f"{name}-signature": signature}
 
 
-def tell(body: bytes, headers: dict[str, str] | None = None, **how: Any) -> int:
-    """Deliver a message; return the answer's status."""
-    headers = signed(body, **how) if headers is None else headers
+def tell(body: bytes, headers: dict[str, str] | None = None, **options: Any) -> int:
+    """Deliver a message; return the status of the response."""
+    headers = signed(body, **options) if headers is None else headers
     client = Client(enforce_csrf_checks=True)
     return client.post(WEBHOOK, body, content_type="application/json", headers=headers).status_code
 
 
 @contextmanager
 def listening(*types: str, then: Callable[[Event], object] | None = None, atomic: bool = True) -> Iterator[list[Event]]:
-    """Listen to events for a while, and remember them."""
-    heard: list[Event] = []
+    """Register a receiver; yield the list of events that it receives."""
+    received: list[Event] = []
 
     def receiver(event: Event) -> None:
-        heard.append(event)
+        received.append(event)
         if then:
             then(event)
 
@@ -54,7 +54,7 @@ def listening(*types: str, then: Callable[[Event], object] | None = None, atomic
     before = dict(_registered)
     on(*types, atomic=atomic)(receiver)
     try:
-        yield heard
+        yield received
     finally:
         _registered.clear()
         _registered.update(before)

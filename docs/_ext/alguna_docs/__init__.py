@@ -1,19 +1,19 @@
-"""What the pages need to become a site: they stay plain Markdown, which is read in the repository, too.
+"""Sphinx extension for the documentation. Its pages stay plain Markdown, because they're also read in the repository.
 
-links       names of settings in the text, made links to the reference
-unseen      comments, taken out
+setting_links   links names of settings to the reference
+comments        removes comments
 """
 
 from typing import Any
 
 from sphinx.application import Sphinx
 
-from . import links, unseen
+from . import comments, setting_links
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Take part in the build."""
-    app.add_transform(links.SettingTargets)
-    app.add_post_transform(links.SettingLinks)
-    app.add_post_transform(unseen.Unseen)
+    """Register the transforms."""
+    app.add_transform(setting_links.SettingTargets)
+    app.add_post_transform(setting_links.SettingLinks)
+    app.add_post_transform(comments.CommentRemover)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,8 +1,8 @@
-"""The parts of the reference that are made from the code: `make reference` writes them into its pages.
+"""Generator for the parts of the reference that come from the code: `make reference` writes them into their pages.
 
-    code        settings, checks, signals, events and exceptions: what the modules and their docstrings say
-    host        template tags, commands, models and addresses: what Django knows of them
-    pages       what was made, put between the two marks of its page; what stands around them is written by hand
+    docstrings          settings, checks, signals, log events and exceptions, from the modules and their docstrings
+    django_objects      template tags, commands, models and URLs, from Django's registries
+    pages               replaces the generated part of a page and keeps the handwritten parts
 
-They are kept with the pages, so that they can be read in the repository; tests say where they are out of date.
+The generated text is committed, so that it can be read in the repository. Tests fail if it's out of date.
 """

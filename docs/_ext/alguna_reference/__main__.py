@@ -1,16 +1,16 @@
-"""Write the parts of the reference that are made from the code, and name the pages that have changed."""
+"""Command that writes the generated parts of the reference and prints the pages that changed."""
 
 import sys
 
-from .project import set_up
+from .django_project import set_up_django
 
-set_up()
+set_up_django()
 
-from .pages import MADE, of, renewed  # noqa: E402  (what they read needs Django)
+from .pages import RENDERERS, get_path, update_page  # noqa: E402  (needs Django's apps)
 
-for name in MADE:
-    page = of(name)
+for name in RENDERERS:
+    page = get_path(name)
     before = page.read_text()
-    if before != (after := renewed(name, before)):
+    if before != (after := update_page(name, before)):
         page.write_text(after)
         sys.stdout.write(f"{page.name} is written anew.\n")

@@ -1,8 +1,9 @@
-"""Blocks of a page sorted into files of a project, and steps that are taken in it."""
+"""The Django project in which a page's code blocks run: its files, and the steps that run in it."""
 
 import ast
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 SETTINGS = """
@@ -56,22 +57,22 @@ ALGUNA_PORTAL_PLANS = {
     },
 }
 """
-# For pages that do not speak of it themselves.
+# Appended after the page's own settings.
 INSTALLED = """
 if "alguna_portal" not in INSTALLED_APPS:
     INSTALLED_APPS.append("alguna_portal")
-# Tables as the models have them are made in a tenth of the time.
+# Creating the tables from the models takes a tenth of the time.
 MIGRATION_MODULES = dict.fromkeys([app.rpartition(".")[2] for app in INSTALLED_APPS] + ["alguna_sandbox"])
 """
 URLS = "from django.contrib import admin\nfrom django.urls import include, path\n\nurlpatterns = []\n"
 INCLUDED = 'urlpatterns.append(path("billing/", include("alguna_portal.urls")))\n'
 # “# settings.py, from Django 6.0 on”, “{# templates/base.html #}”
-NAMED = re.compile(r"(?:#|\{#) ([\w/]+\.\w+)\b")
+FILE_NAME = re.compile(r"(?:#|\{#) ([\w/]+\.\w+)\b")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """Something to be done: code, commands, JSON to be read, or a template to be rendered."""
+    """A block that is run after the files are written: code, commands, JSON or a template."""
 
     kind: str
     page: str
@@ -79,42 +80,52 @@ class Step:
     text: str
 
 
-def laid_out(page: str, blocks: list[dict[str, Any]]) -> tuple[dict[str, str], list[Step]]:
-    """Sort the blocks of a page."""
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    """Write files to a folder, by their relative paths."""
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def get_files_and_steps(page: str, blocks: list[dict[str, Any]]) -> tuple[dict[str, str], list[Step]]:
+    """Split the blocks of a page into the project's files and the steps to run, templates last."""
     files = {"settings.py": SETTINGS, "urls.py": URLS, "my_app/__init__.py": ""}
     steps, templates = [], []
     for block in blocks:
         text, kind = block["text"], block["language"]
         step = Step(kind=kind, page=page, line=block["line"], text=text)
         if kind == "python":
-            for name, part in (in_files(text) or {"": text}).items():
-                if name:
-                    files[name] = files.get(name, "") + part
-                else:
-                    steps.append(step)
+            parts = split_into_files(text)
+            for name, part in parts.items():
+                files[name] = files.get(name, "") + part
+            if not parts:
+                steps.append(step)
         elif kind == "django":
             templates.append(step)
-            if named := NAMED.match(text):
-                files[named[1]] = text
+            if match := FILE_NAME.match(text):
+                files[match[1]] = text
         elif kind in ("sh", "json"):
             steps.append(step)
         else:
-            raise LookupError(f"{page}:{block['line']}: nobody here knows how to run “{kind}”.")
+            raise LookupError(f"{page}:{block['line']}: no test can run “{kind}”.")
     files["settings.py"] += INSTALLED
     if "alguna_portal.urls" not in files["urls.py"]:
         files["urls.py"] += INCLUDED
-    # Templates come before what makes them show something: the page has the button first, then who is billed.
+    # Pages show the button before the code that makes it visible, so templates are rendered last.
     return files, steps + templates
 
 
-def in_files(text: str) -> dict[str, str]:
-    """Say which parts of a block belong into which files; none, where it is to be run.
+def split_into_files(text: str) -> dict[str, str]:
+    """Return the text that a Python block adds to each file; empty if the block is code to run.
 
-    The first line may name the file. Otherwise a block that only sets settings, and `urlpatterns`, is configuration.
+    If the first line names a file, the block is that file. If a block only sets settings or `urlpatterns`, it's
+    configuration.
     """
-    if named := NAMED.match(text):
-        return {named[1]: text}
+    if match := FILE_NAME.match(text):
+        return {match[1]: text}
     parts: dict[str, str] = {}
+    only_imports = True
     for statement in ast.parse(text).body:
         source = f"{ast.get_source_segment(text, statement)}\n"
         if isinstance(statement, ast.Import | ast.ImportFrom):
@@ -125,11 +136,9 @@ def in_files(text: str) -> dict[str, str]:
             if target != "urlpatterns" and not re.fullmatch("[A-Z][A-Z_]+", target):
                 return {}
             names = ["urls.py" if target == "urlpatterns" else "settings.py"]
+            only_imports = False
         else:
             return {}
         for name in names:
             parts[name] = parts.get(name, "") + source
-    # Nothing but imports is code.
-    return (
-        parts if any(not line.startswith(("import ", "from ")) for line in "".join(parts.values()).splitlines()) else {}
-    )
+    return {} if only_imports else parts

@@ -1,4 +1,4 @@
-"""What modules say of themselves: settings, checks, signals and log events, as Markdown."""
+"""Markdown from modules and their docstrings: settings, checks, signals, log events and exceptions."""
 
 import ast
 import inspect
@@ -65,100 +65,103 @@ def _get_default(setting: conf_module.Setting[Any]) -> str:
     return repr(setting.default).replace("'", '"')
 
 
-def settings() -> str:
-    """Write a table of all settings, then each of them in full."""
-    every = list(all_settings())
+def render_settings() -> str:
+    """Render a table of all settings and a section for each of them."""
+    settings = list(all_settings())
     rows = [
-        [f"[`{each.name}`](#alguna_portal_{each.name.lower()})<br>{_shown(each)}", each.text.partition("\n\n")[0]]
-        for each in every
+        [
+            f"[`{each.name}`](#alguna_portal_{each.name.lower()})<br>{_format_default(each)}",
+            each.text.partition("\n\n")[0],
+        ]
+        for each in settings
     ]
-    parts = [table(["`ALGUNA_PORTAL_…`, default", "what it is"], rows)]
-    for group in dict.fromkeys(each.group for each in every):
+    parts = [render_table(["`ALGUNA_PORTAL_…`, default", "what it is"], rows)]
+    for group in dict.fromkeys(each.group for each in settings):
         parts.append(f"## {group}")
-        for each in every:
+        for each in settings:
             if each.group == group:
                 number = f"alguna_portal.{checks_module.IDS[each.name]}"
                 parts += [
                     f"### `ALGUNA_PORTAL_{each.name}`",
-                    f"Type: `{each.kind}`. Default: {_shown(each)}. Reported by the check `{number}`.",
+                    f"Type: `{each.kind}`. Default: {_format_default(each)}. Reported by the check `{number}`.",
                     each.text,
                 ]
     return "\n\n".join(parts)
 
 
-def _shown(setting: Setting) -> str:
+def _format_default(setting: Setting) -> str:
     return f"`{setting.default}`" if setting.default else "none: required on first use"
 
 
-def checks() -> str:
-    """Write tables of the checks' ids: one for each setting, the warnings, and those of the sandbox."""
+def render_checks() -> str:
+    """Render tables of the check ids: warnings, errors for each setting, and checks of the sandbox."""
     errors = [
-        [f"`alguna_portal.{number}`", f"{_linked(name)} cannot be used; the text says why, and what would do"]
+        [f"`alguna_portal.{number}`", f"{_link_setting(name)} cannot be used; the text says why, and what would do"]
         for name, number in checks_module.IDS.items()
     ]
-    said = dict(re.findall(r"^alguna_portal\.(W\d+) +(.+)$", checks_module.__doc__ or "", re.MULTILINE))
-    warnings = [[f"`alguna_portal.{number}`", text] for number, text in said.items()]
-    sandbox = [[f"`{number}`", f"{text} {hint}"] for number, text, hint in _sandbox_checks()]
+    texts = dict(re.findall(r"^alguna_portal\.(W\d+) +(.+)$", checks_module.__doc__ or "", re.MULTILINE))
+    warnings = [[f"`alguna_portal.{number}`", text] for number, text in texts.items()]
+    sandbox = [[f"`{number}`", f"{text} {hint}"] for number, text, hint in _find_sandbox_checks()]
     head = ["id", "reported where"]
     return "\n\n".join(
         [
             "## Warnings",
-            table(head, warnings),
+            render_table(head, warnings),
             "## Errors",
-            table(head, errors),
+            render_table(head, errors),
             "## The sandbox",
-            table(["id", "what it says"], sandbox),
+            render_table(["id", "what it says"], sandbox),
         ]
     )
 
 
-def _linked(name: str) -> str:
-    """Link to a setting from another page of the reference."""
+def _link_setting(name: str) -> str:
+    """Return a link to a setting from another page of the reference."""
     return f"[`ALGUNA_PORTAL_{name}`](settings.md#alguna_portal_{name.lower()})"
 
 
-def _sandbox_checks() -> Iterator[tuple[str, str, str]]:
-    """Find the checks of the sandbox in its source: what they say, with names where values would stand."""
+def _find_sandbox_checks() -> Iterator[tuple[str, str, str]]:
+    """Return id, message and hint of each check in the sandbox's source, with “…” instead of values."""
     for node in ast.walk(ast.parse(inspect.getsource(sandbox_checks))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Error":
-            said = {each.arg: each.value for each in node.keywords}
-            yield str(ast.literal_eval(said["id"])), _text(node.args[0]), _text(said["hint"])
+            keywords = {each.arg: each.value for each in node.keywords}
+            yield str(ast.literal_eval(keywords["id"])), _get_text(node.args[0]), _get_text(keywords["hint"])
 
 
-def _text(node: ast.expr) -> str:
+def _get_text(node: ast.expr) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
     return str(ast.literal_eval(node))
 
 
-def signals() -> str:
-    """Write each signal with its arguments, as the module's docstring has them."""
+def render_signals() -> str:
+    """Render each signal with its arguments, from the module's docstring."""
     body, _, closing = (signals_module.__doc__ or "").strip().rpartition("\n\n")
-    opening, *entries = re.split(r"^(?=\w+ {4,}\S)", body, flags=re.MULTILINE)
-    parts = [unwrapped(opening)]
+    introduction, *entries = re.split(r"^(?=\w+ {4,}\S)", body, flags=re.MULTILINE)
+    parts = [unwrap(introduction)]
     for entry in entries:
         name, text = entry.split(maxsplit=1)
         if not isinstance(getattr(signals_module, name, None), Signal):
-            raise TypeError(f"The docstring names {name}, which is no signal.")
-        when, _, arguments = unwrapped(text).partition(". ")
+            raise TypeError(f"The docstring names {name}, which isn't a signal.")
+        when, _, arguments = unwrap(text).partition(". ")
         parts += [f"## `{name}`", f"{when[:1].upper()}{when[1:]}.", f"{arguments}."]
-    return "\n\n".join([*parts, "## In common", unwrapped(closing)])
+    return "\n\n".join([*parts, "## In common", unwrap(closing)])
 
 
-def events() -> str:
-    """Write the table of the log's events, with what the module's docstring says before it."""
-    opening, _, listed = (events_module.__doc__ or "").strip().rpartition("\n\n")
+def render_events() -> str:
+    """Render the table of log events and its introduction, from the module's docstring."""
+    introduction, _, listed = (events_module.__doc__ or "").strip().rpartition("\n\n")
     rows = []
     for name, level, rest in re.findall(r"^(\w+) {2,}(\w+) {2,}(.+)$", listed, re.MULTILINE):
         fields, _, remark = rest.partition(": ")
-        # “seconds until the next”: what is said of a field follows its name.
+        # In “seconds until the next”, a description follows the field's name.
         marked = [" ".join([f"`{each.split()[0]}`", *each.split()[1:]]) for each in fields.split(", ")]
         rows.append([f"`{name}`", level, ", ".join(marked), remark])
-    return f"{unwrapped(opening)}\n\n{table(['event', 'level', 'fields', 'remark'], rows)}"
+    return f"{unwrap(introduction)}\n\n{render_table(['event', 'level', 'fields', 'remark'], rows)}"
 
 
-def exceptions() -> str:
-    """Write the tree of exceptions as its module draws it, and what each of them says of itself."""
+def render_exceptions() -> str:
+    """Render the tree of exceptions from the module's docstring, and the docstring of each exception."""
     drawing = re.search(r"^ {4}AlgunaError.*?(?=\n\n)", exceptions_module.__doc__ or "", re.MULTILINE | re.DOTALL)
     drawn = drawing[0] if drawing else ""
     names = re.findall(r"^class (\w+)\(", inspect.getsource(exceptions_module), re.MULTILINE)
@@ -166,16 +169,16 @@ def exceptions() -> str:
         raise LookupError(f"The tree of exceptions lacks {', '.join(sorted(missing))}.")
     described = [[f"`{name}`", inspect.getdoc(getattr(exceptions_module, name)) or ""] for name in names]
     drawn = f"<!-- not run: a drawing, and no code -->\n```text\n{textwrap.dedent(drawn)}\n```"
-    return f"{drawn}\n\n{table(['exception', 'says'], described)}"
+    return f"{drawn}\n\n{render_table(['exception', 'says'], described)}"
 
 
-def unwrapped(text: str) -> str:
-    """Join the lines of each paragraph: a docstring's line breaks are the source's."""
+def unwrap(text: str) -> str:
+    """Join the lines of each paragraph of a docstring."""
     return "\n\n".join(" ".join(each.split()) for each in text.strip().split("\n\n"))
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    """Write a table, in which a bar is a character like any other, without columns that are empty."""
+def render_table(head: list[str], rows: list[list[str]]) -> str:
+    """Render a table without empty columns, with escaped bars in its cells."""
     kept = [number for number in range(len(head)) if any(row[number] for row in rows)]
     lines = [[line[number] for number in kept] for line in (head, ["---"] * len(head), *rows)]
-    return "\n".join("| " + " | ".join(unwrapped(cell).replace("|", r"\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(unwrap(cell).replace("|", r"\|") for cell in line) + " |" for line in lines)

@@ -1,4 +1,4 @@
-"""Comments in the pages, taken out: they say who runs a block, and are for whoever writes the pages."""
+"""Sphinx transform that removes comments, which tell authors which test runs a code block."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 
-class Unseen(SphinxPostTransform):
-    """Take comments out of the page."""
+class CommentRemover(SphinxPostTransform):
+    """Remove HTML comments from a page."""
 
     default_priority = 5
 
     def run(self, **_: Any) -> None:
-        """Go through the page, and drop them."""
+        """Remove the comment nodes and raw nodes that are comments."""
         for node in [*self.document.findall(nodes.comment), *self.document.findall(nodes.raw)]:
             if isinstance(node, nodes.comment) or node.astext().startswith("<!--"):
                 node.parent.remove(node)

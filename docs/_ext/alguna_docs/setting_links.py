@@ -1,4 +1,4 @@
-"""Names of settings in the text, made links to their headings in the reference."""
+"""Sphinx transforms that link names of settings to their headings in the reference."""
 
 import re
 from typing import Any
@@ -12,12 +12,12 @@ NAME = re.compile(r"(ALGUNA_PORTAL_[A-Z_]+)\b")
 
 
 class SettingTargets(SphinxTransform):
-    """Make a heading that is the name of a setting known as the place where that is described."""
+    """Register headings that are names of settings as targets of links."""
 
     default_priority = 500
 
     def apply(self, **_: Any) -> None:
-        """Go through the page's sections."""
+        """Register the sections of a page."""
         for section in self.document.findall(nodes.section):
             title = section[0].astext()
             if NAME.fullmatch(title):
@@ -26,12 +26,12 @@ class SettingTargets(SphinxTransform):
 
 
 class SettingLinks(SphinxPostTransform):
-    """Turn a literal that begins with the name of a setting into a link to it."""
+    """Link literals that begin with the name of a setting to its heading."""
 
     default_priority = 5  # before references are resolved
 
     def run(self, **_: Any) -> None:
-        """Go through the page's literals, but for headings."""
+        """Link the literals of a page, except in headings and links."""
         for literal in list(self.document.findall(nodes.literal)):
             match = NAME.match(literal.astext())
             if match is None or isinstance(literal.parent, nodes.reference | pending_xref | nodes.title):

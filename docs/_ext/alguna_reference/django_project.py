@@ -1,16 +1,16 @@
-"""The Django project in which the code is read: the app, and its sandbox."""
+"""The Django project in which the reference is generated, with the app and its sandbox."""
 
 import django
 from django.conf import settings
 
 
-def set_up() -> None:
-    """Set Django up, unless somebody else has."""
+def set_up_django() -> None:
+    """Configure and set up Django, unless it's configured already."""
     if settings.configured:
         return
     settings.configure(
-        DEBUG=True,  # for the sandbox, whose models and commands are described, too
-        SECRET_KEY="reads-docstrings-only",  # noqa: S106  (it says so itself)
+        DEBUG=True,  # the sandbox requires it
+        SECRET_KEY="reads-docstrings-only",  # noqa: S106  (not a secret)
         INSTALLED_APPS=[
             "django.contrib.auth",
             "django.contrib.contenttypes",

@@ -1,4 +1,4 @@
-"""Clicks through the whole Django stack, sent to the WSGI application without a network."""
+"""WSGI client that sends requests through the whole Django stack without a network."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -6,10 +6,10 @@ from typing import Any
 
 from .site import application
 
-Click = Callable[[], tuple[str, dict[str, str]]]
+SendRequest = Callable[[], tuple[str, dict[str, str]]]
 
-# What a browser sends with a click, as gunicorn hands it on.
-BROWSER = {
+# The environ that gunicorn creates for a click in a browser.
+ENVIRON = {
     "REQUEST_METHOD": "GET",
     "SERVER_PROTOCOL": "HTTP/1.1",
     "SERVER_NAME": "127.0.0.1",
@@ -39,24 +39,24 @@ BROWSER = {
 }
 
 
-def create_click(path: str, cookie: str) -> Click:
-    """Return a function that requests a page and returns its status and headers."""
-    template: dict[str, Any] = {**BROWSER, "PATH_INFO": path, "RAW_URI": path, "HTTP_COOKIE": cookie}
-    started: list[Any] = []
+def create_request_sender(path: str, cookie: str) -> SendRequest:
+    """Return a function that requests a page and returns the status and headers of the response."""
+    template: dict[str, Any] = {**ENVIRON, "PATH_INFO": path, "RAW_URI": path, "HTTP_COOKIE": cookie}
+    response_start: list[Any] = []
 
     def start_response(
         status: str, headers: list[tuple[str, str]], exc_info: object = None, /
     ) -> Callable[[bytes], object]:
-        started[:] = status, headers
+        response_start[:] = status, headers
         return lambda _: None
 
-    def click() -> tuple[str, dict[str, str]]:
+    def send_request() -> tuple[str, dict[str, str]]:
         response: Any = application({**template, "wsgi.input": BytesIO(), "wsgi.errors": BytesIO()}, start_response)
         try:
             for _ in response:
                 pass
         finally:
             response.close()
-        return started[0], dict(started[1])
+        return response_start[0], dict(response_start[1])
 
-    return click
+    return send_request
