@@ -34,10 +34,10 @@ Shell = Callable[[str], str]
 Mail = Callable[..., str]
 
 SEND = """
-from alguna_portal.links import address_of, send_link
+from alguna_portal.links import get_link_url, send_link
 from alguna_portal.models import Customer
 link = send_link(Customer.objects.get(alias={alias!r}), role={role!r}, note={note!r})
-print(address_of(link))
+print(get_link_url(link))
 """
 
 

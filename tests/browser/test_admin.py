@@ -33,7 +33,7 @@ def add_customer(page: Page, address: str, alias: str, **fields: str) -> None:
 # A customer of the test's own, whom Alguna knows: other walks may have adopted those of the demo.
 IN_ALGUNA = """
 from alguna_portal.models import Customer
-from alguna_portal.sandbox.seeding import add_customer
+from alguna_portal.sandbox.dashboard import add_customer
 add_customer(alias="company-there", name="Millrace Majolica")
 Customer.objects.create(alias="company-there", name="Millrace Majolica", currency="USD")
 """

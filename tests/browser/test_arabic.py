@@ -59,7 +59,7 @@ def test_help_is_arabic(arabic_page: Page, demo_without_alguna: str) -> None:
 
 
 def test_the_admin_is_arabic(arabic_page: Page, demo: str) -> None:
-    """With our pages in it; the sandbox's weather is English, and says so."""
+    """The app's pages are translated; the sandbox's page for simulated faults is in English, with lang="en"."""
     page = arabic_page
     page.goto(f"{demo}/admin/login/?next=/admin/alguna_portal/customer/1/send-portal-link/")
     page.locator("#id_username").fill("admin")
@@ -67,6 +67,6 @@ def test_the_admin_is_arabic(arabic_page: Page, demo: str) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(ARABIC)
     look(page, "admin-send-ar", "#content-main")
-    page.goto(f"{demo}/admin/alguna_sandbox/weather/")
+    page.goto(f"{demo}/admin/alguna_sandbox/simulatedfault/")
     expect(page.locator("#content-main")).to_have_css("direction", "ltr")
-    look(page, "admin-weather-ar", "#content-main")
+    look(page, "admin-faults-ar", "#content-main")

@@ -15,10 +15,10 @@ from tests.browser.test_walk import stands_in_portal
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 CHANGE = """
-from alguna_portal.links import find
+from alguna_portal.links import get_link_by_token
 from alguna_portal.models import PortalLink
 from django.utils import timezone
-link = find({token!r})
+link = get_link_by_token({token!r})
 {change}
 print(link.uses)
 """

@@ -15,7 +15,7 @@ from tests.browser.test_walk import press_billing, sign_in, stands_in_portal
 # One worker serves the demo for all of them.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-WEATHER = "from django.core.management import call_command; call_command('alguna_sandbox_weather', {weather!r})"
+SET_FAULT = "from django.core.management import call_command; call_command('alguna_sandbox_faults', {fault!r})"
 
 
 def test_every_page_of_the_portal_can_be_used_by_all(page: Page, demo: str) -> None:
@@ -52,12 +52,12 @@ def test_every_page_of_the_portal_can_be_used_by_all(page: Page, demo: str) -> N
 
 
 def test_a_key_that_alguna_refuses_leads_to_a_page_that_helps(page: Page, demo: str, demo_shell: Shell) -> None:
-    """And the page of the sandbox's weather, where this is brought about, shuts nobody out, either."""
+    """The error page and the admin page that simulates the fault are accessible."""
     enter_admin(page, demo)
-    page.goto(f"{demo}/admin/alguna_sandbox/weather/")
-    look(page, "admin-weather", "#content-main")
+    page.goto(f"{demo}/admin/alguna_sandbox/simulatedfault/")
+    look(page, "admin-faults", "#content-main")
     page.get_by_role("combobox").select_option("The gateway refuses the key: 401")
-    page.get_by_role("button", name="Change the weather").click()
+    page.get_by_role("button", name="Change the simulated faults").click()
     try:
         page.context.clear_cookies()
         sign_in(page, demo, "Erin")
@@ -68,7 +68,7 @@ def test_a_key_that_alguna_refuses_leads_to_a_page_that_helps(page: Page, demo: 
         look(page, "failed")
         walk(page)
     finally:
-        demo_shell(WEATHER.format(weather="clear"))
+        demo_shell(SET_FAULT.format(fault="clear"))
 
 
 def test_every_page_is_looked_at() -> None:

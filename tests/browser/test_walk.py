@@ -15,16 +15,17 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 # What the demo began with, for the tests that come after one that cancels and turns auto-pay off.
 AS_BEFORE = """
-from alguna_portal.sandbox import dashboard, delivering
-from alguna_portal.sandbox.customers import by_ident
-from alguna_portal.sandbox.engine import utc_now
-from alguna_portal.sandbox.portal import Portal
-from alguna_portal.sandbox.records import writing
-with writing() as state:
-    Portal(state=state, customer=by_ident(state, "company-1"), settings={}, now=utc_now()).set_auto_pay(on=True)
+from alguna_portal.sandbox import dashboard
+from alguna_portal.sandbox.engine.customers import get_customer
+from alguna_portal.sandbox.engine.portal import Portal
+from alguna_portal.sandbox.engine.types import utc_now
+from alguna_portal.sandbox.web.store import write_state
+from alguna_portal.sandbox.web.webhook_delivery import wait_until_delivered
+with write_state() as state:
+    Portal(state=state, customer=get_customer(state, "company-1"), settings={}, now=utc_now()).set_auto_pay(on=True)
 if not dashboard.plans_of("company-1"):
     dashboard.subscribe("company-1", "plan_starter")
-    delivering.quiet(60, hurry=True)
+    wait_until_delivered(60, hurry=True)
 """
 
 

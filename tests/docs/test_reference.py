@@ -87,15 +87,15 @@ def test_all_settings_of_the_sandbox_are_on_its_page() -> None:
         assert f"`ALGUNA_SANDBOX_{name}`" in SANDBOX or f"`_{name}`" in SANDBOX, name
 
 
-def test_all_weather_is_on_the_sandbox_page() -> None:
+def test_all_simulated_faults_are_on_the_sandbox_page() -> None:
     """Each part that the sandbox understands."""
-    for name in faults.NAMES:
+    for name in faults.PART_NAMES:
         assert re.search(rf"^\| `{name}[=`]", SANDBOX, re.MULTILINE), name
 
 
 def test_all_checks_are_in_the_reference(generated: Callable[[str], str]) -> None:
     """Those that the code gives out, of the app and of the sandbox."""
-    source = (PACKAGE / "conf" / "checks.py").read_text() + (PACKAGE / "sandbox" / "checks.py").read_text()
+    source = (PACKAGE / "conf" / "checks.py").read_text() + (PACKAGE / "sandbox" / "conf.py").read_text()
     given = {*re.findall(r'id="(alguna_\w+\.[EW]\d+)"', source), *(f"alguna_portal.{each}" for each in IDS.values())}
     assert set(re.findall(r"^\| `(alguna_\w+\.[EW]\d+)`", generated("checks"), re.MULTILINE)) == given
 

@@ -19,9 +19,9 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership
-from alguna_portal.sandbox.engine.customers import add
+from alguna_portal.sandbox.engine.customers import add_customer
 from alguna_portal.sandbox.engine.engine import Engine
-from alguna_portal.sandbox.engine.types import Answer, Request, json_answer, new_state
+from alguna_portal.sandbox.engine.types import Request, Response, json_response, new_state
 from alguna_portal.sandbox.engine.validation import Fields
 from tests.conftest import API
 from tests.doctor.mailing import Postbox, mail_through, serving
@@ -39,18 +39,19 @@ class Account:
         self.engine = Engine(state=self.state, api_key=api_key, portal_url="https://portal.alguna.io")
         self.requests: list[str] = []
         self.date: Callable[[], str] = lambda: format_datetime(datetime.now(UTC), usegmt=True)
-        self.answer: Callable[[Request], Answer | None] = lambda _request: None
+        self.answer: Callable[[Request], Response | None] = lambda _request: None
         for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):
             http.add_callback(method, re.compile(re.escape(API) + "/.*"), callback=self._answer)
 
     def add(self, *aliases: str) -> str:
         """Have a customer; return its id."""
         fields = Fields({"name": "Acme", "currency": "USD", "aliases": list(aliases)})
-        return str(add(self.state, fields, now=datetime.now(UTC))["id"])
+        return str(add_customer(self.state, fields, now=datetime.now(UTC))["id"])
 
     def fail(self, status: int, detail: str = "No.", **headers: str) -> None:
         """Answer everything with a status."""
-        self.answer = lambda _request: json_answer({"detail": detail, "status": status}, status=status, headers=headers)
+        data = {"detail": detail, "status": status}
+        self.answer = lambda _request: json_response(data, status=status, headers=headers)
 
     def _answer(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
         parts = urlsplit(request.url or "")
@@ -62,7 +63,7 @@ class Account:
             headers=dict(request.headers),
             body=request.body if isinstance(request.body, bytes) else b"",
         )
-        answer = self.answer(asked) or self.engine.answer(asked)
+        answer = self.answer(asked) or self.engine.handle(asked)
         return answer.status, {"Date": self.date(), **answer.headers}, answer.body
 
 

@@ -11,7 +11,7 @@ from alguna_portal.bulk.rate_limiter import RateLimiter
 from alguna_portal.doctor import probes
 from alguna_portal.doctor.probes import ReadingClient
 from alguna_portal.models import Customer
-from alguna_portal.sandbox.engine.types import Answer
+from alguna_portal.sandbox.engine.types import Response
 from tests.conftest import API
 from tests.doctor.conftest import Account, examined
 
@@ -67,7 +67,7 @@ def test_an_alguna_that_is_not_there_is_an_error(well: Settings, account: Accoun
     """There is no time to compare with, either."""
     account.http.replace("GET", "https://app.example.com/billing/webhook/", status=405)
 
-    def drop(_request: object) -> Answer:
+    def drop(_request: object) -> Response:
         raise requests.ConnectionError("key_1.secret-of-the-tests")
 
     account.answer = drop
@@ -78,7 +78,7 @@ def test_an_alguna_that_is_not_there_is_an_error(well: Settings, account: Accoun
 
 def test_a_page_in_place_of_the_api_is_an_error(well: Settings, account: Account) -> None:
     """The remedy names the setting."""
-    account.answer = lambda _request: Answer(status=200, body=b"<html>")
+    account.answer = lambda _request: Response(status=200, body=b"<html>")
     said = examined()
     assert said["key.works"]["found"] == "What answers is not Alguna's API."
     assert "ALGUNA_PORTAL_API_URL" in said["key.works"]["remedy"]

@@ -5,7 +5,7 @@ from pytest_django import Settings
 
 from alguna_portal.doctor import customers, probes
 from alguna_portal.models import Customer
-from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
+from alguna_portal.sandbox.engine.types import Request, Response, json_response
 from tests.doctor.conftest import Account, examined
 from tests.doctor.test_customers import many
 
@@ -20,10 +20,10 @@ def test_an_alguna_that_fails_is_let_alone(
     """After three failures in a row, or at once where every other would fail like it."""
     many(account, 5)
 
-    def fail(request: Request) -> Answer | None:
+    def fail(request: Request) -> Response | None:
         if request.path == "/customers":
-            return json_answer({"data": []})
-        return json_answer({"detail": "No."}, status=status)
+            return json_response({"data": []})
+        return json_response({"detail": "No."}, status=status)
 
     account.answer = fail
     said = examined()
@@ -42,9 +42,10 @@ def test_a_failure_in_passing_costs_one_customer(
     many(account, 5)
     answers = [503, 429, 0, 503, 503, 0]
 
-    def fail(request: Request) -> Answer | None:
+    def fail(request: Request) -> Response | None:
         if "lookup" in request.path and (status := answers.pop(0)):
-            return json_answer({"detail": "No."}, status=status, headers={"Retry-After": "60"} if status == 429 else {})
+            headers = {"Retry-After": "60"} if status == 429 else {}
+            return json_response({"detail": "No."}, status=status, headers=headers)
         return None
 
     account.answer = fail
@@ -88,9 +89,9 @@ def test_who_could_not_be_looked_up_is_counted(
     monkeypatch.setattr(probes.Account, "pages", None)
     monkeypatch.setattr(customers, "SAMPLE", sample)
 
-    def fail(request: Request) -> Answer | None:
+    def fail(request: Request) -> Response | None:
         failing = request.query.get("alias") == "many-2"
-        return json_answer({"detail": "No."}, status=503) if failing else None
+        return json_response({"detail": "No."}, status=503) if failing else None
 
     account.answer = fail
     said = examined(*arguments)

@@ -18,7 +18,7 @@ from alguna_portal.doctor import runner
 from alguna_portal.doctor.report import HIDDEN, error, redaction
 from alguna_portal.doctor.runner import EXAMINATIONS, Examination
 from alguna_portal.exceptions import UnexpectedResponse
-from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
+from alguna_portal.sandbox.engine.types import Request, Response, json_response
 from tests.doctor.conftest import Account, run
 from tests.support.mailers import mail_by
 
@@ -77,7 +77,7 @@ def test_no_secret_is_said_where_everything_fails(
     well.ALGUNA_PORTAL_CUSTOMER_RESOLVER = f"{HERE}.nobody"
     well.CACHES = {"default": {"BACKEND": f"{HERE}.Cache"}}
     mail_by(well, f"{HERE}.Mail")
-    account.answer = lambda _request: json_answer({"detail": " ".join(SAID)}, status=400)
+    account.answer = lambda _request: json_response({"detail": " ".join(SAID)}, status=400)
     with known(key=key, webhook=webhook, secret_key=secret_key, password=password) as kept:
         for arguments in ([], ["--json"]):
             status, said, failure = run(*arguments)
@@ -92,10 +92,10 @@ def test_no_secret_is_said_where_everything_fails(
 def test_no_secret_is_said_whatever_alguna_answers(well: Settings, account: Account, status: int, first: bool) -> None:
     """To the first call, or to a later one."""
 
-    def answer(request: Request) -> Answer | None:
+    def answer(request: Request) -> Response | None:
         if not first and request.path == "/customers":
-            return json_answer({"data": []})
-        return json_answer({"detail": " ".join(SAID), "customer_id": " ".join(SAID)}, status=status)
+            return json_response({"data": []})
+        return json_response({"detail": " ".join(SAID), "customer_id": " ".join(SAID)}, status=status)
 
     account.answer = answer
     with known(key="k" * 20, webhook="d" * 32, secret_key="s" * 40, password="p" * 12) as kept:

@@ -107,9 +107,9 @@ def test_seeding_again_changes_nothing_that_people_changed(manage: Manage) -> No
         "Membership.objects.filter(user__username='gil').delete()"
     )
     count = (
-        "from alguna_portal.models import Customer, Membership; from alguna_portal.sandbox.records import reading\n"
+        "from alguna_portal.models import Customer, Membership; from alguna_portal.sandbox.web.store import get_state\n"
         "from django.contrib.auth.models import User\n"
-        "print(User.objects.count(), Membership.objects.count(), len(reading()['customers']))\n"
+        "print(User.objects.count(), Membership.objects.count(), len(get_state()['customers']))\n"
         "print(*sorted(f'{each.alias}:{each.plan}' for each in Customer.objects.all()))"
     )
     assert manage("migrate", "--verbosity", "0").returncode == 0

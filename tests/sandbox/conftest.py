@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils.html import strip_tags
 
 from alguna_portal.sandbox.engine.engine import Engine
-from alguna_portal.sandbox.engine.types import JSON, Answer, Request, State, new_state
+from alguna_portal.sandbox.engine.types import JSON, Request, Response, State, new_state
 from alguna_portal.sandbox.web import webhook_delivery
 from tests.sandbox.receiving import SECRET, Receiver
 
@@ -42,7 +42,7 @@ class Alguna:
 
     state: State = field(default_factory=new_state)
     clock: Clock = field(default_factory=Clock)
-    outages: list[Answer] = field(default_factory=list)
+    outages: list[Response] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
 
     @property
@@ -53,7 +53,7 @@ class Alguna:
             api_key="sandbox.secret",
             portal_url="https://portal.test/sandbox",
             clock=self.clock,
-            session_life=timedelta(minutes=30),
+            session_lifetime=timedelta(minutes=30),
             fault=lambda request: self.outages.pop() if self.outages else None,
             sleep=self.slept.append,
         )
@@ -67,13 +67,13 @@ class Alguna:
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         key: str = "",
-    ) -> Answer:
+    ) -> Response:
         """Send one request; bytes go out as they are, anything else as JSON."""
         body = data if isinstance(data, bytes) else json.dumps(data).encode()
         sent = {**(HEADERS if headers is None else headers)}
         if key:
             sent["Idempotency-Key"] = key
-        return self.engine.answer(Request(method=method, path=path, query=query or {}, headers=sent, body=body))
+        return self.engine.handle(Request(method=method, path=path, query=query or {}, headers=sent, body=body))
 
     def customer(self, **fields: object) -> JSON:
         """Create a customer."""
@@ -81,7 +81,7 @@ class Alguna:
         return read(answer, status=200)
 
 
-def read(answer: Answer, *, status: int) -> JSON:
+def read(answer: Response, *, status: int) -> JSON:
     """Return an answer's JSON, having seen that its status is the expected one."""
     assert answer.status == status, answer.body
     data: JSON = json.loads(answer.body)
@@ -153,5 +153,5 @@ def receiver(settings: Any) -> Iterator[Receiver]:
         settings.ALGUNA_SANDBOX_WEBHOOK_URL = receiver.url
         settings.ALGUNA_SANDBOX_WEBHOOK_SECRET = SECRET
         yield receiver
-        webhook_delivery.clear()
-        webhook_delivery.quiet()
+        webhook_delivery.discard_messages()
+        webhook_delivery.wait_until_delivered()

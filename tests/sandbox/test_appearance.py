@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 
-from alguna_portal.sandbox.web.branding import amount, day, text_on
+from alguna_portal.sandbox.web.display import format_amount, format_date, get_text_color
 from tests.sandbox.conftest import Door
 
 
@@ -22,12 +22,12 @@ from tests.sandbox.conftest import Door
 )
 def test_an_amount_has_its_currencys_digits(cents: int, currency: str, text: str) -> None:
     """Yen have no cents, dinars a thousand fils."""
-    assert amount(cents, currency) == text
+    assert format_amount(cents, currency) == text
 
 
 def test_a_date_reads_like_a_date() -> None:
     """The day has no leading zero."""
-    assert day("2026-04-01") == "1 Apr 2026"
+    assert format_date("2026-04-01") == "1 Apr 2026"
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_date_reads_like_a_date() -> None:
 )
 def test_text_on_the_brand_colour_can_be_read(color: str, text: str) -> None:
     """Black or white, by contrast."""
-    assert text_on(color) == text
+    assert get_text_color(color) == text
 
 
 def test_the_brand_stylesheet_follows_the_setting(door: Door, settings: Any) -> None:

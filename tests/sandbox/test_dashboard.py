@@ -13,7 +13,7 @@ from alguna_portal.sandbox import dashboard
 from alguna_portal.sandbox.conf import conf
 from alguna_portal.sandbox.dashboard import add_customer
 from alguna_portal.sandbox.engine.events import Outbox
-from alguna_portal.sandbox.engine.types import PLANS
+from alguna_portal.sandbox.engine.types import DEFAULT_PLANS
 from alguna_portal.sandbox.web import webhook_delivery
 from tests.sandbox.conftest import Door, link, text
 from tests.sandbox.receiving import SECRET
@@ -43,7 +43,7 @@ def outbox(transactional_db: None, settings: Any, inbox: Inbox) -> Iterator[Outb
     settings.ALGUNA_SANDBOX_WEBHOOK_URL = "https://app.test/billing/webhook/"
     settings.ALGUNA_SANDBOX_WEBHOOK_SECRET = SECRET
     add_customer(alias="42", name="Acme")
-    with webhook_delivery.by_hand(inbox) as outbox:
+    with webhook_delivery.manual_delivery(inbox) as outbox:
         yield outbox
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_done_is_said(outbox: Outbox, change: Callable[[], object
     """With the remedy, and nothing is told."""
     add_customer(alias="44", name="Gone")
     dashboard.cancel("44")
-    outbox.clear()
+    outbox.discard_all()
     with pytest.raises(LookupError, match=said):
         change()
     assert outbox.waiting == []
@@ -105,7 +105,7 @@ def test_plans_that_cannot_be_read_are_reported(settings: Any, plans: object) ->
     assert "alguna_sandbox.E005" not in {message.id for message in run_checks()}
     settings.ALGUNA_SANDBOX_PLANS = plans
     assert "alguna_sandbox.E005" in {message.id for message in run_checks()}
-    assert conf.plans == PLANS
+    assert conf.plans == DEFAULT_PLANS
 
 
 def test_the_plans_are_those_that_are_set(outbox: Outbox, settings: Any, door: Door) -> None:

@@ -1,4 +1,4 @@
-"""Dropped connections, over real sockets."""
+"""DroppedConnection connections, over real sockets."""
 
 import socket
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox.engine.portal import Portal, open_portal
+from alguna_portal.sandbox.engine.portal import Portal, enter_portal
 from alguna_portal.sandbox.engine.types import JSON
 from tests.sandbox.conftest import HEADERS, Alguna, Door, read, text
 
@@ -16,7 +16,7 @@ NO_VERSION = {"Authorization": HEADERS["Authorization"]}
 def portal(alguna: Alguna, **sent: Any) -> Portal:
     answer = read(alguna.ask("POST", PATH, sent, headers=NO_VERSION), status=200)
     assert set(answer) == {"sessionUrl"}
-    return open_portal(alguna.state, answer["sessionUrl"].rpartition("/")[2], now=alguna.clock())
+    return enter_portal(alguna.state, answer["sessionUrl"].rpartition("/")[2], now=alguna.clock())
 
 
 def test_it_needs_no_version_and_answers_a_url_alone(alguna: Alguna) -> None:
@@ -37,7 +37,12 @@ def test_everything_is_shown_and_allowed_unless_it_is_said(alguna: Alguna) -> No
     """Every default is true."""
     customer = alguna.customer()
     shown = portal(alguna, accountId=customer["id"], planOverviewSettings={})
-    assert (shown.shows_plan, shown.shows_invoices, shown.shows_billing, shown.may_cancel) == (True,) * 4
+    assert (
+        shown.permissions["view_plan"],
+        shown.permissions["view_invoices"],
+        shown.permissions["view_billing"],
+        shown.permissions["cancel"],
+    ) == (True,) * 4
     hidden = portal(
         alguna,
         accountId=customer["id"],
@@ -45,8 +50,12 @@ def test_everything_is_shown_and_allowed_unless_it_is_said(alguna: Alguna) -> No
         invoiceListSettings={"showSection": False},
         billingDetailsSettings={"showSection": False},
     )
-    assert (hidden.shows_plan, hidden.shows_invoices, hidden.shows_billing) == (True, False, False)
-    assert not hidden.may_cancel
+    assert (
+        hidden.permissions["view_plan"],
+        hidden.permissions["view_invoices"],
+        hidden.permissions["view_billing"],
+    ) == (True, False, False)
+    assert not hidden.permissions["cancel"]
 
 
 @pytest.mark.parametrize(

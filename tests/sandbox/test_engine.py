@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from alguna_portal.sandbox.engine.engine import Engine, utc_now
-from alguna_portal.sandbox.engine.types import Answer, Request, new_state
+from alguna_portal.sandbox.engine.engine import Engine
+from alguna_portal.sandbox.engine.types import Request, Response, new_state, utc_now
 from tests.sandbox.conftest import HEADERS, Alguna, read
 
 
@@ -25,7 +25,7 @@ def test_no_valid_key_stops_at_the_gateway_whatever_else_is_wrong(alguna: Alguna
 def test_an_empty_api_key_lets_nobody_in() -> None:
     """A key that was set to nothing is no key."""
     engine = Engine(state=new_state(), api_key="", portal_url="https://portal.test")
-    answer = engine.answer(Request(method="GET", path="/customers", headers={"Authorization": "Bearer "}))
+    answer = engine.handle(Request(method="GET", path="/customers", headers={"Authorization": "Bearer "}))
     assert answer.status == 401
 
 
@@ -33,7 +33,7 @@ def test_header_names_and_the_scheme_have_no_case() -> None:
     """Servers and libraries spell header names as they like."""
     engine = Engine(state=new_state(), api_key="a.b", portal_url="https://portal.test")
     headers = {"AUTHORIZATION": "bearer a.b", "alguna-version": "2026-04-01"}
-    assert engine.answer(Request(method="GET", path="/customers", headers=headers)).status == 200
+    assert engine.handle(Request(method="GET", path="/customers", headers=headers)).status == 200
 
 
 @pytest.mark.parametrize("version", [None, "", "2025-01-01"])
@@ -101,7 +101,7 @@ def test_a_nul_in_the_url_is_a_bad_request(alguna: Alguna, path: str, query: dic
 @pytest.mark.parametrize(("status", "transient"), [(503, "true"), (429, "true"), (403, None)])
 def test_a_planned_fault_stands_instead_of_the_answer(alguna: Alguna, status: int, transient: str | None) -> None:
     """Only 5xx and 429 say that the same request may succeed later."""
-    alguna.outages.append(Answer(status=status, body=b"<html>"))
+    alguna.outages.append(Response(status=status, body=b"<html>"))
     answer = alguna.ask("GET", "/customers")
     assert (answer.status, answer.body) == (status, b"<html>")
     assert answer.headers.get("Transient-Error") == transient

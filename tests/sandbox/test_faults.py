@@ -5,7 +5,7 @@ import json
 import pytest
 
 from alguna_portal.sandbox.engine import faults
-from alguna_portal.sandbox.engine.types import Answer, Dropped
+from alguna_portal.sandbox.engine.types import DroppedConnection, Response
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ from alguna_portal.sandbox.engine.types import Answer, Dropped
 )
 def test_a_text_is_read_and_written_again(text: str, canonical: str) -> None:
     """Blanks and empty parts count for nothing."""
-    assert str(faults.read(text)) == canonical
-    assert faults.read(canonical) == faults.read(text)
+    assert str(faults.parse_fault(text)) == canonical
+    assert faults.parse_fault(canonical) == faults.parse_fault(text)
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,19 @@ def test_a_text_is_read_and_written_again(text: str, canonical: str) -> None:
 )
 def test_what_cannot_be_read_names_the_part(text: str, named: str) -> None:
     """One error, about the part that is wrong."""
-    with pytest.raises(faults.UnreadableFault, match=named):
-        faults.read(text)
+    with pytest.raises(faults.InvalidFault, match=named):
+        faults.parse_fault(text)
 
 
 @pytest.mark.parametrize("text", ["status=503; times=2", "session-seconds=5", "single-use=browser", "webhook-loss=1"])
 def test_one_request_has_no_count_no_sessions_and_no_webhooks(text: str) -> None:
     """What holds for many is not for a header."""
-    with pytest.raises(faults.UnreadableFault, match="one request"):
-        faults.read(text, for_one_request=True)
+    with pytest.raises(faults.InvalidFault, match="one request"):
+        faults.parse_fault(text, for_one_request=True)
 
 
-def answer(text: str) -> Answer:
-    given = faults.read(text).answer()
+def answer(text: str) -> Response:
+    given = faults.parse_fault(text).to_response()
     assert given is not None
     return given
 
@@ -98,14 +98,14 @@ def test_each_failure_has_its_own_answer() -> None:
     page = answer("html=502; retry-after=1")
     assert (page.status, page.headers) == (502, {"Content-Type": "text/html", "Retry-After": "1"})
     assert b"<h1>502</h1>" in page.body
-    assert isinstance(answer("drop"), Dropped)
-    assert faults.read("latency=1").answer() is None
+    assert isinstance(answer("drop"), DroppedConnection)
+    assert faults.parse_fault("latency=1").to_response() is None
 
 
 def test_what_is_counted_runs_out_and_the_rest_stays() -> None:
     """Neither how sessions live nor what messages meet is for so many requests."""
-    fault = faults.read("status=503; times=2; single-use=browser; webhook-loss=1")
-    assert str(fault.after_one()) == "status=503; times=1; single-use=browser; webhook-loss=1"
-    assert str(fault.after_one().after_one()) == "single-use=browser; webhook-loss=1"
-    lasting = faults.read("status=503")
-    assert lasting.after_one() == lasting
+    fault = faults.parse_fault("status=503; times=2; single-use=browser; webhook-loss=1")
+    assert str(fault.after_request()) == "status=503; times=1; single-use=browser; webhook-loss=1"
+    assert str(fault.after_request().after_request()) == "single-use=browser; webhook-loss=1"
+    lasting = faults.parse_fault("status=503")
+    assert lasting.after_request() == lasting

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from alguna_portal.sandbox.engine.engine import Engine
-from alguna_portal.sandbox.engine.types import Answer, Request
+from alguna_portal.sandbox.engine.types import Request, Response
 from tests.sandbox.conftest import HEADERS, Alguna, read
 
 ACME = {"name": "Acme", "currency": "USD"}
@@ -69,7 +69,7 @@ def test_a_refusal_is_remembered_like_any_answer(alguna: Alguna) -> None:
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_passing_failure_gives_the_key_back(alguna: Alguna, status: int) -> None:
     """The same key may be sent again, and then it runs."""
-    alguna.outages.append(Answer(status=status))
+    alguna.outages.append(Response(status=status))
     failed = alguna.ask("POST", "/customers", ACME, key="k")
     assert (failed.status, failed.headers["Transient-Error"]) == (status, "true")
     again = alguna.ask("POST", "/customers", ACME, key="k")
@@ -79,12 +79,12 @@ def test_a_passing_failure_gives_the_key_back(alguna: Alguna, status: int) -> No
 def test_a_request_that_falls_over_gives_its_key_back(alguna: Alguna) -> None:
     """A bug must not lock the key for a day."""
 
-    def fall(request: Request) -> Answer | None:
+    def fall(request: Request) -> Response | None:
         raise RuntimeError
 
     engine = Engine(state=alguna.state, api_key="sandbox.secret", portal_url="", clock=alguna.clock, fault=fall)
     with pytest.raises(RuntimeError):
-        engine.answer(
+        engine.handle(
             Request(method="POST", path="/customers", headers={**HEADERS, "Idempotency-Key": "k"}, body=b"{}")
         )
     assert alguna.ask("POST", "/customers", ACME, key="k").status == 200
@@ -94,7 +94,7 @@ def test_a_key_whose_first_request_still_runs_is_a_conflict_to_retry(alguna: Alg
     """Retry-After tells it from a real conflict."""
     started, finish = threading.Event(), threading.Event()
 
-    def dawdle(request: Request) -> Answer | None:
+    def dawdle(request: Request) -> Response | None:
         started.set()
         finish.wait(10)
         return None
@@ -106,22 +106,22 @@ def test_a_key_whose_first_request_still_runs_is_a_conflict_to_retry(alguna: Alg
         headers={**HEADERS, "Idempotency-Key": "k"},
         body=b'{"name": "Acme", "currency": "USD"}',
     )
-    first = threading.Thread(target=slow.answer, args=[request])
+    first = threading.Thread(target=slow.handle, args=[request])
     first.start()
     started.wait(10)
-    meanwhile = alguna.engine.answer(request)
+    meanwhile = alguna.engine.handle(request)
     finish.set()
     first.join(10)
     assert set(read(meanwhile, status=409)) == {"detail", "status", "title", "type"}
     assert int(meanwhile.headers["Retry-After"]) > 0
-    assert alguna.engine.answer(request).headers["Idempotent-Replayed"] == "true"
+    assert alguna.engine.handle(request).headers["Idempotent-Replayed"] == "true"
     assert len(alguna.state["customers"]) == 1
 
 
 def test_a_process_that_died_holds_its_key_for_a_minute(alguna: Alguna) -> None:
     """Its claim is the same conflict first, and then as good as none."""
     alguna.ask("POST", "/customers", ACME, key="k")
-    alguna.state["idempotency"]["k"]["answer"] = None  # what a process leaves that is killed on the way
+    alguna.state["idempotency"]["k"]["response"] = None  # what a process leaves that is killed on the way
     alguna.clock.move(seconds=59)
     read(alguna.ask("POST", "/customers", ACME, key="k"), status=409)
     alguna.clock.move(seconds=1)
@@ -137,11 +137,11 @@ def test_who_wakes_after_a_minute_does_not_run_again(
     def oversleep(seconds: float) -> None:
         alguna.clock.move(seconds=61)
         if status != 200:
-            alguna.outages.append(Answer(status=status))
+            alguna.outages.append(Response(status=status))
         assert alguna.ask("POST", "/customers", ACME, key="k").status == status
 
     slow = replace(alguna.engine, sleep=oversleep)
-    answer = slow.answer(
+    answer = slow.handle(
         Request(
             method="POST",
             path="/customers",
@@ -165,7 +165,7 @@ def test_who_falls_over_too_late_leaves_the_key_alone(alguna: Alguna) -> None:
     headers = {**HEADERS, "Idempotency-Key": "k", "Alguna-Sandbox-Fault": "latency=61"}
     request = Request(method="POST", path="/customers", headers=headers, body=json.dumps(ACME).encode())
     with pytest.raises(RuntimeError):
-        slow.answer(request)
+        slow.handle(request)
     assert alguna.ask("POST", "/customers", ACME, key="k").headers["Idempotent-Replayed"] == "true"
 
 

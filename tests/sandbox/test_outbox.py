@@ -8,8 +8,8 @@ import pytest
 import time_machine
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from alguna_portal.sandbox.engine.events import HELD_SECONDS, Message, Outbox, key_of
-from alguna_portal.sandbox.engine.faults import Fate
+from alguna_portal.sandbox.engine.events import HELD_SECONDS, Message, Outbox, decode_secret
+from alguna_portal.sandbox.engine.faults import DeliveryFault
 from tests.sandbox.receiving import SECRET
 
 URL = "https://app.test/billing/webhook/"
@@ -36,10 +36,10 @@ class Line:
             raise answer
         return answer
 
-    def add(self, name: str, fate: Fate | None = None, *, waits: tuple[float, ...] = (1, 2)) -> None:
+    def add(self, name: str, fault: DeliveryFault | None = None, *, waits: tuple[float, ...] = (1, 2)) -> None:
         """Have a message wait."""
         message = Message(id=f"msg_{name}", type="subscription.updated", body=name.encode())
-        self.outbox.add(message, url=URL, key=key_of(SECRET), fate=fate or Fate(), waits=waits)
+        self.outbox.add(message, url=URL, key=decode_secret(SECRET), fault=fault or DeliveryFault(), retry_delays=waits)
 
     @property
     def waiting(self) -> list[tuple[str, float]]:
@@ -115,7 +115,7 @@ def test_messages_go_in_the_order_in_which_they_are_due(line: Line) -> None:
     """One that is late is overtaken by those that are not, and so is one that is sent again."""
     line.answers = [500]
     line.add("a")
-    line.add("b", Fate(delays=[0.5]))
+    line.add("b", DeliveryFault(delays=[0.5]))
     line.add("c")
     assert line.waiting == [("a", 0), ("c", 0), ("b", 0.5)]
     line.outbox.deliver_all()
@@ -125,7 +125,7 @@ def test_messages_go_in_the_order_in_which_they_are_due(line: Line) -> None:
 def test_a_message_may_come_twice(line: Line) -> None:
     """Under one id; each copy is sent again on its own."""
     line.answers = [204, 500]
-    line.add("a", Fate(delays=[0, 0]))
+    line.add("a", DeliveryFault(delays=[0, 0]))
     line.outbox.deliver_all()
     assert line.names() == "aaa"
     assert {headers["svix-id"] for _, headers in line.sent} == {"msg_a"}
@@ -133,7 +133,7 @@ def test_a_message_may_come_twice(line: Line) -> None:
 
 def test_a_message_that_is_held_lets_the_next_one_overtake_it(line: Line) -> None:
     """Both its copies are due at once then; where no other comes, it waits no longer than that."""
-    line.add("a", Fate(delays=[0, 0], held=True))
+    line.add("a", DeliveryFault(delays=[0, 0], is_held=True))
     assert line.waiting == [("a", HELD_SECONDS)] * 2
     line.now = 0.5
     line.add("b")
@@ -145,7 +145,7 @@ def test_a_message_that_is_held_lets_the_next_one_overtake_it(line: Line) -> Non
 def test_a_message_that_is_held_is_not_let_go_by_an_earlier_one(line: Line) -> None:
     """Nor by its own copy."""
     line.add("a")
-    line.add("b", Fate(delays=[0, 0], held=True))
+    line.add("b", DeliveryFault(delays=[0, 0], is_held=True))
     line.outbox.deliver(line.outbox.waiting[0])
     line.outbox.deliver(line.outbox.waiting[1])
     assert line.names() == "ab"
@@ -153,14 +153,14 @@ def test_a_message_that_is_held_is_not_let_go_by_an_earlier_one(line: Line) -> N
 
 
 def test_a_lost_message_is_never_sent(line: Line, caplog: pytest.LogCaptureFixture) -> None:
-    """By its fate or by hand."""
-    line.add("a", Fate(delays=()))
+    """By its fault or by hand."""
+    line.add("a", DeliveryFault(delays=()))
     assert "msg_a" in caplog.text
     assert line.outbox.waiting == []
     line.add("b")
     (delivery,) = line.outbox.waiting
-    line.outbox.lose(delivery)
-    line.outbox.lose(delivery)
+    line.outbox.discard(delivery)
+    line.outbox.discard(delivery)
     line.outbox.deliver_all()
     assert line.sent == []
 
@@ -178,7 +178,7 @@ def test_what_has_arrived_can_be_sent_again_by_hand(line: Line) -> None:
 def test_what_a_test_raises_in_its_transport_reaches_it(line: Line) -> None:
     """Only an error of the way counts as no answer."""
     outbox = Outbox(lambda url, body, headers: 1 // 0)
-    outbox.add(Message(id="msg_a", type="a", body=b"a"), url=URL, key=b"x", fate=Fate(), waits=())
+    outbox.add(Message(id="msg_a", type="a", body=b"a"), url=URL, key=b"x", fault=DeliveryFault(), retry_delays=())
     with pytest.raises(ZeroDivisionError):
         outbox.deliver_all()
 

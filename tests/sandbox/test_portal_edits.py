@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox.engine.company import BRANDS, read_card
+from alguna_portal.sandbox.engine.portal_forms import TEST_CARDS, parse_card
 from alguna_portal.sandbox.engine.types import InvalidForm
 from alguna_portal.sandbox.models import Record
 from tests.sandbox.conftest import CARD, COMPANY, START, Door, link, text
@@ -30,11 +30,11 @@ def test_a_card_replaces_the_one_on_file(door: Door) -> None:
     assert "555555" not in json.dumps(list(Record.objects.values_list("data", flat=True)))
 
 
-@pytest.mark.parametrize("number", BRANDS)
+@pytest.mark.parametrize("number", TEST_CARDS)
 def test_every_number_that_the_page_names_is_taken(number: str) -> None:
     """As it is written there."""
-    card = read_card({"number": number, "expires": "04/26"}, now=START)
-    assert (card["brand"], card["last4"], card["expires"]) == (BRANDS[number], number[-4:], "04/2026")
+    card = parse_card({"number": number, "expires": "04/26"}, now=START)
+    assert (card["brand"], card["last4"], card["expires"]) == (TEST_CARDS[number], number[-4:], "04/2026")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_every_number_that_the_page_names_is_taken(number: str) -> None:
 def test_what_is_wrong_with_a_card_is_said_at_its_field(form: dict[str, str], wrong: set[str]) -> None:
     """All of it at once, real numbers included."""
     with pytest.raises(InvalidForm) as refused:
-        read_card(form, now=START)
+        parse_card(form, now=START)
     assert set(refused.value.errors) == wrong
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from alguna_portal.sandbox.engine.engine import Engine, RateLimit
+from alguna_portal.sandbox.engine.engine import Engine, RateLimiter
 from alguna_portal.sandbox.engine.types import Request, new_state
 from tests.sandbox.conftest import HEADERS, Door, read
 
@@ -10,23 +10,23 @@ from tests.sandbox.conftest import HEADERS, Door, read
 def test_within_any_second_so_many_pass_and_no_more() -> None:
     """The window slides: what passed half a second ago still counts."""
     now = 10.0
-    limit = RateLimit(clock=lambda: now)
-    assert [limit.allows(2) for _ in "123"] == [True, True, False]
+    limit = RateLimiter(clock=lambda: now)
+    assert [limit.allow(2) for _ in "123"] == [True, True, False]
     now = 10.5
-    assert not limit.allows(2)
+    assert not limit.allow(2)
     now = 11.0
-    assert [limit.allows(2) for _ in "123"] == [True, True, False]
+    assert [limit.allow(2) for _ in "123"] == [True, True, False]
 
 
 def test_zero_is_no_limit() -> None:
     """For tests, and for those who do not want it."""
-    assert all(RateLimit().allows(0) for _ in range(1000))
+    assert all(RateLimiter().allow(0) for _ in range(1000))
 
 
 def test_too_many_requests_are_told_when_to_come_again() -> None:
     """A passing failure, in the API's shape."""
-    engine = Engine(state=new_state(), api_key="sandbox.secret", portal_url="", may_pass=lambda: False)
-    answer = engine.answer(Request(method="GET", path="/customers", headers=HEADERS))
+    engine = Engine(state=new_state(), api_key="sandbox.secret", portal_url="", is_within_rate_limit=lambda: False)
+    answer = engine.handle(Request(method="GET", path="/customers", headers=HEADERS))
     assert set(read(answer, status=429)) == {"detail", "status"}
     assert (answer.headers["Retry-After"], answer.headers["Transient-Error"]) == ("1", "true")
 

@@ -84,11 +84,11 @@ def test_asking_for_the_headers_opens_nothing(door: Door, settings: Any) -> None
 def test_the_weather_wins_over_the_setting(door: Door, settings: Any) -> None:
     """In both directions."""
     path = door.portal(door.customer())
-    call_command("alguna_sandbox_weather", "single-use=anywhere", stdout=StringIO())
+    call_command("alguna_sandbox_faults", "single-use=anywhere", stdout=StringIO())
     assert Client().get(path).status_code == 302
     assert Client().get(path).status_code == 410
     settings.ALGUNA_SANDBOX_SINGLE_USE = "anywhere"
-    call_command("alguna_sandbox_weather", "single-use=off", stdout=StringIO())
+    call_command("alguna_sandbox_faults", "single-use=off", stdout=StringIO())
     assert Client().get(path).status_code == 200
 
 
@@ -99,7 +99,7 @@ def test_off_is_a_reading_too(door: Door, settings: Any, reading: str | None) ->
     assert "alguna_sandbox.E003" not in {message.id for message in run_checks()}
     path = door.portal(door.customer())
     assert {Client().get(path).status_code for _ in "12"} == {200}
-    call_command("alguna_sandbox_weather", "single-use=anywhere", stdout=StringIO())
+    call_command("alguna_sandbox_faults", "single-use=anywhere", stdout=StringIO())
     assert Client().get(path).status_code == 302
 
 

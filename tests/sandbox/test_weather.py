@@ -7,14 +7,14 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from alguna_portal.sandbox.engine import faults
-from alguna_portal.sandbox.engine.types import Dropped
+from alguna_portal.sandbox.engine.types import DroppedConnection
 from tests.sandbox.conftest import HEADERS, Alguna, Door, read
 
 ACME = {"name": "Acme", "currency": "USD"}
 
 
 def change(alguna: Alguna, text: str) -> None:
-    faults.change(alguna.state, faults.read(text))
+    faults.set_fault(alguna.state, faults.parse_fault(text))
 
 
 def test_a_header_is_for_its_own_request_alone(alguna: Alguna) -> None:
@@ -35,7 +35,7 @@ def test_a_header_that_cannot_be_read_is_unprocessable(alguna: Alguna) -> None:
 
 def test_without_a_key_the_gateway_comes_first(alguna: Alguna) -> None:
     """Nobody but the client itself makes weather for it."""
-    alguna.state["weather"]["today"] = {"text": "status=503"}
+    alguna.state["faults"]["current"] = {"text": "status=503"}
     assert alguna.ask("GET", "/customers", headers={"Alguna-Sandbox-Fault": "drop"}).status == 401
 
 
@@ -44,8 +44,8 @@ def test_the_weather_lasts_until_it_is_cleared(alguna: Alguna) -> None:
     change(alguna, "status=403")
     assert [alguna.ask("GET", "/customers").status for _ in "123"] == [403, 403, 403]
     assert "Transient-Error" not in alguna.ask("GET", "/customers").headers
-    faults.change(alguna.state, faults.Fault())
-    faults.change(alguna.state, faults.Fault())
+    faults.set_fault(alguna.state, faults.Fault())
+    faults.set_fault(alguna.state, faults.Fault())
     assert alguna.ask("GET", "/customers").status == 200
 
 
@@ -53,7 +53,7 @@ def test_counted_weather_passes(alguna: Alguna) -> None:
     """Two requests meet it, the third does not."""
     change(alguna, "status=500; times=2")
     assert [alguna.ask("GET", "/customers").status for _ in "123"] == [500, 500, 200]
-    assert not alguna.state["weather"]
+    assert not alguna.state["faults"]
 
 
 def test_a_header_stands_in_for_the_weather(alguna: Alguna) -> None:
@@ -74,7 +74,7 @@ def test_latency_comes_before_the_answer_whatever_it_is(alguna: Alguna) -> None:
 def test_a_dropped_request_has_not_run(alguna: Alguna) -> None:
     """Nothing was written, and the key is free."""
     change(alguna, "drop; times=1")
-    assert isinstance(alguna.ask("POST", "/customers", ACME, key="k"), Dropped)
+    assert isinstance(alguna.ask("POST", "/customers", ACME, key="k"), DroppedConnection)
     assert not alguna.state["customers"]
     assert alguna.ask("POST", "/customers", ACME, key="k").headers["Idempotent-Replayed"] == "false"
 
@@ -98,7 +98,7 @@ def test_the_weather_says_how_long_sessions_live(alguna: Alguna) -> None:
 
 def command(*arguments: str) -> str:
     out = StringIO()
-    call_command("alguna_sandbox_weather", *arguments, stdout=out)
+    call_command("alguna_sandbox_faults", *arguments, stdout=out)
     return out.getvalue().strip()
 
 

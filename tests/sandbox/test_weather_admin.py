@@ -9,7 +9,7 @@ from django.test import Client
 
 from tests.sandbox.conftest import Door, text
 
-PAGE = "/admin/alguna_sandbox/weather/"
+PAGE = "/admin/alguna_sandbox/simulatedfault/"
 
 
 @pytest.fixture
@@ -29,12 +29,12 @@ def admin(staff: User, client: Client) -> Client:
 
 def test_a_common_day_is_chosen_and_cleared(door: Door, admin: Client) -> None:
     """The page says what is now, and the API does it."""
-    assert "Now: A good day" in text(admin.get(PAGE))
-    after = admin.post(PAGE, {"day": "gateway", "text": ""}, follow=True)
-    assert "The weather has changed." in text(after)
+    assert "Now: No simulated faults" in text(admin.get(PAGE))
+    after = admin.post(PAGE, {"common": "gateway", "text": ""}, follow=True)
+    assert "The simulated faults have changed." in text(after)
     assert "<code>gateway</code>" in after.content.decode()
     assert door.ask("GET", "/customers").status_code == 401
-    assert "Now: A good day" in text(admin.post(PAGE, {"clear": "Clear", "text": "nonsense"}, follow=True))
+    assert "Now: No simulated faults" in text(admin.post(PAGE, {"clear": "Clear", "text": "nonsense"}, follow=True))
     assert door.ask("GET", "/customers").status_code == 200
 
 
@@ -43,12 +43,12 @@ def test_every_common_day_can_be_read(admin: Client) -> None:
     days = re.findall(r'<option value="([^"]+)"', admin.get(PAGE).content.decode())
     assert len(days) > 5
     for day in days:
-        assert f"<code>{day}</code>" in admin.post(PAGE, {"day": day}, follow=True).content.decode()
+        assert f"<code>{day}</code>" in admin.post(PAGE, {"common": day}, follow=True).content.decode()
 
 
 def test_what_is_written_wins_over_the_list(admin: Client) -> None:
     """It is the more exact."""
-    after = admin.post(PAGE, {"day": "gateway", "text": "latency=1; times=4"}, follow=True)
+    after = admin.post(PAGE, {"common": "gateway", "text": "latency=1; times=4"}, follow=True)
     assert "<code>latency=1; times=4</code>" in after.content.decode()
 
 
@@ -57,7 +57,7 @@ def test_what_is_written_wins_over_the_list(admin: Client) -> None:
     [
         ({"text": "statsu=503"}, "&#x27;statsu&#x27; is no part that is known"),
         ({}, "The text is empty"),
-        ({"day": "sunshine"}, "Select a valid choice"),
+        ({"common": "sunshine"}, "Select a valid choice"),
     ],
 )
 def test_what_cannot_be_read_is_said_at_the_field(admin: Client, data: dict[str, str], said: str) -> None:
@@ -65,7 +65,7 @@ def test_what_cannot_be_read_is_said_at_the_field(admin: Client, data: dict[str,
     refused = admin.post(PAGE, data)
     assert said in refused.content.decode()
     assert 'aria-invalid="true"' in refused.content.decode()
-    assert "Now: A good day" in text(refused)
+    assert "Now: No simulated faults" in text(refused)
 
 
 def test_the_index_leads_to_the_page_and_records_are_not_shown(admin: Client) -> None:
@@ -80,7 +80,7 @@ def test_who_may_not_change_records_gets_nothing(door: Door, client: Client) -> 
     assert client.get(PAGE).status_code == 302
     client.force_login(User.objects.create_user("other", is_staff=True))
     assert client.get(PAGE).status_code == 403
-    assert client.post(PAGE, {"day": "drop"}).status_code == 403
+    assert client.post(PAGE, {"common": "drop"}).status_code == 403
     assert PAGE not in client.get("/admin/").content.decode()
     assert door.ask("GET", "/customers").status_code == 200
 
@@ -89,7 +89,7 @@ def test_a_post_without_a_csrf_token_changes_nothing(door: Door, staff: User) ->
     """The admin's own protection holds here."""
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(staff)
-    assert strict.post(PAGE, {"day": "gateway"}).status_code == 403
+    assert strict.post(PAGE, {"common": "gateway"}).status_code == 403
     assert door.ask("GET", "/customers").status_code == 200
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.core.checks import run_checks
 from standardwebhooks import Webhook
 
-from alguna_portal.sandbox.engine.events import key_of, signed_headers
+from alguna_portal.sandbox.engine.events import decode_secret, sign_message
 from alguna_portal.sandbox.web import webhook_delivery
 from tests.sandbox.conftest import CARD, COMPANY, Door, link, text
 from tests.sandbox.receiving import SECRET, Receiver
@@ -46,9 +46,9 @@ def test_a_cancellation_is_told_and_signed(
 
 def test_the_signature_is_the_one_that_svix_documents() -> None:
     """The example of its page on verifying by hand."""
-    headers = signed_headers(
+    headers = sign_message(
         b'{"test": 2432232314}',
-        key=key_of("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+        key=decode_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         message_id="msg_p5jXN8AQM9LWM0D4loKWxJek",
         now=datetime.fromtimestamp(1614265330, UTC),
     )
@@ -62,7 +62,7 @@ def test_a_change_of_plan_is_told(door: Door, receiver: Receiver, django_capture
     with django_capture_on_commit_callbacks(execute=True):
         door.client.post(address, {"plan": "plan_growth"})
         door.client.post(address, {"plan": "plan_growth"})
-    webhook_delivery.quiet()
+    webhook_delivery.wait_until_delivered()
     told = [json.loads(body) for _, body in receiver.every()]
     assert [each["type"] for each in told] == ["subscription.updated", "subscription.version.updated"]
     assert [each["data"]["name"] for each in told] == ["Growth", "Growth"]
@@ -87,7 +87,7 @@ def test_nothing_is_told_before_it_is_written(
     """A transaction that has not ended tells nothing."""
     with django_capture_on_commit_callbacks(execute=False) as callbacks:
         cancel(door)
-    webhook_delivery.quiet()
+    webhook_delivery.wait_until_delivered()
     assert len(callbacks) == 1
     assert receiver.every() == []
 
@@ -99,7 +99,7 @@ def test_a_failure_is_logged_and_never_shown(
     receiver.statuses = [500]
     with django_capture_on_commit_callbacks(execute=True):
         cancel(door)
-    webhook_delivery.quiet(hurry=True)
+    webhook_delivery.wait_until_delivered(hurry=True)
     (record,) = [record for record in caplog.records if record.name == "alguna_portal.sandbox.engine.events"]
     assert record.levelno == logging.WARNING
     assert re.search(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from alguna_portal.testing import MadeSession
+from alguna_portal.testing import CreatedSession
 from tests.services.conftest import Alguna, Shared, Site, run_python
 
 pytestmark = pytest.mark.services
@@ -44,7 +44,7 @@ def readings(kept: bytes) -> Iterator[bytes]:
                 continue
 
 
-def found(session: MadeSession, kept: bytes) -> set[str]:
+def found(session: CreatedSession, kept: bytes) -> set[str]:
     """Name what of a session can be read."""
     parts = {
         "url": session.url,
@@ -55,13 +55,13 @@ def found(session: MadeSession, kept: bytes) -> set[str]:
     return {name for name, part in parts.items() if any(part.encode() in reading for reading in readings(kept))}
 
 
-def click(redis: Shared, *, encrypt: bool) -> tuple[MadeSession, dict[bytes, bytes]]:
+def click(redis: Shared, *, encrypt: bool) -> tuple[CreatedSession, dict[bytes, bytes]]:
     """Open a portal twice in a process of its own; return the session, and what then lies in Redis."""
     said = run_python(redis, CLICK, settings={"ALGUNA_PORTAL_ENCRYPT_CACHE": encrypt})
     kept = lying_in(redis)
     kinds = {key.split(b":")[3] for key in kept}
     assert kinds >= {b"session", b"outcome", b"generation"}
-    return MadeSession(**json.loads(said)), kept
+    return CreatedSession(**json.loads(said)), kept
 
 
 def test_nothing_in_redis_says_anything_of_a_session(redis: Shared) -> None:

@@ -11,12 +11,12 @@ from django.urls import path
 from pytest_django import Settings
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from alguna_portal.testing import FakeAlguna, ToldMessage, fake_alguna
+from alguna_portal.testing import FakeAlguna, WebhookMessage, fake_alguna
 
 SECRET = "whsec_b2Ygb3VyIG93bg=="
 
 
-def verified(message: ToldMessage, secret: str) -> Any:
+def verified(message: WebhookMessage, secret: str) -> Any:
     """Verify a message as a receiver does."""
     headers = {name.replace("svix", "webhook"): value for name, value in message.headers.items()}
     return Webhook(secret).verify(message.body, headers)

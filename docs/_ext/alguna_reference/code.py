@@ -15,7 +15,7 @@ from alguna_portal import log_events as events_module
 from alguna_portal import signals as signals_module
 from alguna_portal.conf import checks as checks_module
 from alguna_portal.conf import settings as conf_module
-from alguna_portal.sandbox import checks as sandbox_checks
+from alguna_portal.sandbox import conf as sandbox_conf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def _linked(name: str) -> str:
 
 def _sandbox_checks() -> Iterator[tuple[str, str, str]]:
     """Find the checks of the sandbox in its source: what they say, with names where values would stand."""
-    for node in ast.walk(ast.parse(inspect.getsource(sandbox_checks))):
+    for node in ast.walk(ast.parse(inspect.getsource(sandbox_conf))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Error":
             said = {each.arg: each.value for each in node.keywords}
             yield str(ast.literal_eval(said["id"])), _text(node.args[0]), _text(said["hint"])
