@@ -72,7 +72,8 @@ def cancel(customer: str) -> None:
 
 def plans_of(customer: str) -> list[str]:
     """Return the plan ids of the running subscriptions, the oldest subscription first."""
-    return [str(each["plan_id"]) for each in _get_running_subscriptions(get_state(), customer)]
+    state = get_state()
+    return [str(each["plan_id"]) for each in get_running_subscriptions(state, _get_customer(state, customer)["id"])]
 
 
 def _get_customer(state: State, ident: str) -> JSON:
@@ -82,12 +83,8 @@ def _get_customer(state: State, ident: str) -> JSON:
         raise LookupError("The sandbox has no such customer. `dashboard.add_customer` adds one.") from error
 
 
-def _get_running_subscriptions(state: State, ident: str) -> list[JSON]:
-    return get_running_subscriptions(state, _get_customer(state, ident)["id"])
-
-
 def _get_newest_subscription(state: State, ident: str) -> JSON:
-    subscriptions = _get_running_subscriptions(state, ident)
+    subscriptions = get_running_subscriptions(state, _get_customer(state, ident)["id"])
     if not subscriptions:
         raise LookupError("The customer has no subscription that runs. `dashboard.subscribe` begins one.")
     return subscriptions[-1]

@@ -110,8 +110,8 @@ class Engine:
             raise ApiError(422, f"{faults.HEADER}: {error}") from error
 
     def _wait(self, fault: faults.Fault) -> None:
-        if fault.latency:
-            self.sleep(fault.latency)
+        if seconds := fault.get_number("latency"):
+            self.sleep(seconds)
 
     def _call_endpoint(self, request: Request, fault: faults.Fault) -> Response:
         endpoint, ident = _find_endpoint(request)
@@ -139,8 +139,8 @@ class Engine:
         return run_once(self.state, request, before=before, run=run, now=now, write_lock=self.write_lock)
 
     def _get_session_lifetime(self) -> timedelta:
-        seconds = faults.get_fault(self.state).session_seconds
-        return self.session_lifetime if seconds is None else timedelta(seconds=seconds)
+        seconds = faults.get_fault(self.state).parts.get("session-seconds")
+        return self.session_lifetime if seconds is None else timedelta(seconds=int(seconds))
 
 
 def _find_endpoint(request: Request) -> tuple[Endpoint, str]:

@@ -81,16 +81,6 @@ class Fault:
         return "; ".join(f"{name}={value}" if value else name for name, value in self.parts.items())
 
     @property
-    def latency(self) -> float:
-        """Return the delay of responses in seconds."""
-        return self.get_number("latency")
-
-    @property
-    def session_seconds(self) -> int | None:
-        """Return the lifetime of new sessions in seconds, or None if it isn't simulated."""
-        return int(self.parts["session-seconds"]) if "session-seconds" in self.parts else None
-
-    @property
     def affects_webhooks(self) -> bool:
         """Return whether a part affects webhook messages."""
         return any(name in WEBHOOK_PARTS for name in self.parts)

@@ -11,9 +11,6 @@ from typing import Any
 JSON = dict[str, Any]
 
 
-# Requests and responses
-
-
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """An HTTP request; `path` is percent-decoded, relative to the API's URL, and starts with a slash."""
@@ -57,9 +54,6 @@ def json_response(data: JSON, *, status: int = 200, headers: Mapping[str, str] |
     return Response(status=status, headers=all_headers, body=json.dumps(data).encode())
 
 
-# Errors
-
-
 class ApiError(Exception):
     """An error response of the API. Only version and idempotency errors have a `title`."""
 
@@ -86,9 +80,6 @@ class InvalidForm(Exception):
         self.errors = errors
 
 
-# Plans
-
-
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A plan; the amount is its monthly price in the currency's minor unit."""
@@ -110,8 +101,6 @@ def find_plan(plans: Sequence[Plan], plan_id: str) -> Plan | None:
     """Return the plan with an id, or None."""
     return next((plan for plan in plans if plan.id == plan_id), None)
 
-
-# State
 
 # Collections of records by key. If the state is in a database, records are copies: assign a changed record back.
 State = Mapping[str, MutableMapping[str, JSON]]
@@ -141,9 +130,6 @@ def utc_now() -> datetime:
 def format_timestamp(moment: datetime) -> str:
     """Format a time as Alguna does: RFC 3339 in UTC, with whole seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-# Endpoints
 
 
 @dataclass(frozen=True, kw_only=True)

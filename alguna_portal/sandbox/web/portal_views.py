@@ -128,14 +128,8 @@ def portal_link(request: HttpRequest, token: str) -> HttpResponse:
         open_link(state, token, browser=browser, single_use=mode, now=utc_now())
     request.COOKIES[BROWSER_COOKIE] = browser
     response = redirect(_get_home_url(token)) if mode == "anywhere" else _render_overview(request, token)
-    response.set_cookie(
-        BROWSER_COOKIE,
-        browser,
-        path=reverse("alguna_sandbox:api", kwargs={"path": ""}),
-        secure=request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
+    path = reverse("alguna_sandbox:api", kwargs={"path": ""})
+    response.set_cookie(BROWSER_COOKIE, browser, path=path, secure=request.is_secure(), httponly=True, samesite="Lax")
     return response
 
 

@@ -48,16 +48,7 @@ class Records(MutableMapping[str, JSON]):
 
     def values(self) -> ValuesView[JSON]:
         """Return all records with one query; the inherited view would make one query for each."""
-        return _Values(self)
-
-
-class _Values(ValuesView[JSON]):
-    def __init__(self, records: Records) -> None:
-        super().__init__(records)
-        self._records = records
-
-    def __iter__(self) -> Iterator[JSON]:
-        return (row.data for row in self._records.rows)
+        return dict(self.rows.values_list("key", "data")).values()
 
 
 def get_state() -> State:
