@@ -64,7 +64,7 @@ def test_the_mailbox_lists_the_newest_first_and_escapes_what_mails_say(manage: M
     assert "ann@example.com" in shown
     assert shown.index("&lt;script&gt;alert(1)&lt;/script&gt; &amp; more") < shown.index("First")
     assert "<script>" not in shown
-    last = "from example_project.studio.mailbox import letters\nshow(reverse('mail', args=[letters()[0].name]))"
+    last = "from example_project.studio.mailbox import get_emails\nshow(reverse('mail', args=[get_emails()[0].name]))"
     shown = shell(manage, SHOW + last)
     assert "<h1>&lt;script&gt;alert(1)&lt;/script&gt; &amp; more</h1>" in shown
     assert "Dear &lt;b&gt;Ann&lt;/b&gt;," in shown
@@ -76,8 +76,8 @@ def test_the_mailbox_lists_the_newest_first_and_escapes_what_mails_say(manage: M
 def test_the_html_of_a_mail_is_shown_where_it_can_do_nothing(manage: Manage) -> None:
     """Also where it is opened without the frame: it has no script, no form, no origin, and fetches nothing."""
     code = (
-        "from example_project.studio.mailbox import letters\n"
-        "answer = show(reverse('mail_html', args=[letters()[0].name]))\n"
+        "from example_project.studio.mailbox import get_emails\n"
+        "answer = show(reverse('mail_html', args=[get_emails()[0].name]))\n"
         "print(answer.headers['Content-Security-Policy'], answer.headers['X-Frame-Options'])"
     )
     shown = shell(manage, SEND + SHOW + code)
