@@ -1,4 +1,4 @@
-"""A host's webhook on a socket: what it got, and what it answers."""
+"""A webhook receiver on a local port that records messages."""
 
 import contextlib
 from collections.abc import Callable
@@ -9,34 +9,34 @@ from typing import Any, Self
 
 SECRET = "whsec_c2FuZGJveC1zZWNyZXQ="
 
-Got = tuple[dict[str, str], bytes]
+Received = tuple[dict[str, str], bytes]
 
 
-class Receiver:
-    """Answers with its statuses one after the other, then with 204; before that, it does what `meanwhile` does."""
+class WebhookReceiver:
+    """Responds with `statuses` in order, then with 204. Before each response, it calls `before_response`."""
 
     def __init__(self) -> None:
         self.statuses: list[int] = []
-        self.meanwhile: Callable[[], object] = lambda: None
-        self._got: SimpleQueue[Got] = SimpleQueue()
+        self.before_response: Callable[[], object] = lambda: None
+        self._received: SimpleQueue[Received] = SimpleQueue()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver._got.put(({name.lower(): value for name, value in self.headers.items()}, body))
-                receiver.meanwhile()
-                with contextlib.suppress(OSError):  # the sender may have gone
+                receiver._received.put(({name.lower(): value for name, value in self.headers.items()}, body))
+                receiver.before_response()
+                with contextlib.suppress(OSError):  # The sender may have disconnected.
                     self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
                     self.send_header("Location", "/elsewhere")
                     self.end_headers()
 
             def do_GET(self) -> None:
-                self.send_response(200)  # for who lets a message be led astray
+                self.send_response(200)  # if a sender follows the redirect
                 self.end_headers()
 
             def log_message(self, *args: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/webhook"
@@ -49,14 +49,14 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
 
-    def get(self) -> Got:
-        """Return what it got first, as soon as it has."""
-        return self._got.get(timeout=10)
+    def get(self) -> Received:
+        """Wait for the next message and return it."""
+        return self._received.get(timeout=10)
 
-    def every(self) -> list[Got]:
-        """Return all that it has got."""
-        got = []
+    def get_all(self) -> list[Received]:
+        """Return all messages that have arrived."""
+        messages = []
         with contextlib.suppress(Empty):
             while True:
-                got.append(self._got.get_nowait())
-        return got
+                messages.append(self._received.get_nowait())
+        return messages

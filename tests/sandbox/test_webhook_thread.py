@@ -1,4 +1,4 @@
-"""Messages over HTTP, by the one thread that sends them."""
+"""Webhook delivery over HTTP by the thread."""
 
 import threading
 import time
@@ -11,71 +11,66 @@ from alguna_portal.sandbox.engine.events import create_message
 from alguna_portal.sandbox.engine.faults import DeliveryFault
 from alguna_portal.sandbox.engine.types import JSON, new_state
 from alguna_portal.sandbox.web import webhook_delivery
-from tests.sandbox.receiving import SECRET, Receiver
+from tests.sandbox.webhook_receiver import SECRET, WebhookReceiver
 
-NAME = "alguna-sandbox-webhook"
+THREAD_NAME = "alguna-sandbox-webhook"
 
 
 @pytest.fixture(autouse=True)
-def quick(settings: Any) -> None:
-    """Let nothing take longer than it must."""
+def short_schedule(settings: Any) -> None:
     settings.ALGUNA_SANDBOX_WEBHOOK_SCHEDULE = [0.01, 0.02, 0.03]
 
 
 def send(url: str, *numbers: int, fault: DeliveryFault | None = None) -> None:
-    """Send messages that differ by number."""
+    """Send numbered messages."""
     for number in numbers:
         message = create_message({"type": "test", "number": number})
         webhook_delivery.send_message(message, url=url, key=b"x", fault=fault or DeliveryFault())
 
 
-def ids(receiver: Receiver) -> list[str]:
-    return [headers["svix-id"] for headers, _ in receiver.every()]
+def get_ids(receiver: WebhookReceiver) -> list[str]:
+    return [headers["svix-id"] for headers, _ in receiver.get_all()]
 
 
-def test_a_receiver_that_fails_is_told_again_until_it_does_not(receiver: Receiver) -> None:
-    """Under one id, and at its own address."""
+def test_failed_attempts_are_repeated(receiver: WebhookReceiver) -> None:
+    """Redirects aren't followed."""
     receiver.statuses = [500, 302, 503]
     send(receiver.url, 1)
     webhook_delivery.wait_until_delivered()
-    got = ids(receiver)
-    assert len(got) == 4
-    assert len(set(got)) == 1
+    received = get_ids(receiver)
+    assert len(received) == 4
+    assert len(set(received)) == 1
 
 
-def test_a_receiver_that_takes_too_long_is_told_again(receiver: Receiver, settings: Any) -> None:
-    """It may well have understood the first time."""
+def test_timeout_is_repeated(receiver: WebhookReceiver, settings: Any) -> None:
     settings.ALGUNA_SANDBOX_WEBHOOK_TIMEOUT = 0.2
-    slow = threading.Event()
-    receiver.meanwhile = lambda: None if slow.is_set() else slow.wait(5)
+    may_finish = threading.Event()
+    receiver.before_response = lambda: None if may_finish.is_set() else may_finish.wait(5)
     send(receiver.url, 1)
     first = receiver.get()[0]["svix-id"]
     again = receiver.get()[0]["svix-id"]
-    slow.set()
+    may_finish.set()
     webhook_delivery.wait_until_delivered()
     assert first == again
 
 
-def test_where_nobody_is_a_message_is_given_up(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
-    """After as many tries as the schedule has, and one."""
+def test_message_is_given_up_after_the_schedule(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
     send("http://127.0.0.1:1/webhook", 1)
     webhook_delivery.wait_until_delivered()
     assert caplog.text.count("did not arrive") == 4
     assert caplog.text.count("given up") == 1
 
 
-def test_an_address_that_is_none_stops_nothing(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
-    """The next message goes out."""
+def test_invalid_url_does_not_stop_the_thread(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
     send("no address", 1)
     send(receiver.url, 2)
     webhook_delivery.wait_until_delivered()
-    assert len(ids(receiver)) == 1
+    assert len(get_ids(receiver)) == 1
 
 
-def test_an_error_of_ours_is_logged_and_ends_its_own_message_alone(
-    receiver: Receiver, settings: Any, caplog: pytest.LogCaptureFixture
+def test_unexpected_exception_is_logged_and_discards_only_its_message(
+    receiver: WebhookReceiver, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The thread goes on."""
     settings.ALGUNA_SANDBOX_WEBHOOK_TIMEOUT = "soon"
     send(receiver.url, 1)
     webhook_delivery.wait_until_delivered()
@@ -84,59 +79,56 @@ def test_an_error_of_ours_is_logged_and_ends_its_own_message_alone(
     settings.ALGUNA_SANDBOX_WEBHOOK_TIMEOUT = 5
     send(receiver.url, 2)
     webhook_delivery.wait_until_delivered()
-    assert len(ids(receiver)) == 1
+    assert len(get_ids(receiver)) == 1
 
 
-def test_threads_do_not_pile_up(receiver: Receiver) -> None:
-    """A hundred messages, one thread that nobody waits for; and none when all is said."""
-    doors = threading.Event()
-    receiver.meanwhile = lambda: doors.wait(5)
-    begun = time.monotonic()
+def test_one_thread_sends_all_messages_and_ends(receiver: WebhookReceiver) -> None:
+    may_respond = threading.Event()
+    receiver.before_response = lambda: may_respond.wait(5)
+    start = time.monotonic()
     send(receiver.url, *range(100))
-    assert time.monotonic() - begun < 1
+    assert time.monotonic() - start < 1
     receiver.get()
-    (worker,) = [thread for thread in threading.enumerate() if thread.name == NAME]
+    (worker,) = [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
     assert worker.daemon
-    doors.set()
+    may_respond.set()
     webhook_delivery.wait_until_delivered()
     worker.join(5)
     assert not worker.is_alive()
-    assert len(set(ids(receiver))) == 99
+    assert len(set(get_ids(receiver))) == 99
 
 
-def test_a_duplicate_comes_at_the_same_moment(receiver: Receiver) -> None:
-    """The second is there before the first is answered."""
+def test_simultaneous_duplicate_is_sent_in_parallel(receiver: WebhookReceiver) -> None:
+    """It arrives before the response to the first copy."""
     both = threading.Barrier(2)
-    receiver.meanwhile = lambda: both.wait(5)
+    receiver.before_response = lambda: both.wait(5)
     send(receiver.url, 1, fault=DeliveryFault(delays=[0, 0]))
     webhook_delivery.wait_until_delivered()
     assert not both.broken
-    assert len(ids(receiver)) == 2
+    assert len(get_ids(receiver)) == 2
 
 
-def test_what_is_late_is_waited_for(receiver: Receiver) -> None:
-    """Meanwhile others go ahead."""
+def test_delayed_message_is_overtaken(receiver: WebhookReceiver) -> None:
     send(receiver.url, 1, fault=DeliveryFault(delays=[0.1]))
     send(receiver.url, 2)
     webhook_delivery.wait_until_delivered()
-    assert [body[-2:] for _, body in receiver.every()] == [b"2}", b"1}"]
+    assert [body[-2:] for _, body in receiver.get_all()] == [b"2}", b"1}"]
 
 
-def test_who_is_in_a_hurry_waits_for_nothing(receiver: Receiver) -> None:
-    """Neither for what is late nor for what is held back; the order is that of the due times. Later ones wait again."""
+def test_hurry_skips_delays_once(receiver: WebhookReceiver) -> None:
+    """Messages are sent in the order of their due times."""
     send(receiver.url, 1, fault=DeliveryFault(delays=[60]))
     send(receiver.url, 2, fault=DeliveryFault(is_held=True))
     with pytest.raises(TimeoutError, match="2 webhook messages still wait"):
         webhook_delivery.wait_until_delivered(0.05)
     webhook_delivery.wait_until_delivered(5, hurry=True)
-    assert [body[-2:] for _, body in receiver.every()] == [b"2}", b"1}"]
+    assert [body[-2:] for _, body in receiver.get_all()] == [b"2}", b"1}"]
     send(receiver.url, 3, fault=DeliveryFault(delays=[60]))
     with pytest.raises(TimeoutError):
         webhook_delivery.wait_until_delivered(0.05)
 
 
-def test_by_hand_nothing_is_sent_by_itself(receiver: Receiver) -> None:
-    """What waits at the end is not sent later either."""
+def test_manual_delivery_sends_nothing_itself(receiver: WebhookReceiver) -> None:
     sent = []
 
     def transport(url: str, body: bytes, headers: Any) -> int:
@@ -151,19 +143,16 @@ def test_by_hand_nothing_is_sent_by_itself(receiver: Receiver) -> None:
     send(receiver.url, 3)
     webhook_delivery.wait_until_delivered()
     assert [body[-2:] for body in sent] == [b"2}"]
-    assert len(ids(receiver)) == 1
+    assert len(get_ids(receiver)) == 1
     assert outbox.waiting == [first]
 
 
-def test_the_weather_meets_what_is_announced(
-    receiver: Receiver, db: None, django_capture_on_commit_callbacks: Any
-) -> None:
-    """Three events, the second lost, as the seed has it."""
+def test_delivery_faults_affect_events(receiver: WebhookReceiver, db: None, on_commit: Any) -> None:
     state = new_state()
     events: list[JSON] = [{"type": "test", "number": number} for number in range(3)]
     faults.set_fault(state, faults.parse_fault("webhook-loss=1; webhook-times=1"))
-    with django_capture_on_commit_callbacks(execute=True):
+    with on_commit():
         webhook_delivery.send_events(state, events)
     webhook_delivery.wait_until_delivered()
-    assert [body[-2:] for _, body in receiver.every()] == [b"1}", b"2}"]
+    assert [body[-2:] for _, body in receiver.get_all()] == [b"1}", b"2}"]
     assert SECRET.encode() not in repr(state).encode()

@@ -1,4 +1,4 @@
-"""Amounts, dates, colours, settings and checks."""
+"""Display values, brand colours and system checks of the sandbox."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from django.core.checks import run_checks
 
 from alguna_portal.sandbox.web.display import format_amount, format_date, get_text_color
-from tests.sandbox.conftest import Door
+from tests.sandbox.conftest import SandboxClient
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,11 @@ from tests.sandbox.conftest import Door
         (0, "GBP", "£0.00"),
     ],
 )
-def test_an_amount_has_its_currencys_digits(cents: int, currency: str, text: str) -> None:
-    """Yen have no cents, dinars a thousand fils."""
+def test_amount_has_the_decimal_places_of_its_currency(cents: int, currency: str, text: str) -> None:
     assert format_amount(cents, currency) == text
 
 
-def test_a_date_reads_like_a_date() -> None:
-    """The day has no leading zero."""
+def test_date_has_no_leading_zero() -> None:
     assert format_date("2026-04-01") == "1 Apr 2026"
 
 
@@ -41,34 +39,31 @@ def test_a_date_reads_like_a_date() -> None:
         ("#22c55e", "#000000"),
     ],
 )
-def test_text_on_the_brand_colour_can_be_read(color: str, text: str) -> None:
-    """Black or white, by contrast."""
+def test_text_colour_has_the_higher_contrast(color: str, text: str) -> None:
     assert get_text_color(color) == text
 
 
-def test_the_brand_stylesheet_follows_the_setting(door: Door, settings: Any) -> None:
-    """It is CSS and takes the colour of the moment."""
+def test_brand_stylesheet_has_the_colour_of_the_setting(sandbox: SandboxClient, settings: Any) -> None:
     settings.ALGUNA_SANDBOX_BRAND_COLOR = "#FACC15"
-    response = door.client.get("/sandbox/brand.css")
+    response = sandbox.client.get("/sandbox/brand.css")
     assert response["Content-Type"] == "text/css"
     assert response.content.decode() == ":root { --brand: #FACC15; --on-brand: #000000; }\n"
 
 
 @pytest.mark.parametrize("color", ["red", "#fff", "#4f46e5; } body { display: none", "#4f46e5\n", None])
-def test_what_is_no_colour_never_reaches_the_stylesheet(door: Door, settings: Any, color: object) -> None:
-    """The default stands in, and a check says why."""
+def test_invalid_colour_is_reported_and_replaced_by_the_default(
+    sandbox: SandboxClient, settings: Any, color: object
+) -> None:
     settings.ALGUNA_SANDBOX_BRAND_COLOR = color
-    assert "--brand: #4f46e5;" in door.client.get("/sandbox/brand.css").content.decode()
+    assert "--brand: #4f46e5;" in sandbox.client.get("/sandbox/brand.css").content.decode()
     assert "alguna_sandbox.E002" in {message.id for message in run_checks()}
 
 
-def test_the_checks_are_silent_in_development(settings: Any) -> None:
-    """Nothing to say with DEBUG on and a colour that is one."""
+def test_checks_find_nothing_in_development(settings: Any) -> None:
     settings.DEBUG = True
     assert not [message for message in run_checks() if str(message.id).startswith("alguna_sandbox")]
 
 
-def test_outside_development_a_check_fails(settings: Any) -> None:
-    """A deployment with the sandbox in it does not start."""
+def test_check_fails_without_debug(settings: Any) -> None:
     settings.DEBUG = False
     assert "alguna_sandbox.E001" in {message.id for message in run_checks()}
