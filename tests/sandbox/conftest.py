@@ -57,18 +57,9 @@ class EngineClient:
             sleep=self.slept.append,
         )
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        data: object = None,
-        *,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] = HEADERS,
-        key: str = "",
-    ) -> Response:
-        """Send a request; bytes are the body, other data is sent as JSON."""
-        return self.create_engine().handle(create_request(method, path, data, query=query, headers=headers, key=key))
+    def request(self, method: str, path: str, data: object = None, **options: Any) -> Response:
+        """Send a request; for the options, see `create_request`."""
+        return self.create_engine().handle(create_request(method, path, data, **options))
 
     def create_customer(self, **fields: object) -> JSON:
         return get_json(self.request("POST", "/customers", {**ACME, **fields}))
@@ -83,7 +74,7 @@ def create_request(
     headers: Mapping[str, str] = HEADERS,
     key: str = "",
 ) -> Request:
-    """Return a request with an idempotency key, if one is given."""
+    """Return a request; bytes are the body, other data is sent as JSON, and `key` is an idempotency key."""
     body = data if isinstance(data, bytes) else json.dumps(data).encode()
     all_headers = {**headers, "Idempotency-Key": key} if key else headers
     return Request(method=method, path=path, query=query or {}, headers=all_headers, body=body)

@@ -1,21 +1,21 @@
 """`alguna_portal.sandbox.dashboard`, and manual webhook delivery in tests."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 from django.core.checks import run_checks
 from django.db import transaction
-from standardwebhooks import Webhook
 
 from alguna_portal.sandbox import dashboard
 from alguna_portal.sandbox.conf import conf
 from alguna_portal.sandbox.dashboard import add_customer
 from alguna_portal.sandbox.engine.events import Outbox
-from alguna_portal.sandbox.engine.types import DEFAULT_PLANS
+from alguna_portal.sandbox.engine.types import DEFAULT_PLANS, ApiError
 from alguna_portal.sandbox.web import webhook_delivery
 from tests.sandbox.conftest import SandboxClient, find_link, get_text
-from tests.sandbox.webhook_receiver import SECRET
+from tests.sandbox.webhook_receiver import SECRET, verify_message
 
 
 class Inbox:
@@ -25,7 +25,7 @@ class Inbox:
         self.messages: list[tuple[str, str]] = []
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        verified = Webhook(SECRET).verify(body, {name.replace("svix", "webhook"): headers[name] for name in headers})
+        verified = verify_message(body, headers)
         self.messages.append((verified["type"], verified["data"]["name"]))
         return 204
 
@@ -115,13 +115,42 @@ def test_plans_are_a_setting(outbox: Outbox, settings: Any, sandbox: SandboxClie
     add_customer(alias="43", name="Seeded", plan_id="plan_pro")
     add_customer(alias="44", name="Seeded", plan_id="plan_old", plan_name="Old")
     assert dashboard.plans_of("44") == ["plan_old"]
-    subscriptions = sandbox.get_data("/subscriptions")
-    assert [(each["name"], each["next_charge_cents"]) for each in subscriptions] == [
-        ("Pro", 1900),
-        ("Free", 0),
-        ("Pro", 1900),
-        ("Old", 0),
-    ]
+    plans = [(each["name"], each["next_charge_cents"]) for each in sandbox.get_data("/subscriptions")]
+    assert plans == [("Pro", 1900), ("Free", 0), ("Pro", 1900), ("Old", 0)]
     choice = get_text(sandbox.client.get(find_link(sandbox.client.get(sandbox.create_portal()), "/plan")))
     assert "Pro" in choice
     assert "Growth" not in choice
+
+
+def test_customer_is_like_one_that_the_api_creates(sandbox: SandboxClient) -> None:
+    customer = add_customer(
+        alias="acme",
+        name="Acme Inc",
+        currency="EUR",
+        email="billing@acme.test",
+        plan_name="Enterprise",
+        plan_id="plan_enterprise",
+        amount_cents=99900,
+    )
+    assert json.loads(sandbox.request("GET", "/customers/acme").content) == customer
+    (contact,) = customer["contacts"]
+    assert (contact["email"], contact["is_primary"]) == ("billing@acme.test", True)
+    (subscription,) = sandbox.get_data("/subscriptions")
+    assert (subscription["name"], subscription["plan_id"]) == ("Enterprise", "plan_enterprise")
+    assert (subscription["next_charge_cents"], subscription["currency"]) == (99900, "EUR")
+
+
+def test_existing_customer_is_not_changed(sandbox: SandboxClient) -> None:
+    add_customer(alias="acme", name="Acme Inc")
+    sandbox.request("PATCH", "/customers/acme", {"name": "Changed"})
+    assert add_customer(alias="acme", name="Acme Inc", currency="EUR")["name"] == "Changed"
+    assert len(sandbox.get_data("/customers")) == 1
+
+
+def test_no_contact_is_created_without_an_email_address(sandbox: SandboxClient) -> None:
+    assert add_customer(alias="acme", name="Acme Inc")["contacts"] == []
+
+
+def test_values_are_validated_like_in_the_api(sandbox: SandboxClient) -> None:
+    with pytest.raises(ApiError, match="currency"):
+        add_customer(alias="acme", name="Acme Inc", currency="euro")

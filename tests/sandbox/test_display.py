@@ -29,18 +29,11 @@ def test_date_has_no_leading_zero() -> None:
 
 
 @pytest.mark.parametrize(
-    ("color", "text"),
-    [
-        ("#4f46e5", "#ffffff"),
-        ("#000000", "#ffffff"),
-        ("#ffffff", "#000000"),
-        ("#facc15", "#000000"),
-        ("#dc2626", "#ffffff"),
-        ("#22c55e", "#000000"),
-    ],
+    ("text", "backgrounds"),
+    [("#ffffff", ("#4f46e5", "#000000", "#dc2626")), ("#000000", ("#ffffff", "#facc15", "#22c55e"))],
 )
-def test_text_colour_has_the_higher_contrast(color: str, text: str) -> None:
-    assert get_text_color(color) == text
+def test_text_colour_has_the_higher_contrast(text: str, backgrounds: tuple[str, ...]) -> None:
+    assert {get_text_color(background) for background in backgrounds} == {text}
 
 
 def test_brand_stylesheet_has_the_colour_of_the_setting(sandbox: SandboxClient, settings: Any) -> None:

@@ -49,18 +49,18 @@ def test_text_has_priority_over_the_list(admin: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "error"),
     [
         ({"text": "statsu=503"}, "&#x27;statsu&#x27; is no part that is known"),
         ({}, "The text is empty"),
         ({"common": "unknown"}, "Select a valid choice"),
     ],
 )
-def test_errors_are_shown_at_the_field(admin: Client, data: dict[str, str], said: str) -> None:
-    refused = admin.post(PAGE, data)
-    assert said in refused.content.decode()
-    assert 'aria-invalid="true"' in refused.content.decode()
-    assert "Now: No simulated faults" in get_text(refused)
+def test_errors_are_shown_at_the_field(admin: Client, data: dict[str, str], error: str) -> None:
+    response = admin.post(PAGE, data)
+    assert error in response.content.decode()
+    assert 'aria-invalid="true"' in response.content.decode()
+    assert "Now: No simulated faults" in get_text(response)
 
 
 def test_index_links_to_the_page_but_not_to_records(admin: Client) -> None:

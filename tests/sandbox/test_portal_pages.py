@@ -11,16 +11,9 @@ from tests.sandbox.conftest import SandboxClient, find_link, get_text
 
 
 def test_portal_shows_three_sections(sandbox: SandboxClient) -> None:
-    customer = sandbox.create_customer(
-        contacts=[{"email": "billing@acme.test", "is_primary": True}],
-        billing_address={
-            "line1": "1 Main St",
-            "line2": "Suite 5",
-            "city": "Bern",
-            "postal_code": "3000",
-            "country": "CHE",
-        },
-    )
+    address = {"line1": "1 Main St", "line2": "Suite 5", "city": "Bern", "postal_code": "3000", "country": "CHE"}
+    contacts = [{"email": "billing@acme.test", "is_primary": True}]
+    customer = sandbox.create_customer(contacts=contacts, billing_address=address)
     response = sandbox.client.get(sandbox.create_portal(customer))
     assert response.status_code == 200
     page = get_text(response)

@@ -20,15 +20,12 @@ def test_views_check_permissions(sandbox: SandboxClient) -> None:
     cancel = find_link(page, "/cancel").removeprefix(open_path)
     plan = find_link(page, "/plan").removeprefix(open_path)
     invoice = find_link(page, r"/invoices/\w+").removeprefix(open_path)
+    billing_permissions = ("allow_autopay_edit", "allow_payment_method_edit", "allow_account_edit")
     path = sandbox.create_portal(
         customer,
         plan_overview_settings={"allow_subscription_cancel": False, "allow_self_serve_change": False},
         invoice_list_settings={"show_section": False},
-        billing_details_settings={
-            "allow_autopay_edit": False,
-            "allow_payment_method_edit": False,
-            "allow_account_edit": False,
-        },
+        billing_details_settings=dict.fromkeys(billing_permissions, False),
     )
     assert not re.search("<button|class=.button", sandbox.client.get(path).content.decode())
     card = {"number": "5555555555554444", "expires": "12/99"}

@@ -4,20 +4,21 @@ from typing import Any
 
 import pytest
 
-from alguna_portal.sandbox.engine.portal import LinkExpired, PageNotFound, Portal, PortalError, enter_portal
+from alguna_portal.sandbox.engine.portal import (
+    PERMISSIONS,
+    LinkExpired,
+    PageNotFound,
+    Portal,
+    PortalError,
+    enter_portal,
+)
 from alguna_portal.sandbox.engine.types import JSON
 from tests.sandbox.conftest import HEADERS, EngineClient, get_json
 
 PATH = "/customer-portal-sessions"
 LEGACY_PATH = "/portal/customer-session/customer-portal"
 NO_VERSION = {"Authorization": HEADERS["Authorization"]}
-ALL_ALLOWED = dict.fromkeys(
-    (
-        *("view_plan", "change_plan", "cancel", "view_invoices", "view_billing"),
-        *("edit_auto_pay", "edit_payment_method", "edit_account"),
-    ),
-    True,
-)
+ALL_ALLOWED = dict.fromkeys(PERMISSIONS, True)
 
 
 def create_session(engine: EngineClient) -> JSON:
@@ -124,13 +125,10 @@ def test_unset_settings_are_on(engine: EngineClient, settings: JSON) -> None:
 
 
 def test_settings_set_permissions(engine: EngineClient) -> None:
+    plan_settings = {"show_section": True, "allow_subscription_cancel": False, "allow_self_serve_change": True}
     portal = open_portal(
         engine,
-        plan_overview_settings={
-            "show_section": True,
-            "allow_subscription_cancel": False,
-            "allow_self_serve_change": True,
-        },
+        plan_overview_settings=plan_settings,
         invoice_list_settings={"show_section": False},
         billing_details_settings={
             "show_section": True,

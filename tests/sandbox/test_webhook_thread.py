@@ -28,6 +28,11 @@ def send(url: str, *numbers: int, fault: DeliveryFault | None = None) -> None:
         webhook_delivery.send_message(message, url=url, key=b"x", fault=fault or DeliveryFault())
 
 
+def deliver(url: str, *numbers: int, fault: DeliveryFault | None = None) -> None:
+    send(url, *numbers, fault=fault)
+    webhook_delivery.wait_until_delivered()
+
+
 def get_ids(receiver: WebhookReceiver) -> list[str]:
     return [headers["svix-id"] for headers, _ in receiver.get_all()]
 
@@ -35,8 +40,7 @@ def get_ids(receiver: WebhookReceiver) -> list[str]:
 def test_failed_attempts_are_repeated(receiver: WebhookReceiver) -> None:
     """Redirects aren't followed."""
     receiver.statuses = [500, 302, 503]
-    send(receiver.url, 1)
-    webhook_delivery.wait_until_delivered()
+    deliver(receiver.url, 1)
     received = get_ids(receiver)
     assert len(received) == 4
     assert len(set(received)) == 1
@@ -55,16 +59,14 @@ def test_timeout_is_repeated(receiver: WebhookReceiver, settings: Any) -> None:
 
 
 def test_message_is_given_up_after_the_schedule(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
-    send("http://127.0.0.1:1/webhook", 1)
-    webhook_delivery.wait_until_delivered()
+    deliver("http://127.0.0.1:1/webhook", 1)
     assert caplog.text.count("did not arrive") == 4
     assert caplog.text.count("given up") == 1
 
 
 def test_invalid_url_does_not_stop_the_thread(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
     send("no address", 1)
-    send(receiver.url, 2)
-    webhook_delivery.wait_until_delivered()
+    deliver(receiver.url, 2)
     assert len(get_ids(receiver)) == 1
 
 
@@ -72,13 +74,11 @@ def test_unexpected_exception_is_logged_and_discards_only_its_message(
     receiver: WebhookReceiver, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.ALGUNA_SANDBOX_WEBHOOK_TIMEOUT = "soon"
-    send(receiver.url, 1)
-    webhook_delivery.wait_until_delivered()
+    deliver(receiver.url, 1)
     assert "test (msg_" in caplog.text
     assert "could not be sent" in caplog.text
     settings.ALGUNA_SANDBOX_WEBHOOK_TIMEOUT = 5
-    send(receiver.url, 2)
-    webhook_delivery.wait_until_delivered()
+    deliver(receiver.url, 2)
     assert len(get_ids(receiver)) == 1
 
 
@@ -102,16 +102,14 @@ def test_simultaneous_duplicate_is_sent_in_parallel(receiver: WebhookReceiver) -
     """It arrives before the response to the first copy."""
     both = threading.Barrier(2)
     receiver.before_response = lambda: both.wait(5)
-    send(receiver.url, 1, fault=DeliveryFault(delays=[0, 0]))
-    webhook_delivery.wait_until_delivered()
+    deliver(receiver.url, 1, fault=DeliveryFault(delays=[0, 0]))
     assert not both.broken
     assert len(get_ids(receiver)) == 2
 
 
 def test_delayed_message_is_overtaken(receiver: WebhookReceiver) -> None:
     send(receiver.url, 1, fault=DeliveryFault(delays=[0.1]))
-    send(receiver.url, 2)
-    webhook_delivery.wait_until_delivered()
+    deliver(receiver.url, 2)
     assert [body[-2:] for _, body in receiver.get_all()] == [b"2}", b"1}"]
 
 
@@ -140,8 +138,7 @@ def test_manual_delivery_sends_nothing_itself(receiver: WebhookReceiver) -> None
         assert sent == []
         first, second = outbox.waiting
         outbox.deliver(second)
-    send(receiver.url, 3)
-    webhook_delivery.wait_until_delivered()
+    deliver(receiver.url, 3)
     assert [body[-2:] for body in sent] == [b"2}"]
     assert len(get_ids(receiver)) == 1
     assert outbox.waiting == [first]

@@ -1,13 +1,21 @@
 """A webhook receiver on a local port that records messages."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Self
 
+from standardwebhooks import Webhook
+
 SECRET = "whsec_c2FuZGJveC1zZWNyZXQ="
+
+
+def verify_message(body: bytes | str, headers: Mapping[str, str]) -> Any:
+    """Verify the signature of a message with the official library; return its JSON."""
+    return Webhook(SECRET).verify(body, {name.replace("svix", "webhook"): value for name, value in headers.items()})
+
 
 Received = tuple[dict[str, str], bytes]
 
