@@ -15,6 +15,13 @@ import alguna_portal.sandbox
 
 PATH = Path(alguna_portal.sandbox.__file__).with_name("openapi.yaml")
 SERVER = "https://api.alguna.io"
+SESSION = {
+    "id": "a8B3kLmQ",
+    "customer_id": "cust_abc123",
+    "url": "https://portal.alguna.io/hs/abc123",
+    "created_at": "2026-04-01T10:00:00Z",
+    "expires_at": "2026-04-01T11:00:00Z",
+}
 
 Document = dict[str, Any]
 

@@ -30,18 +30,11 @@ from alguna_portal.portal_settings import (
     PortalSettings,
 )
 from tests.contract.conftest import ApiClient, make_unique
-from tests.contract.document import SERVER, get_contract
+from tests.contract.document import SERVER, SESSION, get_contract
 
 pytestmark = pytest.mark.xdist_group("contract")
 
-SESSION = {
-    "id": "a8B3kLmQ",
-    "customer_id": "cust_abc123",
-    "url": "https://portal.alguna.io/hs/abc123",
-    "created_at": "2026-04-01T10:00:00Z",
-    "expires_at": "2026-04-01T11:00:00Z",
-    "sessionUrl": "https://portal.alguna.io/hs/abc123",
-}
+ALL_SESSION_FIELDS = {**SESSION, "sessionUrl": SESSION["url"]}
 
 flags = st.sampled_from([None, True, False])
 
@@ -71,8 +64,8 @@ def capture_request(version: str, alias: object, wanted: PortalSettings) -> requ
         override_settings(ALGUNA_PORTAL_API_VERSION=version, ALGUNA_PORTAL_API_URL=SERVER),
         responses.RequestsMock() as http,
     ):
-        http.add("POST", f"{SERVER}/customer-portal-sessions", json=SESSION)
-        http.add("POST", f"{SERVER}/portal/customer-session/customer-portal", json=SESSION)
+        http.add("POST", f"{SERVER}/customer-portal-sessions", json=ALL_SESSION_FIELDS)
+        http.add("POST", f"{SERVER}/portal/customer-session/customer-portal", json=ALL_SESSION_FIELDS)
         http.assert_all_requests_are_fired = False
         AlgunaClient.from_settings().create_portal_session(alias, wanted)
         [call] = http.calls
@@ -105,7 +98,7 @@ CreateSession = Callable[..., Any]
 
 
 @pytest.fixture
-def request(api: ApiClient) -> Iterator[CreateSession]:
+def create_session(api: ApiClient) -> Iterator[CreateSession]:
     """Create a session with the app's client, without retries."""
 
     def create(alias: str, wanted: PortalSettings | None = None, **named: Any) -> Any:
@@ -140,12 +133,9 @@ def test_client_creates_a_session_with_the_legacy_api(api: ApiClient, create_ses
             create_session(make_unique())
 
 
-def test_client_detects_an_unknown_customer(create_session: CreateSession) -> None:
+def test_client_detects_unknown_customers_and_wrong_api_keys(create_session: CreateSession) -> None:
     with pytest.raises(CustomerUnknown):
         create_session(make_unique())
-
-
-def test_client_detects_a_wrong_api_key(create_session: CreateSession) -> None:
     with override_settings(ALGUNA_PORTAL_API_KEY="key_1.wrong"), pytest.raises(AuthenticationFailed):
         create_session(make_unique())
 
@@ -189,27 +179,22 @@ def test_client_raises_the_exception_for_each_failure(
         assert failed.value.retry_after == (float(fault[-1]) if "retry-after" in fault else None)
 
 
+@pytest.mark.parametrize("api", ["served_api"], indirect=True)
 def test_client_retries_after_a_dropped_connection(
-    served_api: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    api: ApiClient, create_session: CreateSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     alias = make_unique()
-    customer = served_api.create_customer(aliases=[alias])
-    simulate_fault(monkeypatch, "drop", times=1)
-    with override_settings(
-        DEBUG=True,
-        ALGUNA_PORTAL_API_URL=served_api.url,
-        ALGUNA_PORTAL_API_KEY=served_api.api_key,
-        ALGUNA_PORTAL_URL_HOSTS=["127.0.0.1"],
-        ALGUNA_PORTAL_RETRIES=2,
-    ):
-        session = AlgunaClient.from_settings().create_portal_session(alias, PortalSettings())
+    customer = api.create_customer(aliases=[alias])
+    simulate_fault(monkeypatch, "drop")
+    with override_settings(ALGUNA_PORTAL_RETRIES=2):
+        session = create_session(alias)
     assert session.customer_id == customer["id"]
     assert "cannot be reached" in caplog.text
 
 
-def simulate_fault(monkeypatch: pytest.MonkeyPatch, fault: str, *, times: int = 1) -> None:
-    """Add the header of a simulated fault to the client's next requests."""
-    remaining = [fault] * times
+def simulate_fault(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """Add the header of a simulated fault to the client's next request."""
+    remaining = [fault]
 
     def send_with_fault(*args: Any, headers: dict[str, str], **named: Any) -> Any:
         extra = {"Alguna-Sandbox-Fault": remaining.pop()} if remaining else {}

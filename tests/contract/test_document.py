@@ -7,24 +7,7 @@ from typing import Any
 import pytest
 import requests
 import responses
-from alguna.types import (
-    AddressRequest,
-    AddressResponse,
-    BillingDetailsSettingsRequest,
-    ContactRequest,
-    ContactResponse,
-    CustomerListResponse,
-    CustomerLookupResponse,
-    CustomerPortalSessionResponse,
-    CustomerResponse,
-    ErrorResponse,
-    GatewayErrorResponse,
-    InvoiceListSettingsRequest,
-    PaginationMeta,
-    PlanOverviewSettingsRequest,
-    SubscriptionListResponse,
-    SubscriptionResponse,
-)
+from alguna import types
 from openapi_core.exceptions import OpenAPIError
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -33,16 +16,9 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
 from alguna_portal.portal_settings import BillingDetailsSettings, InvoiceListSettings, PlanOverviewSettings
-from tests.contract.document import SERVER, get_contract, get_documented_responses, load_document
+from tests.contract.document import SERVER, SESSION, get_contract, get_documented_responses, load_document
 
 DOCUMENTED = {400, 401, 403, 404, 409, 422, 429, 500, 502, 503, 504}
-SESSION = {
-    "id": "a8B3kLmQ",
-    "customer_id": "cust_abc123",
-    "url": "https://portal.alguna.io/hs/abc123",
-    "created_at": "2026-04-01T10:00:00Z",
-    "expires_at": "2026-04-01T11:00:00Z",
-}
 
 
 def is_valid(value: object, schema: dict[str, Any]) -> bool:
@@ -159,22 +135,22 @@ def test_sections_have_the_same_fields_as_portal_settings(section: type[Any]) ->
 @pytest.mark.parametrize(
     ("name", "model"),
     [
-        ("PlanOverviewSettings", PlanOverviewSettingsRequest),
-        ("InvoiceListSettings", InvoiceListSettingsRequest),
-        ("BillingDetailsSettings", BillingDetailsSettingsRequest),
-        ("PortalSession", CustomerPortalSessionResponse),
-        ("ContactRequest", ContactRequest),
-        ("Contact", ContactResponse),
-        ("AddressRequest", AddressRequest),
-        ("Address", AddressResponse),
-        ("Customer", CustomerResponse),
-        ("CustomerLookup", CustomerLookupResponse),
-        ("CustomerPage", CustomerListResponse),
-        ("Subscription", SubscriptionResponse),
-        ("SubscriptionPage", SubscriptionListResponse),
-        ("Pagination", PaginationMeta),
-        ("Problem", ErrorResponse),
-        ("GatewayError", GatewayErrorResponse),
+        ("PlanOverviewSettings", types.PlanOverviewSettingsRequest),
+        ("InvoiceListSettings", types.InvoiceListSettingsRequest),
+        ("BillingDetailsSettings", types.BillingDetailsSettingsRequest),
+        ("PortalSession", types.CustomerPortalSessionResponse),
+        ("ContactRequest", types.ContactRequest),
+        ("Contact", types.ContactResponse),
+        ("AddressRequest", types.AddressRequest),
+        ("Address", types.AddressResponse),
+        ("Customer", types.CustomerResponse),
+        ("CustomerLookup", types.CustomerLookupResponse),
+        ("CustomerPage", types.CustomerListResponse),
+        ("Subscription", types.SubscriptionResponse),
+        ("SubscriptionPage", types.SubscriptionListResponse),
+        ("Pagination", types.PaginationMeta),
+        ("Problem", types.ErrorResponse),
+        ("GatewayError", types.GatewayErrorResponse),
     ],
 )
 def test_schemas_agree_with_the_official_sdk(name: str, model: type[BaseModel]) -> None:

@@ -113,12 +113,9 @@ def test_retry_after_can_be_simulated(api: ApiClient, status: int) -> None:
     assert (response.status_code, response.headers["Retry-After"]) == (status, "7")
 
 
-def test_gateway_error_can_be_simulated(api: ApiClient) -> None:
+def test_gateway_error_and_html_page_can_be_simulated(api: ApiClient) -> None:
     response = send(api, "createPortalSession", Alguna_Sandbox_Fault="gateway")
     assert (response.status_code, response.json()["code"]) == (401, "unauthenticated")
-
-
-def test_html_page_can_be_simulated(api: ApiClient) -> None:
     response = send(api, "createPortalSession", Alguna_Sandbox_Fault="html=502")
     assert (response.status_code, response.headers["Content-Type"].split(";")[0]) == (502, "text/html")
     assert "<h1>" in response.text
