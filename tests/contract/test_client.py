@@ -36,12 +36,10 @@ pytestmark = pytest.mark.xdist_group("contract")
 
 ALL_SESSION_FIELDS = {**SESSION, "sessionUrl": SESSION["url"]}
 
-flags = st.sampled_from([None, True, False])
-
 
 def create_section_strategy(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Return sections with each setting on, off or unset."""
-    return st.builds(kind, **dict.fromkeys(kind.__dataclass_fields__, flags))
+    return st.builds(kind, **dict.fromkeys(kind.__dataclass_fields__, st.sampled_from([None, True, False])))
 
 
 portal_settings = st.builds(

@@ -18,8 +18,6 @@ from tests.contract.conftest import KEY, make_email, make_unique
 
 pytestmark = pytest.mark.xdist_group("sdk")
 
-FAULT = "Alguna-Sandbox-Fault"
-
 
 class SyncWrapper:
     """Wraps an async client, or a part of it, and waits for the results of its methods."""
@@ -86,19 +84,16 @@ def sdk(connect: Callable[..., SdkClient]) -> SdkClient:
 
 def with_fault(fault: str, **more: Any) -> dict[str, Any]:
     """Return the options of a request with a simulated fault."""
-    return {"request_options": {"additional_headers": {FAULT: fault}, **more}}
+    return {"request_options": {"additional_headers": {"Alguna-Sandbox-Fault": fault}, **more}}
 
 
-def test_customer_is_created_and_read(sdk: SdkClient) -> None:
-    """By id and by alias, with typed fields."""
+def test_customer_is_created_and_read_by_id_and_alias(sdk: SdkClient) -> None:
     alias, email = make_unique(), make_email()
-    created = sdk.create_customer(
-        aliases=[alias],
-        billing_address=types.AddressRequest(
-            city="San Francisco", country="USA", line1="123 Main St", postal_code="94105", state="CA"
-        ),
-        contacts=[types.ContactRequest(email=email, is_primary=True, first_name="John")],
+    address = types.AddressRequest(
+        city="San Francisco", country="USA", line1="123 Main St", postal_code="94105", state="CA"
     )
+    contact = types.ContactRequest(email=email, is_primary=True, first_name="John")
+    created = sdk.create_customer(aliases=[alias], billing_address=address, contacts=[contact])
     assert isinstance(created, types.CustomerResponse)
     assert isinstance(created.created_at, datetime)
     assert created.aliases == [alias]
