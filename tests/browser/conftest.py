@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / ".screenshots"
 START_SECONDS = 120
 
-# How Chromium words it that it did not do what a page asked for.
+# Chromium's messages about blocked resources.
 FORBIDDEN = re.compile("Content Security Policy|Refused to")
 REPORT = """
 addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sourceFile, sample, documentURI }) =>
@@ -41,7 +41,7 @@ print(get_link_url(link))
 """
 
 
-# For one module: while Playwright is there, its event loop runs, and no other may in this process.
+# Per module, because no other event loop can run in this process while Playwright's is running.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. If it isn't installed, skip the tests, or fail in CI."""
@@ -80,13 +80,13 @@ def window(browser: Browser, **options: Any) -> Iterator[Page]:
     context.on("weberror", lambda error: faults.append(str(error.error)))
     context.on("console", lambda message: faults.append(message.text) if FORBIDDEN.search(message.text) else None)
     context.on("response", lambda response: faults.extend(unprotected(response)))
-    # The browser tells the page as well, and in words that no version of it changes.
+    # The browser also fires an event, which doesn't depend on the wording of messages.
     context.expose_function("report", lambda violated: faults.append(violated))
     context.add_init_script(REPORT)
     try:
         yield context.new_page()
     except BaseException as failure:
-        # What was forbidden may be why.
+        # A CSP violation may be the cause.
         failure.add_note(f"What scripts failed at, and what the policy forbade: {faults}")
         raise
     finally:
@@ -96,7 +96,7 @@ def window(browser: Browser, **options: Any) -> Iterator[Page]:
 
 def unprotected(response: Response) -> list[str]:
     """Return the URLs of pages without a CSP."""
-    # django-csp spares those that Django might have made for developers.
+    # django-csp doesn't add a policy to Django's debug pages.
     spared = response.status in (404, 500) or not response.request.is_navigation_request()
     return [] if spared or "content-security-policy" in response.headers else [f"no policy: {response.url}"]
 

@@ -9,7 +9,7 @@ from tests.browser.accessibility import check_page
 from tests.browser.conftest import Shell
 from tests.browser.test_walk import expect_portal, press_billing, sign_in
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
@@ -30,7 +30,7 @@ def add_customer(page: Page, address: str, alias: str, **fields: str) -> None:
     page.get_by_role("button", name="Save", exact=True).click()
 
 
-# A customer of the test's own, whom Alguna knows: other walks may have adopted those of the demo.
+# A separate customer that exists in Alguna, because other tests may have linked those of the demo.
 IN_ALGUNA = """
 from alguna_portal.models import Customer
 from alguna_portal.sandbox.dashboard import add_customer

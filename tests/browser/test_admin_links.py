@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.accessibility import check_page
 from tests.browser.test_admin import add_customer, enter_admin
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 

@@ -10,7 +10,7 @@ from tests.browser.conftest import Mail
 from tests.browser.keyboard import walk
 from tests.browser.test_walk import press_billing, sign_in
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 ARABIC = re.compile(r"[\u0621-\u064a]{3}")

@@ -16,7 +16,7 @@ DOCS = (ROOT / "docs" / "howto" / "frontends.md").read_text()
 (SCRIPT,) = re.findall(r"```js\n(.*?)```", DOCS, re.DOTALL)
 (BUTTON,) = re.findall(r"```html\n(.*?)```", DOCS, re.DOTALL)
 HTMX = Path(django_htmx.__file__).parent / "static" / "django_htmx"
-# The styles that it would add by itself are inline.
+# Without this setting, htmx adds inline styles.
 CONFIG = '{"includeIndicatorStyles": false, "includeIndicatorCSS": false}'
 
 Choices = list[dict[str, str]]
@@ -87,6 +87,6 @@ def test_htmx_shows_sign_in_and_error_pages_in_the_whole_window(
     expect(page.get_by_role("main")).to_have_count(1)
     sign_in_and_wait(page, demo_without_alguna, "Sam")
     press_htmx(page, demo_without_alguna, version)
-    # Tried twice, by htmx and by the page, each with its retries.
+    # Both htmx and the page send the request, each with retries.
     expect(page.get_by_role("heading", level=1)).to_have_text("Billing is not available right now", timeout=30_000)
     expect(page).to_have_url(re.compile(r"/billing/\?customer=\d+$"))

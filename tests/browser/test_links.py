@@ -11,7 +11,7 @@ from tests.browser.conftest import Mail, Shell, under_policy, window
 from tests.browser.keyboard import walk
 from tests.browser.test_walk import expect_portal
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 CHANGE = """

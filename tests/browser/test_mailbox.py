@@ -11,7 +11,7 @@ from tests.browser.keyboard import press, reach, walk
 from tests.browser.test_admin import enter_admin
 from tests.browser.test_walk import expect_portal
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NOTE = "Your card expired on Friday.\nCould you add a new one before the firing on Sunday?"
@@ -58,7 +58,7 @@ def test_email_is_readable_on_all_screens(browser: Browser, demo: str, mailed: M
     """Without horizontal scrolling."""
     mailed(note=NOTE)
     SCREENSHOTS.mkdir(exist_ok=True)
-    # The mail's own page lets no script of the test's in, either: it is looked at through its frame's document.
+    # The email's own page blocks scripts of the test, too, so the test uses the document with the frame.
     context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(f"{demo}/demo/mail/")

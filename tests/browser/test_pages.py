@@ -12,7 +12,7 @@ from tests.browser.keyboard import walk
 from tests.browser.test_admin import enter_admin
 from tests.browser.test_walk import expect_portal, press_billing, sign_in
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 SET_FAULT = "from django.core.management import call_command; call_command('alguna_sandbox_faults', {fault!r})"

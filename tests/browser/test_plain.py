@@ -9,10 +9,10 @@ from tests.browser.accessibility import check_page
 from tests.browser.conftest import POLICY, Shell
 from tests.browser.keyboard import walk
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-# Rendered by the demo, but without its templates, in all the states that a page has something for.
+# Rendered in the demo without its templates, with all optional parts of the pages.
 RENDER = """
 import json
 from django.template.backends.django import DjangoTemplates

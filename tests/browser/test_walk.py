@@ -10,10 +10,10 @@ from tests.browser.accessibility import check_page
 from tests.browser.conftest import Shell
 from tests.browser.keyboard import press, walk
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-# What the demo began with, for the tests that come after one that cancels and turns auto-pay off.
+# Restores the demo's state for other tests after cancellation and auto-pay.
 AS_BEFORE = """
 from alguna_portal.sandbox import dashboard
 from alguna_portal.sandbox.engine.customers import get_customer
@@ -139,7 +139,7 @@ def test_other_pages_work_if_alguna_is_down(page: Page, demo_without_alguna: str
     with page.expect_response("**/billing/**") as answer:
         press_billing(page)
     assert answer.value.status == 503
-    # Less where others met the outage before, and nobody asks Alguna for a while.
+    # Less than 30 if another test has opened the circuit breaker before.
     assert 0 < int(answer.value.headers["retry-after"]) <= 30
     expect(page.get_by_role("heading", level=1)).to_have_text("Billing is not available right now")
     expect(page.get_by_role("link", name="support@example.com")).to_be_visible()
