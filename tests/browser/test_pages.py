@@ -74,7 +74,7 @@ def test_error_page_after_a_rejected_api_key_is_accessible(page: Page, demo: str
 def test_all_templates_are_checked() -> None:
     """Each template of the app and of the hosted portal has a screenshot."""
     tests = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
-    checked = set(re.findall(r'check_page\(page, "([\w-]+)"', tests))
+    checked = set(re.findall(r'\bcheck_page\(page, "([\w-]+)"', tests))
     parts = {"base", "forms", "lines", "reason", "support"}
 
     def pages(folder: str, prefix: str) -> set[str]:
