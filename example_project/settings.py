@@ -1,7 +1,7 @@
-"""Kilnkeeper's settings, from the environment and an optional `.env`; `.env.example` explains each variable.
+"""Settings of the example project, from environment variables and an optional `.env` file.
 
-Without any, it runs in DEBUG on SQLite and talks to the sandbox that it serves itself at `/sandbox/`. Set
-ALGUNA_PORTAL_API_KEY, and it talks to Alguna; nothing else changes.
+`.env.example` documents the variables. Without any, the project runs with DEBUG on SQLite, and uses the sandbox that it
+serves at `/sandbox/`. If ALGUNA_PORTAL_API_KEY is set, it uses Alguna instead; nothing else changes.
 """
 
 from pathlib import Path
@@ -16,12 +16,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 env_file = Path(env("ENV_FILE", default=str(BASE_DIR / ".env")))
 if env_file.is_file():
-    env.read_env(env_file)  # what the environment says itself wins
+    env.read_env(env_file)  # variables in the environment have priority
 
 DEBUG = env.bool("DEBUG", default=True)
 PORT = env.int("PORT", default=8000)
 
-# Billing: what a host adds for alguna_portal
+# Billing: the settings for alguna_portal
 
 _api_key = env("ALGUNA_PORTAL_API_KEY", default="")
 USES_SANDBOX = DEBUG and not _api_key
@@ -43,27 +43,27 @@ ALGUNA_PORTAL_PLANS = {
     "enterprise": {"plan_overview_settings": {"allow_subscription_cancel": False, "allow_self_serve_change": False}},
 }
 ALGUNA_PORTAL_SUPPORT_CONTACT = "support@example.com"
-# Mailed links begin with it. Without one, outside DEBUG, none are sent, and whoever tries is told.
+# The beginning of links in emails. Without it, no links are sent outside DEBUG, and the admin shows an error.
 ALGUNA_PORTAL_SITE_URL = env("ALGUNA_PORTAL_SITE_URL", default="") or (f"http://localhost:{PORT}" if DEBUG else "")
 ALGUNA_SANDBOX_BRAND_NAME = "Kilnkeeper"
 ALGUNA_SANDBOX_BRAND_COLOR = "#a23c1c"
-# Kilnkeeper's own plans, as the portal offers them.
+# The plans that the hosted portal offers.
 ALGUNA_SANDBOX_PLANS = {
     "plan_starter": {"name": "Starter", "amount_cents": 2900},
     "plan_growth": {"name": "Growth", "amount_cents": 9900},
     "plan_enterprise": {"name": "Enterprise", "amount_cents": 49000},
 }
 if USES_SANDBOX:
-    # A plan that is changed or cancelled in the portal is told to Kilnkeeper, as Alguna would tell it.
+    # The sandbox sends webhooks when a plan is changed or cancelled in the portal, like Alguna.
     ALGUNA_SANDBOX_WEBHOOK_URL = f"http://localhost:{PORT}/billing/webhook/"
-    ALGUNA_SANDBOX_WEBHOOK_SECRET = "whsec_b25seS1mb3ItZGV2ZWxvcG1lbnQ="  # noqa: S105  (it says so itself)
+    ALGUNA_SANDBOX_WEBHOOK_SECRET = "whsec_b25seS1mb3ItZGV2ZWxvcG1lbnQ="  # noqa: S105  (for development only)
     ALGUNA_PORTAL_WEBHOOK_SECRETS = [ALGUNA_SANDBOX_WEBHOOK_SECRET]
     ALGUNA_PORTAL_PLAN_IDS = {"plan_starter": "starter", "plan_growth": "growth", "plan_enterprise": "enterprise"}
 
 # The project
 
 INSTALLED_APPS = [
-    # First, since its `runserver` stands in for Django's.
+    # First, because its `runserver` replaces Django's.
     "example_project.studio",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -79,7 +79,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    # For the pages of the portal, which are in the language that the browser asks for; Kilnkeeper's own are English.
+    # For alguna_portal's pages, which are translated. Kilnkeeper's own pages are in English.
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -91,7 +91,7 @@ ROOT_URLCONF = "example_project.urls"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        # Before the apps' own: this is where alguna_portal/base.html is overridden.
+        # Before the apps' templates, to override alguna_portal/base.html.
         "DIRS": [BASE_DIR / "example_project" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
@@ -108,7 +108,7 @@ LOGIN_REDIRECT_URL = "dashboard"
 USE_TZ = True
 TIME_ZONE = "UTC"
 LANGUAGE_CODE = "en"
-# Those that the portal's pages are translated to.
+# The languages of alguna_portal's pages.
 LANGUAGES = [
     ("ar", "العربية"),
     ("de", "Deutsch"),
@@ -121,7 +121,7 @@ LANGUAGES = [
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / ".demo" / "static"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-# Cookies do not tell ports apart: the usual names would sign people out of other projects on localhost.
+# Cookies are shared between ports: the default names would sign people out of other projects on localhost.
 SESSION_COOKIE_NAME = "kilnkeeper_session"
 CSRF_COOKIE_NAME = "kilnkeeper_csrf"
 
@@ -135,8 +135,8 @@ else:
         "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(BASE_DIR / ".demo" / "db.sqlite3")},
     }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # A click on Billing is two requests at once, the click and the sandbox's: readers never wait (WAL), and
-    # writers queue for up to 20 seconds from their transaction's first statement on (IMMEDIATE).
+    # A click on Billing is two simultaneous requests, one of them to the sandbox. Readers never wait (WAL), and
+    # writers wait for up to 20 seconds at the start of their transaction (IMMEDIATE).
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
@@ -144,17 +144,19 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 CACHES = {"default": env.cache_url_config(env("CACHE_URL", default="") or "locmemcache://")}
 
-# Mail
+# Email
 
 _email_url = env("EMAIL_URL", default="")
 USES_MAILBOX = DEBUG and not _email_url
 MAILBOX = Path(env("MAILBOX", default="") or BASE_DIR / ".demo" / "mail")
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="") or "Kilnkeeper <billing@kilnkeeper.example.com>"
-# Not the console, outside DEBUG: logs would hold the links.
-_mail = {name: value for name, value in env.email_url_config(_email_url or "smtp://localhost").items() if value}
+# Outside DEBUG, the console isn't used, because logs would then contain the links.
+_email_settings = {
+    name: value for name, value in env.email_url_config(_email_url or "smtp://localhost").items() if value
+}
 if USES_MAILBOX:
-    _mail = {"EMAIL_BACKEND": "example_project.studio.mailbox.EmailBackend"}
-if django.VERSION >= (6, 1):  # which deprecates the names below
+    _email_settings = {"EMAIL_BACKEND": "example_project.studio.mailbox.EmailBackend"}
+if django.VERSION >= (6, 1):  # deprecates the EMAIL_ settings
     _options = {
         "EMAIL_FILE_PATH": "file_path",
         "EMAIL_HOST": "host",
@@ -166,16 +168,16 @@ if django.VERSION >= (6, 1):  # which deprecates the names below
     }
     MAILERS = {
         "default": {
-            "BACKEND": _mail["EMAIL_BACKEND"],
-            "OPTIONS": {option: _mail[name] for name, option in _options.items() if name in _mail},
+            "BACKEND": _email_settings["EMAIL_BACKEND"],
+            "OPTIONS": {option: _email_settings[name] for name, option in _options.items() if name in _email_settings},
         }
     }
 else:
-    vars().update(_mail)
+    vars().update(_email_settings)
 
 # Security
 
-# With django-csp, since Django 5.2 has no such middleware of its own; from 6.0 on it has, and SECURE_CSP is as good.
+# With django-csp, because Django 5.2 has no CSP middleware. From Django 6.0, you can use SECURE_CSP instead.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -195,7 +197,7 @@ else:
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True
     SECURE_HSTS_SECONDS = 30 * 24 * 60 * 60
-    # Whether its other subdomains are bound too is for a domain's owner to say, not for an example.
+    # Only the owner of a domain can decide whether HSTS includes its other subdomains.
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
     if env.bool("BEHIND_PROXY", default=False):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -1,4 +1,4 @@
-"""The addresses of Kilnkeeper; under DEBUG also of the sandbox that plays Alguna, and of the demo's mailbox."""
+"""URLs of the example project, with DEBUG including the sandbox and the demo's mailbox."""
 
 from django.conf import settings
 from django.contrib import admin

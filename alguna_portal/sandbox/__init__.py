@@ -1,1 +1,1 @@
-"""A Django app for development that plays Alguna: its HTTP API and its hosted customer portal."""
+"""A Django app for development that simulates Alguna: its HTTP API and its hosted customer portal."""

@@ -1,6 +1,6 @@
-"""The sandbox's bad days in the admin: one page, for who may change its records."""
+"""Admin page for simulated faults. It requires the permission to change the sandbox's records."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -9,19 +9,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 
-from alguna_portal.sandbox.engine.faults import Fault
-from alguna_portal.sandbox.web.portal_views import debug_only
-from alguna_portal.sandbox.web.store import reading, writing
-
 from .engine import faults
-from .models import Weather
+from .models import SimulatedFault
+from .web.decorators import debug_only
+from .web.store import get_state, write_state
 
-if TYPE_CHECKING:
-    WeatherAdminBase = admin.ModelAdmin[Weather]
-else:
-    WeatherAdminBase = admin.ModelAdmin
-
-COMMON_DAYS = (
+COMMON_FAULTS = (
     ("", "…"),
     ("latency=3", "Slow: every answer takes 3 seconds"),
     ("latency=30", "Very slow: every answer takes 30 seconds"),
@@ -42,32 +35,32 @@ COMMON_DAYS = (
 )
 
 
-class WeatherForm(forms.Form):
-    """A day from the list or in words; what is written wins."""
+class SimulatedFaultForm(forms.Form):
+    """A fault from the list or as text; if both are given, the text wins."""
 
-    day = forms.ChoiceField(label="A common day", choices=COMMON_DAYS, required=False)
+    common = forms.ChoiceField(label="A common simulated fault", choices=COMMON_FAULTS, required=False)
     text = forms.CharField(
         label="Or in words",
         required=False,
         help_text="Parts with semicolons between them, such as “status=503; times=2”. They replace what is now. "
-        f"The parts are {', '.join(faults.NAMES)}.",
+        f"The parts are {', '.join(faults.PART_NAMES)}.",
         widget=forms.TextInput(attrs={"class": "vLargeTextField", "autocomplete": "off", "spellcheck": "false"}),
     )
 
     def clean(self) -> dict[str, Any]:
-        """Read the grammar, its errors at the field that was written in."""
+        """Parse the fault; show errors at the text field."""
         data: dict[str, Any] = self.cleaned_data
-        if "day" in data:
+        if "common" in data:
             try:
-                data["fault"] = faults.read(data["text"] or data["day"])
-            except faults.UnreadableFault as error:
+                data["fault"] = faults.parse_fault(data["text"] or data["common"])
+            except faults.InvalidFault as error:
                 self.add_error("text", str(error))
         return data
 
 
-@admin.register(Weather)
-class WeatherAdmin(WeatherAdminBase):
-    """One page in the place of a list."""
+@admin.register(SimulatedFault)
+class SimulatedFaultAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A single page instead of a change list."""
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_change_permission(request)
@@ -82,26 +75,26 @@ class WeatherAdmin(WeatherAdminBase):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        # The list's address alone: single records hold sessions, and are nobody's to read.
-        page = self.admin_site.admin_view(debug_only(self.page))
-        return [path("", page, name="alguna_sandbox_weather_changelist")]
+        # Only the URL of the list: records contain sessions, so there are no pages for single records.
+        view = self.admin_site.admin_view(debug_only(self.fault_view))
+        return [path("", view, name="alguna_sandbox_simulatedfault_changelist")]
 
-    def page(self, request: HttpRequest) -> HttpResponse:
-        """Show the weather; on POST, change or clear it."""
+    def fault_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the current fault; on POST, set or clear it."""
         if not self.has_change_permission(request):
             raise PermissionDenied
-        form = WeatherForm(request.POST if request.method == "POST" and "clear" not in request.POST else None)
+        form = SimulatedFaultForm(request.POST if request.method == "POST" and "clear" not in request.POST else None)
         if form.is_valid() or "clear" in request.POST:
-            with writing() as state:
-                faults.change(state, form.cleaned_data["fault"] if form.is_bound else Fault())
-            self.message_user(request, "The weather has changed.", messages.SUCCESS)
+            with write_state() as state:
+                faults.set_fault(state, form.cleaned_data["fault"] if form.is_bound else faults.Fault())
+            self.message_user(request, "The simulated faults have changed.", messages.SUCCESS)
             return redirect(request.path)
         context = {
             **self.admin_site.each_context(request),
-            "title": "Weather of the Alguna sandbox",
+            "title": "Simulated faults of the Alguna sandbox",
             "opts": self.model._meta,
             "form": form,
-            "weather": str(faults.current(reading())),
+            "fault": str(faults.get_fault(get_state())),
         }
         request.current_app = self.admin_site.name
-        return render(request, "admin/alguna_sandbox/weather.html", context)
+        return render(request, "admin/alguna_sandbox/faults.html", context)

@@ -1,13 +1,13 @@
-"""The sandbox as a Django app."""
+"""App configuration of the sandbox."""
 
 from django.apps import AppConfig
 from django.core.checks import register
 
-from .checks import check_settings
+from .conf import check_settings
 
 
 class SandboxConfig(AppConfig):
-    """Bring the sandbox's one table and its checks."""
+    """The sandbox's app, which registers its system checks."""
 
     name = "alguna_portal.sandbox"
     label = "alguna_sandbox"

@@ -1,4 +1,4 @@
-"""What is done in Alguna's own dashboard, by the vendor and not in a customer's portal; it is told by webhook alike.
+"""Changes that vendors make in Alguna's own dashboard, as functions; they send the same webhook events.
 
     from alguna_portal.sandbox import dashboard
 
@@ -6,24 +6,19 @@
     dashboard.cancel("42")
     dashboard.subscribe("42", "plan_starter")
 
-A customer is named by id or alias. Raise LookupError, and change nothing, where there is no such customer or plan, or
-no subscription that could change.
+Customers are given by id or alias. If there is no such customer or plan, or no running subscription to change, the
+functions raise LookupError and change nothing.
 """
 
 from dataclasses import replace
 
-from alguna_portal.sandbox.engine.customers import add, by_alias, by_ident
-from alguna_portal.sandbox.engine.engine import utc_now
-from alguna_portal.sandbox.engine.subscriptions import all_running, running
-from alguna_portal.sandbox.engine.types import JSON, ApiError, Plan, State, by_id
-from alguna_portal.sandbox.engine.validation import Fields
-from alguna_portal.sandbox.web.store import reading, writing
-from alguna_portal.sandbox.web.webhook_delivery import announce
-
 from .conf import conf
-from .engine import changes
-
-# --- from alguna_portal.sandbox.seeding
+from .engine import customers
+from .engine.subscriptions import cancel_subscription, get_running_subscriptions, start_subscription, switch_plan
+from .engine.types import JSON, ApiError, Plan, State, find_plan, utc_now
+from .engine.validation import Fields
+from .web.store import get_state, write_state
+from .web.webhook_delivery import send_events
 
 
 def add_customer(
@@ -36,64 +31,67 @@ def add_customer(
     plan_name: str = "",
     amount_cents: int | None = None,
 ) -> JSON:
-    """Return the customer that has the alias, untouched, or else a new one as the API would create it.
+    """Return the customer with an alias, unchanged, or create it like the API does. Sends no webhook events.
 
-    Without a plan it is the first; what is not said of the plan is as ALGUNA_SANDBOX_PLANS has it. The amount is what
-    it costs a month, in the currency's minor unit. Nothing is told by webhook. Raise `messages.ApiError`, which names
-    the field, for values that the API would refuse.
+    The default plan is the first one in ALGUNA_SANDBOX_PLANS, which also has the default name and amount of a plan.
+    The amount is the monthly price in the currency's minor unit. If the API would reject a value, raise
+    `engine.types.ApiError`, whose message names the field.
     """
     contacts = [{"email": email, "is_primary": True}] if email else []
     fields = Fields({"name": name, "currency": currency, "aliases": [alias], "contacts": contacts})
-    plan = by_id(conf.plans, plan_id) or replace(conf.plans[0], id=plan_id or conf.plans[0].id)
+    plan = find_plan(conf.plans, plan_id) or replace(conf.plans[0], id=plan_id or conf.plans[0].id)
     plan = replace(
         plan,
         name=plan_name or plan.name,
         amount_cents=plan.amount_cents if amount_cents is None else amount_cents,
     )
-    with writing() as state:
-        return by_alias(state, alias) or add(state, fields, now=utc_now(), plan=plan)
+    with write_state() as state:
+        existing = customers.find_by_alias(state, alias)
+        return existing or customers.add_customer(state, fields, now=utc_now(), plan=plan)
 
 
 def subscribe(customer: str, plan_id: str) -> None:
-    """Subscribe a customer to a plan, beside whatever else runs."""
-    with writing() as state:
-        announce(state, changes.subscribe(state, _customer(state, customer), _plan(plan_id), now=utc_now()))
+    """Subscribe a customer to a plan, in addition to existing subscriptions."""
+    with write_state() as state:
+        found = _get_customer(state, customer)
+        send_events(state, start_subscription(state, found, _get_plan(plan_id), now=utc_now()))
 
 
 def change_plan(customer: str, plan_id: str) -> None:
-    """Move the newest subscription that runs to a plan; where it is there already, do nothing."""
-    with writing() as state:
-        announce(state, changes.change_plan(state, _running(state, customer), _plan(plan_id), now=utc_now()))
+    """Move the newest running subscription to a plan; if it already has the plan, do nothing."""
+    with write_state() as state:
+        subscription = _get_newest_subscription(state, customer)
+        send_events(state, switch_plan(state, subscription, _get_plan(plan_id), now=utc_now()))
 
 
 def cancel(customer: str) -> None:
-    """End the newest subscription that runs, at once."""
-    with writing() as state:
-        announce(state, changes.cancel(state, _running(state, customer), now=utc_now()))
+    """Cancel the newest running subscription immediately."""
+    with write_state() as state:
+        send_events(state, cancel_subscription(state, _get_newest_subscription(state, customer), now=utc_now()))
 
 
 def plans_of(customer: str) -> list[str]:
-    """Return the ids of the plans whose subscriptions run, that of the oldest subscription first."""
-    state = reading()
-    return [str(each["plan_id"]) for each in all_running(state, _customer(state, customer)["id"])]
+    """Return the plan ids of the running subscriptions, the oldest subscription first."""
+    state = get_state()
+    return [str(each["plan_id"]) for each in get_running_subscriptions(state, _get_customer(state, customer)["id"])]
 
 
-def _customer(state: State, ident: str) -> JSON:
+def _get_customer(state: State, ident: str) -> JSON:
     try:
-        return by_ident(state, ident)
+        return customers.get_customer(state, ident)
     except ApiError as error:
-        raise LookupError("The sandbox has no such customer. `seeding.add_customer` adds one.") from error
+        raise LookupError("The sandbox has no such customer. `dashboard.add_customer` adds one.") from error
 
 
-def _running(state: State, ident: str) -> JSON:
-    subscription = running(state, _customer(state, ident)["id"])
-    if subscription is None:
+def _get_newest_subscription(state: State, ident: str) -> JSON:
+    subscriptions = get_running_subscriptions(state, _get_customer(state, ident)["id"])
+    if not subscriptions:
         raise LookupError("The customer has no subscription that runs. `dashboard.subscribe` begins one.")
-    return subscription
+    return subscriptions[-1]
 
 
-def _plan(plan_id: str) -> Plan:
-    plan = by_id(conf.plans, plan_id)
+def _get_plan(plan_id: str) -> Plan:
+    plan = find_plan(conf.plans, plan_id)
     if plan is None:
         known = ", ".join(plan.id for plan in conf.plans)
         raise LookupError(f"The sandbox has no plan {plan_id!r}, only {known}. ALGUNA_SANDBOX_PLANS says which it has.")

@@ -1,4 +1,4 @@
-"""A fake Alguna for your own tests: no sockets, no key, no sandbox in INSTALLED_APPS.
+"""A fake Alguna for your tests: no network, no API key, no sandbox in INSTALLED_APPS.
 
     from alguna_portal.testing import fake_alguna
 
@@ -6,22 +6,22 @@
         response = client.get("/billing/")
         assert response.url == alguna.sessions[-1].url
 
-With pytest, the fixture `alguna` is there by itself. With unittest, `self.enterContext(fake_alguna())`.
+With pytest, use the fixture `alguna`. With unittest, use `self.enterContext(fake_alguna())`.
 
-The fake is the engine of the sandbox under `requests`, its state in dicts: it checks requests, refuses and
-remembers as Alguna does. Each fake is an account of its own, so nothing that an earlier test cached is met again.
+The fake is the sandbox's engine with its state in memory, so it validates requests, rejects them and stores data like
+Alguna does. Each fake is a separate account: what an earlier test cached isn't used again.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .fake import AskedRequest, FakeAlguna, MadeSession, ToldMessage, fake_alguna
+    from .fake import CreatedSession, FakeAlguna, ReceivedRequest, WebhookMessage, fake_alguna
 
-__all__ = ["AskedRequest", "FakeAlguna", "MadeSession", "ToldMessage", "fake_alguna"]
+__all__ = ["CreatedSession", "FakeAlguna", "ReceivedRequest", "WebhookMessage", "fake_alguna"]
 
 
 def __getattr__(name: str) -> Any:
-    """Load the fake on first use: pytest imports this package, with the plugin in it, before Django is set up."""
+    """Load the fake on first use: pytest imports this package, for its plugin, before Django is set up."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import fake

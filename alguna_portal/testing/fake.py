@@ -1,11 +1,10 @@
-"""The fake: the engine of the sandbox under `requests`, its state in dicts."""
+"""The fake Alguna: the sandbox's engine as an adapter of `requests`, with its state in memory."""
 
 import base64
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 from unittest import mock
@@ -20,21 +19,15 @@ from urllib3 import HTTPResponse
 
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
-from alguna_portal.sandbox.engine import changes, customers
-from alguna_portal.sandbox.engine.customers import by_alias
+from alguna_portal.sandbox.engine import customers, events, subscriptions, types
 from alguna_portal.sandbox.engine.engine import Engine
-from alguna_portal.sandbox.engine.events import key_of, message_of, signed_headers
-from alguna_portal.sandbox.engine.subscriptions import running
-from alguna_portal.sandbox.engine.types import JSON, PLANS, Answer, ApiError, Dropped, Plan, Request, by_id, new_state
 from alguna_portal.sandbox.engine.validation import Fields
 from alguna_portal.sessions import forget
 
-# --- from alguna_portal.testing.seen
-
 
 @dataclass(frozen=True, kw_only=True)
-class AskedRequest:
-    """One request as Alguna got it; `body` is the JSON that was sent."""
+class ReceivedRequest:
+    """A request that Alguna received; `body` is the decoded JSON."""
 
     method: str
     path: str
@@ -43,8 +36,8 @@ class AskedRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MadeSession:
-    """One portal session that the fake has made; `settings` are in the API's own keys, as they were sent."""
+class CreatedSession:
+    """A portal session that the fake created; `settings` has the API's own keys, as the request contained them."""
 
     id: str
     customer_id: str
@@ -54,8 +47,8 @@ class MadeSession:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ToldMessage:
-    """One webhook message that the fake has for your site: `body` is posted under `headers`, which are signed."""
+class WebhookMessage:
+    """A webhook message for your site: a body to post with signed headers."""
 
     id: str
     type: str
@@ -65,25 +58,24 @@ class ToldMessage:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Sign the message as of now: a time long past is refused."""
-        return signed_headers(self.body, key=key_of(self.secret), message_id=self.id, now=datetime.now(UTC))
+        """Sign the message with the current time, because receivers reject old messages."""
+        return events.sign_message(
+            self.body, key=events.decode_secret(self.secret), message_id=self.id, now=types.utc_now()
+        )
 
     def post(self, client: Client, path: str = "") -> Any:
-        """Post the message to your site, to `alguna_portal:webhook` if to no other path; return the response.
+        """Post the message to a path of your site, by default `alguna_portal:webhook`; return the response.
 
-        Posted again, it is a duplicate: it keeps its id.
+        If you post it again, it is a duplicate with the same id.
         """
         path = path or reverse("alguna_portal:webhook")
         return client.post(path, self.body, content_type="application/json", headers=self.headers)
 
 
-PORTAL = "https://portal.alguna.io"
-
-
 class FakeAlguna(BaseAdapter):
-    """Alguna as your code meets it, what it was asked, and what it shall do next.
+    """A fake account at Alguna: what it received, what it created, and how it responds next.
 
-    What it tells by webhook is signed with the secret, `whsec_` and base64, or with one of its own.
+    Webhook messages are signed with `webhook_secret`, which is `whsec_` and base64, or with a generated secret.
     """
 
     def __init__(self, *, knows_everyone: bool = True, webhook_secret: str = "") -> None:
@@ -91,24 +83,26 @@ class FakeAlguna(BaseAdapter):
         account = uuid4().hex
         self._secret = webhook_secret or f"whsec_{base64.b64encode(account.encode()).decode()}"
         self._api_url, api_key = f"https://{account}.alguna.test", f"fake.{account}"
-        # What has to be set for code to meet this fake.
+        # The Django settings with which the app calls this fake.
         self.settings: dict[str, Any] = {
             "ALGUNA_PORTAL_API_KEY": api_key,
             "ALGUNA_PORTAL_API_URL": self._api_url,
             "ALGUNA_PORTAL_URL_HOSTS": [*conf.URL_HOSTS, "portal.alguna.io"],
             "ALGUNA_PORTAL_WEBHOOK_SECRETS": [self._secret],
         }
-        self.requests: list[AskedRequest] = []
-        self.sessions: list[MadeSession] = []
-        self.messages: list[ToldMessage] = []
+        self.requests: list[ReceivedRequest] = []
+        self.sessions: list[CreatedSession] = []
+        self.messages: list[WebhookMessage] = []
         self.knows_everyone = knows_everyone
-        self._state = new_state()
-        self._engine = Engine(state=self._state, api_key=api_key, portal_url=PORTAL, fault=self._next_failure)
-        self._failures: list[Answer | Exception] = []
+        self._state = types.new_state()
+        self._engine = Engine(
+            state=self._state, api_key=api_key, portal_url="https://portal.alguna.io", fault=self._take_failure
+        )
+        self._failures: list[types.Response | Exception] = []
 
     @contextmanager
     def under_requests(self) -> Iterator[None]:
-        """Be what `requests` reaches at the fake's address; let retries not wait."""
+        """Handle all requests to the fake's URL that `requests` sends, and don't wait before retries."""
         get_adapter = requests.Session.get_adapter
 
         def adapter(session: requests.Session, url: str) -> BaseAdapter:
@@ -126,140 +120,127 @@ class FakeAlguna(BaseAdapter):
         retry_after: int | None = None,
         html: str | None = None,
     ) -> None:
-        """Answer the next requests with a status, or let them fail on the way with an exception of `requests`.
+        """Let the next requests fail with a status, or with an exception of `requests`.
 
-        Retries are made without waiting: with `ALGUNA_PORTAL_RETRIES = 2`, two failures in a row are survived.
+        Retries happen without waiting. With `ALGUNA_PORTAL_RETRIES = 2`, two failures in a row are retried.
         """
         if isinstance(failure, int):
-            self._failures += [_failure(failure, detail, retry_after, html)] * times
+            response = types.ApiError(failure, detail).to_response()
+            if html is not None:
+                response = types.Response(status=failure, headers={"Content-Type": "text/html"}, body=html.encode())
+            if retry_after is not None:
+                response = response.with_headers(Retry_After=str(retry_after))
+            self._failures += [response] * times
         else:
             self._failures += [failure] * times
 
     def add_customer(self, alias: str, *, name: str = "", currency: str = "USD") -> str:
-        """Make a customer known, as one created in Alguna is; return its id."""
+        """Create a customer in Alguna; return its id."""
         fields = Fields({"name": name or alias, "currency": currency, "aliases": [alias]})
-        return str(customers.add(self._state, fields, now=datetime.now(UTC))["id"])
+        return str(customers.add_customer(self._state, fields, now=types.utc_now())["id"])
 
     def subscribe(self, alias: str, plan_id: str) -> None:
-        """Begin a subscription, and have messages for your site that tell of it; any plan id is known."""
-        self._tell(changes.subscribe(self._state, self._customer(alias), _plan(plan_id), now=datetime.now(UTC)))
+        """Start another subscription, and create its webhook messages; all plan ids exist."""
+        self._apply(subscriptions.start_subscription, self._get_customer(alias), _get_plan(plan_id))
 
     def change_plan(self, alias: str, plan_id: str) -> None:
-        """Move the customer's newest subscription that runs to another plan, and have messages that tell of it.
+        """Move the customer's newest running subscription to a plan, and create its webhook messages.
 
-        A customer is subscribed from the start. Raise `LookupError` where none of the subscriptions runs any more.
+        New customers already have a subscription. If none is running, raise `LookupError`.
         """
-        self._tell(changes.change_plan(self._state, self._running(alias), _plan(plan_id), now=datetime.now(UTC)))
+        self._apply(subscriptions.switch_plan, self._get_newest_subscription(alias), _get_plan(plan_id))
 
     def cancel(self, alias: str) -> None:
-        """End that subscription, and have a message that tells of it."""
-        self._tell(changes.cancel(self._state, self._running(alias), now=datetime.now(UTC)))
+        """Cancel the customer's newest running subscription, and create its webhook message."""
+        self._apply(subscriptions.cancel_subscription, self._get_newest_subscription(alias))
 
     def expire_sessions(self) -> None:
-        """Let all sessions made so far be over: the next click makes a new one."""
+        """Expire all sessions, so that the next click creates a new one."""
         for alias in {session.customer_alias for session in self.sessions if session.customer_alias}:
             forget(Customer(alias=alias))
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:  # noqa: ARG002
-        """Answer a request; called by `requests`."""
+        """Handle a request; `requests` calls this."""
         parts = urlsplit(request.url or "")
+        method, path, headers = request.method or "", unquote(parts.path), dict(request.headers)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
         body = request.body.encode() if isinstance(request.body, str) else bytes(request.body or b"")
-        asked = Request(
-            method=request.method or "",
-            path=unquote(parts.path),
-            query=dict(parse_qsl(parts.query, keep_blank_values=True)),
-            headers=dict(request.headers),
-            body=body,
-        )
-        sent = _object(body)
-        self.requests.append(AskedRequest(method=asked.method, path=asked.path, headers=dict(asked.headers), body=sent))
-        alias = sent.get("customer_alias") or sent.get("accountAlias")
-        if self.knows_everyone and isinstance(alias, str) and by_alias(self._state, alias) is None:
-            self.add_customer(alias)
-        answer = self._engine.answer(asked)
-        if isinstance(answer, Dropped):
+        data = _parse_object(body)
+        self.requests.append(ReceivedRequest(method=method, path=path, headers=headers, body=data))
+        alias = data.get("customer_alias") or data.get("accountAlias")
+        if isinstance(alias, str):
+            self._add_if_unknown(alias)
+        received = types.Request(method=method, path=path, query=query, headers=headers, body=body)
+        response = self._engine.handle(received)
+        if isinstance(response, types.DroppedConnection):
             raise requests.ConnectionError("The fake Alguna dropped the connection.", request=request)
-        self._remember(sent, alias, answer)
-        raw = HTTPResponse(
-            body=BytesIO(answer.body), headers=dict(answer.headers), status=answer.status, preload_content=False
-        )
+        self._record_session(data, alias, response)
+        raw = HTTPResponse(BytesIO(response.body), dict(response.headers), response.status, preload_content=False)
         return HTTPAdapter().build_response(request, raw)
 
     def close(self) -> None:
-        """Do nothing: nothing is open."""
+        """Do nothing, because no connection is open."""
 
-    def _customer(self, alias: str) -> JSON:
-        if self.knows_everyone and by_alias(self._state, alias) is None:
+    def _add_if_unknown(self, alias: str) -> None:
+        if self.knows_everyone and customers.find_by_alias(self._state, alias) is None:
             self.add_customer(alias)
-        customer = by_alias(self._state, alias)
+
+    def _get_customer(self, alias: str) -> dict[str, Any]:
+        self._add_if_unknown(alias)
+        customer = customers.find_by_alias(self._state, alias)
         if customer is None:
             raise LookupError(f"The fake knows no {alias!r}: add_customer() first.")
         return customer
 
-    def _running(self, alias: str) -> JSON:
-        subscription = running(self._state, self._customer(alias)["id"])
-        if subscription is None:
+    def _get_newest_subscription(self, alias: str) -> dict[str, Any]:
+        running = subscriptions.get_running_subscriptions(self._state, self._get_customer(alias)["id"])
+        if not running:
             raise LookupError(f"No subscription of {alias!r} runs: subscribe() first.")
-        return subscription
+        return running[-1]
 
-    def _tell(self, events: Sequence[JSON]) -> None:
-        for event in events:
-            told = message_of(event)
+    def _apply(self, change: Callable[..., list[dict[str, Any]]], *args: object) -> None:
+        """Make a change in Alguna, and create the messages for its events."""
+        for event in change(self._state, *args, now=types.utc_now()):
+            sent = events.create_message(event)
             self.messages.append(
-                ToldMessage(id=told.id, type=told.type, data=event["data"], body=told.body, secret=self._secret)
+                WebhookMessage(id=sent.id, type=sent.type, data=event["data"], body=sent.body, secret=self._secret)
             )
 
-    def _next_failure(self, request: Request) -> Answer | None:  # noqa: ARG002
-        if not self._failures:
-            return None
-        failure = self._failures.pop(0)
+    def _take_failure(self, _request: types.Request) -> types.Response | None:
+        failure = self._failures.pop(0) if self._failures else None
         if isinstance(failure, Exception):
             raise failure
         return failure
 
-    def _remember(self, sent: JSON, alias: str | None, answer: Answer) -> None:
-        """Note a session that was made."""
-        made = _object(answer.body)
-        url = made.get("url") or made.get("sessionUrl")
-        if url:
+    def _record_session(self, request_data: dict[str, Any], alias: str | None, response: types.Response) -> None:
+        data = _parse_object(response.body)
+        if url := data.get("url") or data.get("sessionUrl"):
+            session_id, customer_id = data.get("id", ""), data.get("customer_id", "")
+            settings = {name: value for name, value in request_data.items() if isinstance(value, dict)}
             self.sessions.append(
-                MadeSession(
-                    id=made.get("id", ""),
-                    customer_id=made.get("customer_id", ""),
-                    customer_alias=alias,
-                    settings={name: value for name, value in sent.items() if isinstance(value, dict)},
-                    url=url,
-                )
+                CreatedSession(id=session_id, customer_id=customer_id, customer_alias=alias, settings=settings, url=url)
             )
 
 
 @contextmanager
 def fake_alguna(*, knows_everyone: bool = True, webhook_secret: str = "") -> Iterator[FakeAlguna]:
-    """Put a fake Alguna under `requests` for a while.
+    """Replace Alguna by a fake within a `with` block.
 
-    It makes customers up as their aliases are named; with `knows_everyone=False` it answers 404 for those that
-    nobody has added. The settings of the account are its own meanwhile: a key, an address where nobody is, and what
-    webhook messages are signed with.
+    The fake creates customers when their alias is used. With `knows_everyone=False`, it returns 404 for customers
+    that weren't added. The block also sets the fake's own API key, URL, portal host and webhook secret.
     """
     fake = FakeAlguna(knows_everyone=knows_everyone, webhook_secret=webhook_secret)
     with fake.under_requests(), override_settings(**fake.settings):
         yield fake
 
 
-def _failure(status: int, detail: str, retry_after: int | None, html: str | None) -> Answer:
-    answer = ApiError(status, detail).answer()
-    if html is not None:
-        answer = Answer(status=status, headers={"Content-Type": "text/html"}, body=html.encode())
-    return answer if retry_after is None else answer.with_headers(Retry_After=str(retry_after))
+def _get_plan(plan_id: str) -> types.Plan:
+    """Return the default plan with an id, or a new plan: the fake has every plan that your account may have."""
+    return types.find_plan(types.DEFAULT_PLANS, plan_id) or types.Plan(id=plan_id, name=plan_id, amount_cents=0)
 
 
-def _plan(plan_id: str) -> Plan:
-    """Return a plan of the id: the fake has whatever plans your account has."""
-    return by_id(PLANS, plan_id) or Plan(id=plan_id, name=plan_id, amount_cents=0)
-
-
-def _object(body: bytes) -> JSON:
-    """Read a JSON object; anything else is an empty one."""
+def _parse_object(body: bytes) -> dict[str, Any]:
+    """Return a JSON object; for other bodies, return an empty one."""
     try:
         data = json.loads(body)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `alguna`, for whoever has the package installed."""
+"""The pytest plugin with the fixture `alguna`."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def alguna(settings: Any) -> "Iterator[FakeAlguna]":
-    """Put a fake Alguna under `requests`; see `alguna_portal.testing`.
-
-    Its settings go through pytest-django's `settings`: undone in any other order, a test's own would leave the
-    fake's behind.
-    """
-    # Not above: pytest loads plugins before Django is set up.
+    """Replace Alguna by a fake; see `alguna_portal.testing`."""
+    # A local import, because pytest loads plugins before Django is set up.
     from . import FakeAlguna
 
     fake = FakeAlguna()
+    # With pytest-django's fixture, settings that a test changes too are restored in the right order.
     for name, value in fake.settings.items():
         setattr(settings, name, value)
     with fake.under_requests():

@@ -1,25 +1,25 @@
-"""The settings of the example's own, read afresh each time."""
+"""The example's own settings, read on each access."""
 
 from pathlib import Path
 
 from django.conf import settings
 
 
-def port() -> int:
-    """Return the port that the site is served at."""
+def get_port() -> int:
+    """Return the port of the development server."""
     return int(getattr(settings, "PORT", 8000))
 
 
 def uses_sandbox() -> bool:
-    """Say whether Billing asks the sandbox that this very site serves, and not Alguna."""
+    """Return whether Billing uses the sandbox in this project instead of Alguna."""
     return bool(getattr(settings, "USES_SANDBOX", False))
 
 
 def uses_mailbox() -> bool:
-    """Say whether mails are kept for the page that shows them, and not sent to anybody."""
+    """Return whether emails are stored for the mailbox page instead of being sent."""
     return bool(getattr(settings, "USES_MAILBOX", False))
 
 
-def mailbox() -> Path:
-    """Return the folder that holds them."""
+def get_mailbox_path() -> Path:
+    """Return the folder with the stored emails."""
     return Path(str(getattr(settings, "MAILBOX", ".demo/mail")))

@@ -1,4 +1,4 @@
-"""The demo's companies and people, and what each of them may expect behind Billing."""
+"""The demo's companies and people, and descriptions of what people can do in Billing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from alguna_portal.roles import Role
 
 @dataclass(frozen=True, kw_only=True)
 class Company:
-    """A company as it is put into both the database and the sandbox; it pays in its currency's minor unit a month."""
+    """A company in the database and in the sandbox; the amount is its monthly price in the currency's minor unit."""
 
     alias: str
     name: str
@@ -19,12 +19,12 @@ class Company:
 
     @property
     def email(self) -> str:
-        """Where its bills would go."""
+        """Return the address for its invoices."""
         return f"billing@{self.alias}.example.com"
 
     @property
-    def facts(self) -> dict[str, str]:
-        """What its row holds beside the alias."""
+    def defaults(self) -> dict[str, str]:
+        """Return the fields of its Customer, except the alias."""
         return {"name": self.name, "email": self.email, "currency": self.currency, "plan": self.plan}
 
 
@@ -32,13 +32,13 @@ RIVERBANK = Company(alias="company-1", name="Riverbank Clay", plan="starter", cu
 NORTHLIGHT = Company(alias="company-2", name="Northlight Pottery", plan="growth", currency="EUR", amount_cents=9900)
 HARBOUR = Company(alias="company-3", name="Harbour Ceramics", plan="enterprise", currency="GBP", amount_cents=49000)
 COMPANIES = [RIVERBANK, NORTHLIGHT, HARBOUR]
-# Nobody is in it, and the sandbox has not heard of it: something for the admin's "Create in Alguna".
+# It has no members and isn't in the sandbox, so that staff can try the admin's "Create in Alguna".
 NEWCOMER = Company(alias="company-4", name="Foxglove Porcelain", plan="starter", currency="EUR", amount_cents=2900)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Someone to sign in as, and their roles."""
+    """A person to sign in as, with their roles."""
 
     username: str
     first_name: str
@@ -62,20 +62,22 @@ PEOPLE = [
     Person(username="nora", first_name="Nora", last_name="Haddad", roles=[]),
 ]
 
-OF_A_MANAGER = {
+MANAGER_PERMISSIONS = {
     "starter": "Everything, cancelling included.",
     "growth": "Everything, cancelling included.",
     "enterprise": "Everything but changing or cancelling the plan: that is in the contract.",
 }
 
 
-def expectation(memberships: Sequence[Membership]) -> str:
-    """Say what a person will meet in Billing, by the plans and roles as they are now."""
+def describe_permissions(memberships: Sequence[Membership]) -> str:
+    """Describe what a person with these memberships can do in Billing."""
     if not memberships:
         return "No Billing button anywhere; /billing/ itself says why."
     if len(memberships) > 1:
         return "Billing asks whose, then opens the portal in the role held there."
-    only = memberships[0]
-    if only.role == Role.VIEWER:
+    membership = memberships[0]
+    if membership.role == Role.VIEWER:
         return "Sees plan and invoices, and can change nothing."
-    return OF_A_MANAGER.get(only.customer.plan, "What the plan's settings say, as Alguna is asked for them.")
+    return MANAGER_PERMISSIONS.get(
+        membership.customer.plan, "What the plan's settings say, as Alguna is asked for them."
+    )

@@ -1,4 +1,4 @@
-"""This week at the kilns: what the product would know, made up around today."""
+"""Example data of the product: this week's firings, with dates relative to today."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 @dataclass(frozen=True, kw_only=True)
 class Firing:
-    """One firing; `full` is the share of shelf space taken, in per cent."""
+    """A firing; `full` is the used shelf space in per cent."""
 
     kiln: str
     kind: str
@@ -18,13 +18,13 @@ class Firing:
 
     @property
     def is_hot(self) -> bool:
-        """Whether the kiln must stay shut."""
+        """Return whether the kiln must stay closed."""
         return self.stage in {"Firing", "Cooling"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """Pieces that wait for their maker."""
+    """Finished pieces on a shelf for their maker."""
 
     maker: str
     pieces: str
@@ -38,17 +38,17 @@ READY = [
 ]
 
 
-def this_week(today: date) -> list[Firing]:
-    """List the firings from yesterday to the weekend, the earliest first."""
+def get_firings(today: date) -> list[Firing]:
+    """Return the firings from yesterday until five days from now, the earliest first."""
 
-    def firing(days: int, hour: str, kiln: str, kind: str, stage: str, pieces: int, full: int) -> Firing:
+    def create_firing(days: int, hour: str, kiln: str, kind: str, stage: str, pieces: int, full: int) -> Firing:
         day = today + timedelta(days=days)
         return Firing(kiln=kiln, kind=kind, day=day, hour=hour, stage=stage, pieces=pieces, full=full)
 
     return [
-        firing(-1, "19:00", "Big Bertha", "Bisque, cone 06", "Cooling", 46, 100),
-        firing(0, "08:30", "Minnow", "Glaze test, cone 6", "Firing", 9, 85),
-        firing(1, "18:00", "Big Bertha", "Glaze, cone 6", "Loading", 31, 72),
-        firing(3, "07:00", "Old Faithful", "Stoneware, cone 10", "Booked", 18, 40),
-        firing(5, "18:00", "Big Bertha", "Bisque, cone 06", "Booked", 7, 15),
+        create_firing(-1, "19:00", "Big Bertha", "Bisque, cone 06", "Cooling", 46, 100),
+        create_firing(0, "08:30", "Minnow", "Glaze test, cone 6", "Firing", 9, 85),
+        create_firing(1, "18:00", "Big Bertha", "Glaze, cone 6", "Loading", 31, 72),
+        create_firing(3, "07:00", "Old Faithful", "Stoneware, cone 10", "Booked", 18, 40),
+        create_firing(5, "18:00", "Big Bertha", "Bisque, cone 06", "Booked", 7, 15),
     ]

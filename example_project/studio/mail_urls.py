@@ -1,4 +1,4 @@
-"""The demo's mailbox. Slugs: no name of a mail leads out of its folder."""
+"""URLs of the demo's mailbox. Names are slugs, so that they can't contain path separators."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""The demo's mailbox: its list, a mail, and the mail's own HTML, which is kept from doing anything."""
+"""Views of the demo's mailbox: a list, an email, and the email's own HTML in a browser sandbox."""
 
 import re
 
@@ -6,37 +6,37 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 
-from example_project.studio.mailbox import Letter, letter, letters
+from example_project.studio.mailbox import StoredEmail, find_email, get_emails
 
-# No script, no form, nothing fetched, no origin; its links lead somewhere only when somebody follows them.
-CAGE = (
+# No scripts, forms, external resources or origin. Links only work when the user follows them.
+HTML_POLICY = (
     "sandbox allow-top-navigation-by-user-activation; "
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 )
 
 
 def mailbox(request: HttpRequest) -> HttpResponse:
-    """List the mails, the newest first."""
-    return render(request, "studio/mailbox.html", {"letters": letters()})
+    """List the emails, the newest first."""
+    return render(request, "studio/mailbox.html", {"emails": get_emails()})
 
 
 def mail(request: HttpRequest, name: str) -> HttpResponse:
-    """Show a mail in both of its forms."""
-    return render(request, "studio/mail.html", {"letter": _found(name)})
+    """Show an email as HTML and as text."""
+    return render(request, "studio/mail.html", {"email": _get_email(name)})
 
 
 @xframe_options_sameorigin
-def mail_html(request: HttpRequest, name: str) -> HttpResponse:  # noqa: ARG001  (Django's)
-    """Answer with the HTML of a mail as it is, but for where its links open: in the whole window."""
+def mail_html(request: HttpRequest, name: str) -> HttpResponse:  # noqa: ARG001  (Django's signature)
+    """Return the HTML of an email, changed only so that its links open in the whole window."""
     html = re.sub(
-        r"\A(\s*<!doctype[^>]*>)?", r'\1<base target="_top">', _found(name).html, count=1, flags=re.IGNORECASE
+        r"\A(\s*<!doctype[^>]*>)?", r'\1<base target="_top">', _get_email(name).html, count=1, flags=re.IGNORECASE
     )
-    headers = {"Content-Security-Policy": CAGE, "Referrer-Policy": "no-referrer"}
+    headers = {"Content-Security-Policy": HTML_POLICY, "Referrer-Policy": "no-referrer"}
     return HttpResponse(html, headers=headers)
 
 
-def _found(name: str) -> Letter:
-    found = letter(name)
-    if found is None:
+def _get_email(name: str) -> StoredEmail:
+    email = find_email(name)
+    if email is None:
         raise Http404("There is no such mail.")
-    return found
+    return email

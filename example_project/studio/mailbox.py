@@ -1,4 +1,4 @@
-"""The demo's mailbox: mails that would have been sent are files, one each, which a page shows."""
+"""The demo's mailbox: an email backend that stores each email in a file, and functions that read the files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,27 +13,27 @@ from time import time_ns
 from django.core.mail import EmailMessage
 from django.core.mail.backends.base import BaseEmailBackend
 
-from example_project.studio.conf import mailbox
+from example_project.studio.conf import get_mailbox_path
 
 
 class EmailBackend(BaseEmailBackend):
-    """Keeps each mail as a file. Django's own file backend has one file for all mails of a connection."""
+    """Stores each email in its own file. Django's file backend writes all emails of a connection to one file."""
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Keep the mails; names sort by time, and a reader never meets half a file."""
-        folder = mailbox()
+        """Store the emails. File names sort by time, and files get their final names when they are complete."""
+        folder = get_mailbox_path()
         folder.mkdir(parents=True, exist_ok=True)
         for message in email_messages:
-            whole = folder / f"{time_ns()}-{token_hex(4)}.eml"
-            part = whole.with_suffix(".part")
-            part.write_bytes(message.message().as_bytes())
-            part.rename(whole)
+            path = folder / f"{time_ns()}-{token_hex(4)}.eml"
+            incomplete = path.with_suffix(".part")
+            incomplete.write_bytes(message.message().as_bytes())
+            incomplete.rename(path)
         return len(email_messages)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Letter:
-    """A mail as its reader has it; `html` is empty where it has none."""
+class StoredEmail:
+    """An email in the mailbox; `html` is empty if it has no HTML part."""
 
     name: str
     to: str
@@ -44,30 +44,30 @@ class Letter:
     html: str
 
 
-def letters() -> list[Letter]:
-    """Read all mails, the newest first."""
-    return [_read(path) for path in sorted(mailbox().glob("*.eml"), reverse=True)]
+def get_emails() -> list[StoredEmail]:
+    """Return all emails, the newest first."""
+    return [_parse_file(path) for path in sorted(get_mailbox_path().glob("*.eml"), reverse=True)]
 
 
-def letter(name: str) -> Letter | None:
-    """Read one mail by its name, which must not lead out of the folder; None where there is none."""
-    path = mailbox() / f"{name}.eml"
-    return _read(path) if path.is_file() else None
+def find_email(name: str) -> StoredEmail | None:
+    """Return an email by its file name without suffix, or None. The name must not contain path separators."""
+    path = get_mailbox_path() / f"{name}.eml"
+    return _parse_file(path) if path.is_file() else None
 
 
-def _read(path: Path) -> Letter:
+def _parse_file(path: Path) -> StoredEmail:
     message = message_from_bytes(path.read_bytes(), policy=default)
-    return Letter(
+    return StoredEmail(
         name=path.stem,
         to=str(message["To"] or ""),
         sender=str(message["From"] or ""),
         subject=str(message["Subject"] or ""),
         sent_at=datetime.fromtimestamp(path.stat().st_mtime, UTC),
-        text=_body(message, "plain"),
-        html=_body(message, "html"),
+        text=_get_body(message, "plain"),
+        html=_get_body(message, "html"),
     )
 
 
-def _body(message: Message, kind: str) -> str:
+def _get_body(message: Message, kind: str) -> str:
     part = message.get_body((kind,))
     return str(part.get_content()) if part else ""

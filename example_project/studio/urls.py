@@ -1,4 +1,4 @@
-"""Kilnkeeper's own pages."""
+"""URLs of Kilnkeeper's own pages."""
 
 from django.urls import path
 

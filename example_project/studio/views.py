@@ -1,4 +1,4 @@
-"""Kilnkeeper's pages. What they show of Billing comes from alguna_portal's tags and `accesses`."""
+"""Kilnkeeper's own views. They only use template tags and `get_accesses` of alguna_portal."""
 
 from typing import Any
 
@@ -18,31 +18,31 @@ from django.views.decorators.http import require_POST
 from alguna_portal.access import get_accesses
 from alguna_portal.models import Customer, Membership
 from example_project.studio.conf import uses_sandbox
-from example_project.studio.demo import NEWCOMER, PEOPLE, expectation
-from example_project.studio.firings import READY, this_week
+from example_project.studio.demo import NEWCOMER, PEOPLE, describe_permissions
+from example_project.studio.firings import READY, get_firings
 
 
 class Landing(LoginView):
-    """What Kilnkeeper is, and the way in: in the demo a click, elsewhere a password."""
+    """The landing page with the sign-in: one click in the demo, a password elsewhere."""
 
     template_name = "studio/landing.html"
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Bring those who are signed in to their firings."""
+        """Redirect signed-in users to the dashboard."""
         if request.user.is_authenticated:
             return redirect("dashboard")
         return super().dispatch(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        """Add the people to sign in as, and the company that is not in Alguna as long as it is not."""
-        demo = {"cards": _cards(), "newcomer": _newcomer()} if settings.DEBUG else {}
+        """In the demo, add the people to sign in as, and the company that isn't in Alguna yet."""
+        demo = {"people": _get_people(), "newcomer": _find_newcomer()} if settings.DEBUG else {}
         return super().get_context_data(**kwargs, is_demo=settings.DEBUG, **demo)
 
 
 @login_required
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Show this week's firings, and the plan of each of the user's companies."""
-    firings = this_week(timezone.localdate())
+    firings = get_firings(timezone.localdate())
     context = {
         "companies": get_accesses(request),
         "firings": firings,
@@ -55,7 +55,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 @login_required
 def team(request: HttpRequest) -> HttpResponse:
-    """Show who belongs to each of the user's companies, and in which role."""
+    """Show the members of each of the user's companies with their roles."""
     teams = [
         {
             "customer": access.customer,
@@ -69,37 +69,37 @@ def team(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def sign_in_as(request: HttpRequest, username: str) -> HttpResponse:
-    """Sign in as one of the demo's people, without a password; under DEBUG only, and as nobody else."""
+    """Sign in as one of the demo's people without a password; only with DEBUG."""
     if not settings.DEBUG or username not in {person.username for person in PEOPLE}:
         raise Http404
     user = get_object_or_404(User, username=username, is_active=True)
     login(request, user)
     messages.success(request, f"You are signed in as {user.get_full_name() or username}.")
-    onward = request.POST.get("next", "")
-    if url_has_allowed_host_and_scheme(onward, {request.get_host()}, require_https=request.is_secure()):
-        return redirect(onward)
+    next_url = request.POST.get("next", "")
+    if url_has_allowed_host_and_scheme(next_url, {request.get_host()}, require_https=request.is_secure()):
+        return redirect(next_url)
     return redirect("dashboard")
 
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """Sign out, and say so."""
+    """Sign out and show a message."""
     logout(request)
     messages.info(request, "You are signed out.")
     return redirect("landing")
 
 
-def _newcomer() -> Customer | None:
-    """Find the company that the sandbox has not heard of; of an account at Alguna, nobody here knows."""
+def _find_newcomer() -> Customer | None:
+    """Return the company that isn't in the sandbox yet, or None. With Alguna itself, this isn't known."""
     return Customer.objects.filter(alias=NEWCOMER.alias, customer_id=None).first() if uses_sandbox() else None
 
 
-def _cards() -> list[dict[str, Any]]:
-    """Describe the demo's people as they are in the database now."""
+def _get_people() -> list[dict[str, Any]]:
+    """Return the demo's people with their current memberships."""
     users = User.objects.in_bulk([person.username for person in PEOPLE], field_name="username")
     memberships = Membership.objects.filter(user__in=users.values()).select_related("customer").order_by("role")
     return [
-        {"user": user, "memberships": theirs, "expectation": expectation(theirs)}
+        {"user": user, "memberships": theirs, "permissions": describe_permissions(theirs)}
         for person in PEOPLE
         if (user := users.get(person.username))
         for theirs in [[each for each in memberships if each.user_id == user.pk]]

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = ROOT / ".screenshots"
 START_SECONDS = 120
 
-# How Chromium words it that it did not do what a page asked for.
+# Chromium's messages about blocked resources.
 FORBIDDEN = re.compile("Content Security Policy|Refused to")
 REPORT = """
 addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI, sourceFile, sample, documentURI }) =>
@@ -41,10 +41,10 @@ print(get_link_url(link))
 """
 
 
-# For one module: while Playwright is there, its event loop runs, and no other may in this process.
+# Per module, because no other event loop can run in this process while Playwright's is running.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as the system has it; without it the walks are skipped, and in CI they fail."""
+    """Debian's Chromium. If it isn't installed, skip the tests, or fail in CI."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         missing = "CHROMIUM IS NOT INSTALLED: no page was looked at. On Debian: apt-get install chromium"
@@ -60,33 +60,33 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A new window of somebody who was never here."""
+    """A page in a new browser context."""
     with window(browser) as page:
         yield page
 
 
 @pytest.fixture
 def arabic_page(browser: Browser) -> Iterator[Page]:
-    """A new window of somebody who reads Arabic."""
+    """A page in a new browser context with Arabic as language."""
     with window(browser, locale="ar") as page:
         yield page
 
 
 @contextmanager
 def window(browser: Browser, **options: Any) -> Iterator[Page]:
-    """Open a window; an error of a script fails the test, and so does what a Content-Security-Policy forbids."""
+    """Open a page. JavaScript errors and CSP violations fail the test."""
     context = browser.new_context(viewport={"width": 1200, "height": 900}, reduced_motion="reduce", **options)
     faults: list[str] = []
     context.on("weberror", lambda error: faults.append(str(error.error)))
     context.on("console", lambda message: faults.append(message.text) if FORBIDDEN.search(message.text) else None)
     context.on("response", lambda response: faults.extend(unprotected(response)))
-    # The browser tells the page as well, and in words that no version of it changes.
+    # The browser also fires an event, which doesn't depend on the wording of messages.
     context.expose_function("report", lambda violated: faults.append(violated))
     context.add_init_script(REPORT)
     try:
         yield context.new_page()
     except BaseException as failure:
-        # What was forbidden may be why.
+        # A CSP violation may be the cause.
         failure.add_note(f"What scripts failed at, and what the policy forbade: {faults}")
         raise
     finally:
@@ -95,14 +95,14 @@ def window(browser: Browser, **options: Any) -> Iterator[Page]:
 
 
 def unprotected(response: Response) -> list[str]:
-    """Say of which page no policy came, under which something could have been forbidden."""
-    # django-csp spares those that Django might have made for developers.
+    """Return the URLs of pages without a CSP."""
+    # django-csp doesn't add a policy to Django's debug pages.
     spared = response.status in (404, 500) or not response.request.is_navigation_request()
     return [] if spared or "content-security-policy" in response.headers else [f"no policy: {response.url}"]
 
 
 def under_policy(page: Page, pattern: str) -> None:
-    """Have answers sent with the policy that they would have outside DEBUG."""
+    """Add the CSP that responses have outside DEBUG."""
 
     def answer(route: Route) -> None:
         response = route.fetch(max_redirects=0)
@@ -113,20 +113,20 @@ def under_policy(page: Page, pattern: str) -> None:
 
 @pytest.fixture(scope="session")
 def demo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the demo keeps its data."""
+    """The folder with the demo's data."""
     return tmp_path_factory.mktemp("demo")
 
 
 @pytest.fixture(scope="session")
 def demo(demo_folder: Path) -> Iterator[str]:
-    """The address of the demo, talking to its own sandbox."""
+    """The URL of the demo with its sandbox."""
     with served(demo_folder) as address:
         yield address
 
 
 @pytest.fixture
 def demo_shell(demo: str, demo_folder: Path) -> Shell:
-    """Run Python in the demo, beside its server; return what it prints."""
+    """Run Python code in the demo's project; return its output."""
 
     def run(code: str) -> str:
         command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
@@ -140,7 +140,7 @@ def demo_shell(demo: str, demo_folder: Path) -> Shell:
 
 @pytest.fixture
 def mailed(demo_shell: Shell) -> Mail:
-    """Mail a link to a customer's portal; return its address."""
+    """Mail a link to a customer's portal; return its URL."""
 
     def send(alias: str = "company-2", role: str = "manager", note: str = "") -> str:
         return demo_shell(SEND.format(alias=alias, role=role, note=note))
@@ -150,7 +150,7 @@ def mailed(demo_shell: Shell) -> Mail:
 
 @pytest.fixture(scope="session")
 def demo_without_alguna(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the demo, set up for an Alguna that cannot be reached."""
+    """The URL of a demo whose Alguna can't be reached."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         elsewhere = {
@@ -163,7 +163,7 @@ def demo_without_alguna(tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @contextmanager
 def served(folder: Path, **variables: str) -> Iterator[str]:
-    """Run `make demo` on a free port and an empty database until it answers; stop it in the end."""
+    """Run `make demo` on a free port with an empty database."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -192,7 +192,7 @@ def served(folder: Path, **variables: str) -> Iterator[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """What the demo runs in: all its data in a folder, and no settings of the developer's."""
+    """Return the environment of the demo, without the developer's settings."""
     ours = ("ALGUNA_", "DJANGO_", "COV_", "EMAIL_URL")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return inherited | {

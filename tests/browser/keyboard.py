@@ -1,12 +1,12 @@
-"""A page by keyboard alone: every stop of it can be seen, comes in its turn, and lets one go on."""
+"""Keyboard navigation of a page: all stops are visible, in order, and not a trap."""
 
 from typing import Any
 
 from playwright.sync_api import Locator, Page
 
-MOST_STOPS = 200
+MAX_STOPS = 200
 
-# Where the focus stands, if anywhere, and what is wrong with that; `before` is where it stood, until it starts again.
+# The focused element, if any, and its problem. `before` is the element that had the focus before.
 STOP = """within => {
     const stop = document.activeElement
     const before = window.stoodAt
@@ -30,10 +30,10 @@ STOP = """within => {
 
 
 def walk(page: Page, within: str = "body") -> list[str]:
-    """Go through the whole page and out of it again; return its stops. Hold those within a part of it to the rules."""
+    """Move the focus through the whole page; return its stops. Check those within a part of the page."""
     page.wait_for_load_state("load")
     stops: list[str] = []
-    for _ in range(MOST_STOPS):
+    for _ in range(MAX_STOPS):
         page.keyboard.press("Tab")
         stop: dict[str, Any] | None = page.evaluate(STOP, within)
         if stop is None:
@@ -44,8 +44,8 @@ def walk(page: Page, within: str = "body") -> list[str]:
 
 
 def reach(page: Page, target: Locator) -> None:
-    """Go to something on the page."""
-    for _ in range(MOST_STOPS):
+    """Move the focus to an element."""
+    for _ in range(MAX_STOPS):
         if target.evaluate("target => target === document.activeElement"):
             return
         page.keyboard.press("Tab")
@@ -53,7 +53,7 @@ def reach(page: Page, target: Locator) -> None:
 
 
 def press(page: Page, target: Locator, key: str = "Enter") -> None:
-    """Go to something on the page, and press a key there."""
+    """Move the focus to an element, and press a key."""
     target.wait_for()
     reach(page, target)
     page.keyboard.press(key)

@@ -1,19 +1,19 @@
-"""The example's admin in a browser: links sent to customers, seen at a glance, revoked and sent again."""
+"""Portal links in the admin in a browser."""
 
 import re
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.looking import look
+from tests.browser.accessibility import check_page
 from tests.browser.test_admin import add_customer, enter_admin
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 
 def test_links_are_sent_from_the_list_and_revoked(page: Page, demo: str) -> None:
-    """List, action, question with a fault, outcome; then the links, one of them revoked and sent again."""
+    """One of them is then sent again."""
     enter_admin(page, demo)
     add_customer(page, demo, "company-post", Name="Postbox Plates", **{"Billing e-mail": "bills@postbox.example"})
     add_customer(page, demo, "company-mute", Name="Mute Mugs")
@@ -25,34 +25,34 @@ def test_links_are_sent_from_the_list_and_revoked(page: Page, demo: str) -> None
     expect(page.get_by_text("b…@postbox.example")).to_be_visible()
     page.get_by_label("Note").fill("n" * 1000)
     page.get_by_role("group", name="Role").get_by_label("viewer").check()
-    look(page, "admin-send-some", "#content-main")
+    check_page(page, "admin-send-some", "#content-main")
     page.get_by_role("button", name="Send portal link").click()
     told = page.locator(".messagelist")
     expect(told).to_contain_text("1 portal link sent.")
     expect(told).to_contain_text("1 customer has no e-mail address: Mute Mugs")
-    look(page, "admin-sent-some", ".messagelist")
+    check_page(page, "admin-sent-some", ".messagelist")
     page.get_by_role("link", name="Mute Mugs").last.click()
     page.get_by_role("link", name="Send portal link").click()
     page.get_by_role("button", name="Send portal link").click()
     expect(page.get_by_label("Send to")).to_have_accessible_description(re.compile("has no e-mail address"))
-    look(page, "admin-send-wrong", "#content-main")
+    check_page(page, "admin-send-wrong", "#content-main")
     page.goto(f"{demo}/admin/alguna_portal/customer/?q=company-post")
     page.get_by_role("link", name="Postbox Plates").click()
     page.get_by_role("link", name="Portal links").last.click()
     expect(
         page.get_by_role("row", name=re.compile("active Postbox Plates b…@postbox.example viewer 0"))
     ).to_be_visible()
-    look(page, "admin-links", "#result_list")
+    check_page(page, "admin-links", "#result_list")
     page.locator("#result_list th.field-created_at a").first.click()
     page.get_by_role("button", name="Revoke").click()
     expect(told).to_contain_text("1 portal link revoked.")
     expect(page.get_by_role("button", name="Revoke")).to_have_count(0)
     page.get_by_role("button", name="Send again").click()
     expect(told).to_contain_text("1 portal link sent.")
-    look(page, "admin-link", ".field-worth", ".object-tools", ".messagelist")
+    check_page(page, "admin-link", ".field-worth", ".object-tools", ".messagelist")
     page.goto(f"{demo}/admin/alguna_portal/portallink/?state=revoked&q=company-post")
     expect(page.locator(".alguna-portal-state")).to_have_text(["revoked"])
-    look(page, "admin-links-revoked", "#result_list")
+    check_page(page, "admin-links-revoked", "#result_list")
     page.get_by_role("row", name=re.compile("revoked Postbox Plates")).get_by_role("checkbox").check()
     page.get_by_label("Action:").select_option("Send again, as new links")
     page.get_by_role("button", name="Go", exact=True).click()

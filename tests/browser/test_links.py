@@ -1,4 +1,4 @@
-"""A mailed link in a browser: from the mail to the portal, under strict headers, and without leaving a trace."""
+"""Mailed links in a browser."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,12 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.browser import keyboard
+from tests.browser.accessibility import check_page
 from tests.browser.conftest import Mail, Shell, under_policy, window
 from tests.browser.keyboard import walk
-from tests.browser.looking import look
-from tests.browser.test_walk import stands_in_portal
+from tests.browser.test_walk import expect_portal
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 CHANGE = """
@@ -25,63 +25,62 @@ print(link.uses)
 OVER = "PortalLink.objects.filter(pk=link.pk).update({field}=timezone.now())"
 
 
-def token_of(address: str) -> str:
-    """The part of a link that makes it one."""
+def get_token(address: str) -> str:
+    """Return the token in a link."""
     return address.rstrip("/").rpartition("/")[2]
 
 
 @pytest.fixture
 def uses(demo_shell: Shell) -> Callable[[str], int]:
-    """How often a link was used."""
+    """Return the number of uses of a link."""
 
     def ask(address: str) -> int:
-        return int(demo_shell(CHANGE.format(token=token_of(address), change="")))
+        return int(demo_shell(CHANGE.format(token=get_token(address), change="")))
 
     return ask
 
 
-def elsewhere(address: str) -> str:
-    """The same page on another origin than the portal's, as it is in earnest."""
+def to_other_origin(address: str) -> str:
+    """Return the URL on another origin, like the portal's in production."""
     return address.replace("//localhost:", "//127.0.0.1:")
 
 
 def press(page: Page) -> None:
-    """Press the button of our page."""
+    """Press the button of the link page."""
     page.get_by_role("button", name="Open billing").click()
 
 
-def test_a_press_lands_in_the_portal_under_a_strict_policy(page: Page, mailed: Mail) -> None:
-    """A `form-action 'self'` stops forms that redirect elsewhere; ours does not, and breaks no other rule of it."""
-    address = elsewhere(mailed())
+def test_button_opens_the_portal_with_strict_csp(page: Page, mailed: Mail) -> None:
+    """`form-action 'self'` would block a redirect to another origin."""
+    address = to_other_origin(mailed())
     answer = page.goto(address)
     assert answer is not None
     assert "form-action 'self'" in answer.headers["content-security-policy"]
     press(page)
-    stands_in_portal(page, "Northlight Pottery")
-    assert not page.url.startswith(elsewhere("http://localhost:"))
+    expect_portal(page, "Northlight Pottery")
+    assert not page.url.startswith(to_other_origin("http://localhost:"))
 
 
-def test_the_link_leaves_in_no_referer(page: Page, mailed: Mail) -> None:
-    """Neither to the portal nor to our own site's other addresses: their logs are not where it belongs."""
-    address = elsewhere(mailed())
+def test_link_is_not_sent_as_referrer(page: Page, mailed: Mail) -> None:
+    address = to_other_origin(mailed())
     site = address.partition("/billing/")[0]
     sent: list[Request] = []
     page.on("request", lambda request: sent.append(request))
     page.goto(address)
     press(page)
-    stands_in_portal(page, "Northlight Pottery")
+    expect_portal(page, "Northlight Pottery")
     page.wait_for_load_state("load")
     assert page.evaluate("document.referrer") == ""
     left = [request for request in sent if not request.url.startswith(f"{site}/")]
     assert left
     assert len(sent) > len(left) + 1
     for request in sent:
-        assert token_of(address) not in request.all_headers().get("referer", ""), request.url
-    assert all(token_of(address) not in request.url for request in left)
+        assert get_token(address) not in request.all_headers().get("referer", ""), request.url
+    assert all(get_token(address) not in request.url for request in left)
 
 
-def test_who_is_not_taken_on_goes_on_alone(page: Page, mailed: Mail) -> None:
-    """Where a browser is told not to follow pages that go on by themselves, there is a link."""
+def test_page_has_a_link_if_the_browser_does_not_redirect(page: Page, mailed: Mail) -> None:
+    """For browsers that block automatic redirects."""
 
     def answer(route: Route) -> None:
         response = route.fetch()
@@ -92,22 +91,22 @@ def test_who_is_not_taken_on_goes_on_alone(page: Page, mailed: Mail) -> None:
     page.goto(mailed())
     press(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Billing is opening")
-    look(page, "link-opened")
+    check_page(page, "link-opened")
     page.get_by_role("link", name="Go on to billing").click()
-    stands_in_portal(page, "Northlight Pottery")
+    expect_portal(page, "Northlight Pottery")
 
 
-def test_the_press_is_no_request_from_nowhere(page: Page, mailed: Mail) -> None:
-    """Under `no-referrer` its Origin would be null, and Django would take it for a forged one."""
-    page.goto(elsewhere(mailed()))
+def test_form_sends_its_origin(page: Page, mailed: Mail) -> None:
+    """With no-referrer, it would send "Origin: null", and Django would reject it."""
+    page.goto(to_other_origin(mailed()))
     with page.expect_response(lambda response: response.request.method == "POST") as pressed:
         press(page)
     assert pressed.value.status == 200
     assert pressed.value.request.all_headers()["origin"].startswith("http://127.0.0.1:")
 
 
-def test_a_scanner_uses_nothing_up(page: Page, mailed: Mail, uses: Callable[[str], int]) -> None:
-    """It fetches the page, renders it, runs its scripts, waits, scrolls and moves the mouse over all of it."""
+def test_scanner_does_not_use_the_link(page: Page, mailed: Mail, uses: Callable[[str], int]) -> None:
+    """It renders the page, runs scripts, waits, scrolls and moves the mouse."""
     address = mailed()
     page.goto(address)
     page.wait_for_load_state("networkidle")
@@ -119,57 +118,55 @@ def test_a_scanner_uses_nothing_up(page: Page, mailed: Mail, uses: Callable[[str
     page.reload()
     assert uses(address) == 0
     press(page)
-    stands_in_portal(page, "Northlight Pottery")
+    expect_portal(page, "Northlight Pottery")
     assert uses(address) == 1
 
 
-def test_it_works_without_script(browser: Browser, mailed: Mail) -> None:
-    """From the page to the portal."""
+def test_link_works_without_javascript(browser: Browser, mailed: Mail) -> None:
     with window(browser, java_script_enabled=False) as page:
         page.goto(mailed())
         press(page)
-        stands_in_portal(page, "Northlight Pottery")
+        expect_portal(page, "Northlight Pottery")
 
 
-def test_a_viewers_link_leads_to_a_portal_without_buttons(page: Page, mailed: Mail) -> None:
-    """Its page promises no more than that."""
+def test_link_of_a_viewer_opens_a_portal_without_buttons(page: Page, mailed: Mail) -> None:
     page.goto(mailed(role="viewer"))
     expect(page.get_by_role("main")).not_to_contain_text("update")
     press(page)
-    stands_in_portal(page, "Northlight Pottery")
+    expect_portal(page, "Northlight Pottery")
     expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
 
 
-def test_an_expired_link_brings_a_new_one(page: Page, demo: str, mailed: Mail, demo_shell: Shell) -> None:
-    """One press, and the new mail is in the mailbox; its link works. Years later there is nothing to press."""
+def test_expired_link_can_be_renewed(page: Page, demo: str, mailed: Mail, demo_shell: Shell) -> None:
+    """The new email has a working link. After a long time, renewal isn't offered."""
     address = mailed("company-3", note="An old story.")
-    demo_shell(CHANGE.format(token=token_of(address), change=OVER.format(field="expires_at")))
+    demo_shell(CHANGE.format(token=get_token(address), change=OVER.format(field="expires_at")))
     page.goto(address)
     expect(page.get_by_role("heading", level=1)).to_have_text("This link no longer works")
-    look(page, "link-over")
+    check_page(page, "link-over")
     walk(page)
     keyboard.press(page, page.get_by_role("button", name="Send me a new link"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
-    look(page, "link-renewed")
+    check_page(page, "link-renewed")
     page.goto(f"{demo}/demo/mail/")
     page.get_by_role("link", name="Harbour Ceramics").first.click()
     mail = page.frame_locator("iframe")
     expect(mail.get_by_text("An old story.")).to_have_count(0)
     mail.get_by_role("link", name="Open billing").click()
-    assert token_of(page.url) != token_of(address)
+    assert get_token(page.url) != get_token(address)
     press(page)
-    stands_in_portal(page, "Harbour Ceramics")
-    demo_shell(CHANGE.format(token=token_of(address), change=OVER.format(field="renewable_until")))
+    expect_portal(page, "Harbour Ceramics")
+    demo_shell(CHANGE.format(token=get_token(address), change=OVER.format(field="renewable_until")))
     page.goto(address)
     expect(page.get_by_role("button")).to_have_count(0)
-    look(page, "link-over-for-good")
+    check_page(page, "link-over-for-good")
 
 
-def test_a_link_that_was_cut_off_says_what_may_be_wrong(page: Page, mailed: Mail) -> None:
-    """As some mail programs do; one that is revoked looks the same."""
+def test_invalid_link_explains_possible_reasons(page: Page, mailed: Mail) -> None:
+    """It may be cut off or revoked."""
     under_policy(page, "**/billing/link/**")
     answer = page.goto(mailed()[:-9])
     assert answer is not None
     assert answer.status == 404
     expect(page.get_by_role("heading", level=1)).to_have_text("This link does not work")
-    look(page, "link-unknown")
+    check_page(page, "link-unknown")

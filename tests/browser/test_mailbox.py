@@ -1,24 +1,24 @@
-"""From the admin's action through the mail, as the demo's mailbox shows it, to the portal."""
+"""The demo's mailbox in a browser."""
 
 import re
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.accessibility import check_page
 from tests.browser.conftest import SCREENSHOTS, Mail
 from tests.browser.keyboard import press, reach, walk
-from tests.browser.looking import look
 from tests.browser.test_admin import enter_admin
-from tests.browser.test_walk import stands_in_portal
+from tests.browser.test_walk import expect_portal
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 NOTE = "Your card expired on Friday.\nCould you add a new one before the firing on Sunday?"
 
 
-def test_from_the_admin_to_the_portal(page: Page, demo: str) -> None:
-    """Select, send, read, press, all by keyboard alone: and stand in the portal of the right company, as manager."""
+def test_link_is_sent_from_the_admin_and_opened_from_the_mailbox(page: Page, demo: str) -> None:
+    """With the keyboard only."""
     enter_admin(page, demo)
     page.goto(f"{demo}/admin/alguna_portal/customer/")
     reach(page, page.get_by_label("Action:"))
@@ -33,32 +33,32 @@ def test_from_the_admin_to_the_portal(page: Page, demo: str) -> None:
     expect(page.get_by_role("radio", name=re.compile("manager", re.IGNORECASE))).to_be_checked()
     reach(page, page.get_by_label("Note"))
     page.keyboard.type(NOTE)
-    look(page, "admin-send")
+    check_page(page, "admin-send")
     walk(page, "#content-main")
     press(page, page.get_by_role("button", name="Send portal link"))
     expect(page.locator(".messagelist")).to_contain_text("1 portal link sent.")
-    look(page, "admin-sent", ".messagelist")
+    check_page(page, "admin-sent", ".messagelist")
     press(page, page.get_by_role("link", name="Mailbox"))
-    look(page, "mailbox")
+    check_page(page, "mailbox")
     press(page, page.get_by_role("link", name="Northlight Pottery").first)
     expect(page.locator("pre")).to_contain_text("firing on Sunday?")
-    look(page, "mail")
+    check_page(page, "mail")
     reach(page, page.get_by_role("link", name="On a page of its own"))
     page.keyboard.press("Tab")
     press(page, page.frame_locator("iframe").get_by_role("link", name="Open billing"))
     expect(page.get_by_role("heading", level=1)).to_have_text("Billing of Northlight Pottery")
-    look(page, "link")
+    check_page(page, "link")
     walk(page)
     press(page, page.get_by_role("button", name="Open billing"), "Space")
-    stands_in_portal(page, "Northlight Pottery")
+    expect_portal(page, "Northlight Pottery")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_mail_can_be_read_everywhere(browser: Browser, demo: str, mailed: Mail, scheme: str) -> None:
-    """On a telephone and on a wide screen, by day and by night; nothing of it needs sideways scrolling."""
+def test_email_is_readable_on_all_screens(browser: Browser, demo: str, mailed: Mail, scheme: str) -> None:
+    """Without horizontal scrolling."""
     mailed(note=NOTE)
     SCREENSHOTS.mkdir(exist_ok=True)
-    # The mail's own page lets no script of the test's in, either: it is looked at through its frame's document.
+    # The email's own page blocks scripts of the test, too, so the test uses the document with the frame.
     context = browser.new_context(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]
     page = context.new_page()
     page.goto(f"{demo}/demo/mail/")

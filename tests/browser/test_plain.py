@@ -1,18 +1,18 @@
-"""Our pages as they are before a host puts them into a base template of its own."""
+"""Pages with the default base template."""
 
 import json
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from tests.browser.accessibility import check_page
 from tests.browser.conftest import POLICY, Shell
 from tests.browser.keyboard import walk
-from tests.browser.looking import look
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-# Rendered by the demo, but without its templates, in all the states that a page has something for.
+# Rendered in the demo without its templates, with all optional parts of the pages.
 RENDER = """
 import json
 from django.template.backends.django import DjangoTemplates
@@ -40,8 +40,8 @@ print(json.dumps(pages))
 NAMES = ("choose", "no_access", "unavailable", "failed", "link", "link_opened", "link_over")
 
 
-def test_the_pages_need_no_base_of_the_hosts(page: Page, demo: str, demo_shell: Shell) -> None:
-    """In both directions, with long names, in every light; under the same policy, and by keyboard."""
+def test_pages_are_accessible_with_the_default_base_template(page: Page, demo: str, demo_shell: Shell) -> None:
+    """In both text directions, with long names."""
     pages: dict[str, str] = json.loads(demo_shell(RENDER.replace("NAMES", repr(NAMES))))
 
     def answer(route: Route) -> None:
@@ -53,5 +53,5 @@ def test_the_pages_need_no_base_of_the_hosts(page: Page, demo: str, demo_shell: 
     for name in pages:
         page.goto(f"{demo}/plain/{name}")
         expect(page.locator("main")).to_have_css("direction", "rtl" if name.endswith("-ar") else "ltr")
-        look(page, name)
+        check_page(page, name)
         walk(page)

@@ -1,4 +1,4 @@
-"""The example in a browser: who presses Billing stands where their plan and role say."""
+"""The example project in a browser: the button opens the portal that plan and role allow."""
 
 import re
 from collections.abc import Iterator
@@ -6,37 +6,38 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.accessibility import check_page
 from tests.browser.conftest import Shell
 from tests.browser.keyboard import press, walk
-from tests.browser.looking import look
 
-# One worker serves the demo for all of them.
+# All browser tests share one demo, so they run in one worker.
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-# What the demo began with, for the tests that come after one that cancels and turns auto-pay off.
+# Restores the demo's state for other tests after cancellation and auto-pay.
 AS_BEFORE = """
-from alguna_portal.sandbox import dashboard, delivering
-from alguna_portal.sandbox.customers import by_ident
-from alguna_portal.sandbox.engine import utc_now
-from alguna_portal.sandbox.portal import Portal
-from alguna_portal.sandbox.records import writing
-with writing() as state:
-    Portal(state=state, customer=by_ident(state, "company-1"), settings={}, now=utc_now()).set_auto_pay(on=True)
+from alguna_portal.sandbox import dashboard
+from alguna_portal.sandbox.engine.customers import get_customer
+from alguna_portal.sandbox.engine.portal import Portal
+from alguna_portal.sandbox.engine.types import utc_now
+from alguna_portal.sandbox.web.store import write_state
+from alguna_portal.sandbox.web.webhook_delivery import wait_until_delivered
+with write_state() as state:
+    Portal(state=state, customer=get_customer(state, "company-1"), settings={}, now=utc_now()).set_auto_pay(on=True)
 if not dashboard.plans_of("company-1"):
     dashboard.subscribe("company-1", "plan_starter")
-    delivering.quiet(60, hurry=True)
+    wait_until_delivered(60, hurry=True)
 """
 
 
 @pytest.fixture
 def subscribed_again(demo_shell: Shell) -> Iterator[None]:
-    """Subscribe the starter company anew when a test is over, and turn its auto-pay on."""
+    """After the test, subscribe the starter company again and turn on auto-pay."""
     yield
     demo_shell(AS_BEFORE)
 
 
 def sign_in(page: Page, address: str, name: str) -> None:
-    """Sign in with one click, as somebody of the demo."""
+    """Sign in as a person of the demo."""
     page.goto(address)
     page.get_by_role("button", name=f"Sign in as {name}", exact=True).click()
 
@@ -46,8 +47,8 @@ def press_billing(page: Page) -> None:
     page.get_by_role("banner").get_by_role("link", name="Billing").click()
 
 
-def stands_in_portal(page: Page, company: str) -> None:
-    """Check that this is the hosted portal of the company, with its three sections."""
+def expect_portal(page: Page, company: str) -> None:
+    """Check that the page is the hosted portal of a company, with its three sections."""
     expect(page).to_have_url(re.compile(r"/sandbox/hs/[\w-]+$"))
     expect(page.get_by_role("heading", level=1)).to_have_text(company)
     for section in ("Plan Overview", "Invoices", "Billing Information"):
@@ -55,98 +56,94 @@ def stands_in_portal(page: Page, company: str) -> None:
 
 
 @pytest.mark.usefixtures("subscribed_again")
-def test_a_starter_manager_can_cancel(page: Page, demo: str) -> None:
-    """The portal has a cancel button, and it works; auto-pay can be switched. The keyboard alone does it all."""
+def test_manager_on_starter_can_cancel_and_switch_auto_pay(page: Page, demo: str) -> None:
+    """With the keyboard only."""
     page.goto(demo)
-    look(page, "landing")
+    check_page(page, "landing")
     assert walk(page)[0] == "a Skip to content"
     press(page, page.get_by_role("link", name="Skip to content"))
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Choose who you are")).to_be_focused()
     press(page, page.get_by_role("button", name="Sign in as Sam"), "Space")
     expect(page.get_by_role("status")).to_contain_text("You are signed in")
-    look(page, "dashboard")
+    check_page(page, "dashboard")
     walk(page)
     press(page, page.get_by_role("banner").get_by_role("link", name="Billing"))
-    stands_in_portal(page, "Riverbank Clay")
+    expect_portal(page, "Riverbank Clay")
     expect(page.get_by_role("link", name="Change plan")).to_be_visible()
-    look(page, "portal-starter")
+    check_page(page, "portal-starter")
     walk(page)
     press(page, page.get_by_role("button", name="Turn off auto-pay"))
     expect(page.get_by_role("button", name="Turn on auto-pay")).to_be_visible()
     press(page, page.get_by_role("button", name="Cancel subscription"), "Space")
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile("Cancel .*"))
-    look(page, "portal-cancel")
+    check_page(page, "portal-cancel")
     walk(page)
     press(page, page.get_by_role("button", name="Yes, cancel it"), "Space")
     expect(page.get_by_role("status")).to_contain_text("cancelled")
     expect(page.get_by_role("button", name="Cancel subscription")).to_have_count(0)
-    look(page, "portal-canceled")
+    check_page(page, "portal-canceled")
 
 
-def test_who_signs_in_on_the_way_gets_there(page: Page, demo: str) -> None:
-    """A form, a redirect to Billing and one to another origin: under `form-action 'self'` that would be stopped."""
+def test_sign_in_redirects_to_the_portal(page: Page, demo: str) -> None:
+    """`form-action 'self'` would block a redirect from the form to another origin."""
     page.goto(f"{demo.replace('//localhost:', '//127.0.0.1:')}/billing/")
     page.get_by_role("button", name="Sign in as Erin").click()
-    stands_in_portal(page, "Harbour Ceramics")
+    expect_portal(page, "Harbour Ceramics")
     assert page.url.startswith(demo)
 
 
-def test_an_enterprise_manager_can_neither_cancel_nor_change_the_plan(page: Page, demo: str) -> None:
-    """Else they would go over to a plan that can be cancelled. The rest of what a manager may do is there."""
+def test_manager_on_enterprise_can_neither_cancel_nor_change_the_plan(page: Page, demo: str) -> None:
     sign_in(page, demo, "Erin")
     press_billing(page)
-    stands_in_portal(page, "Harbour Ceramics")
+    expect_portal(page, "Harbour Ceramics")
     expect(page.get_by_role("button", name="Cancel subscription")).to_have_count(0)
     expect(page.get_by_role("link", name="Change plan")).to_have_count(0)
     expect(page.get_by_role("button", name="Turn off auto-pay")).to_be_visible()
-    look(page, "portal-enterprise")
+    check_page(page, "portal-enterprise")
 
 
-def test_a_viewer_only_looks(page: Page, demo: str) -> None:
-    """Every section is there, and no button that changes anything."""
+def test_viewer_sees_all_sections_without_buttons(page: Page, demo: str) -> None:
     sign_in(page, demo, "Vera")
     press_billing(page)
-    stands_in_portal(page, "Riverbank Clay")
+    expect_portal(page, "Riverbank Clay")
     expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
-    look(page, "portal-viewer")
+    check_page(page, "portal-viewer")
 
 
-def test_someone_in_two_companies_chooses(page: Page, demo: str) -> None:
-    """A page names both companies and the role in each; by keyboard alone the choice opens the right portal."""
+def test_user_with_two_companies_chooses_one(page: Page, demo: str) -> None:
+    """With the keyboard only."""
     sign_in(page, demo, "Toni")
     press_billing(page)
     expect(page.get_by_role("heading", level=1)).to_have_text("Whose billing would you like to open?")
-    look(page, "choose")
+    check_page(page, "choose")
     walk(page)
     press(page, page.get_by_role("link", name="Harbour Ceramics"))
-    stands_in_portal(page, "Harbour Ceramics")
+    expect_portal(page, "Harbour Ceramics")
     expect(page.get_by_role("main").get_by_role("button")).to_have_count(0)
 
 
-def test_someone_in_no_company_sees_no_button_and_is_helped(page: Page, demo: str) -> None:
-    """Nothing invites them; who types the address learns what to do."""
+def test_user_without_company_sees_no_button_and_a_help_page(page: Page, demo: str) -> None:
     sign_in(page, demo, "Nora")
     expect(page.get_by_role("link", name="Billing")).to_have_count(0)
-    look(page, "dashboard-nobody")
+    check_page(page, "dashboard-nobody")
     answer = page.goto(f"{demo}/billing/")
     assert answer is not None
     assert answer.status == 403
     expect(page.get_by_role("main")).to_contain_text("Ask a colleague who manages billing")
-    look(page, "no-access")
+    check_page(page, "no-access")
 
 
-def test_alguna_down_takes_nothing_else_down(page: Page, demo_without_alguna: str) -> None:
-    """Billing says that it is away and whom to ask; the dashboard works as ever."""
+def test_other_pages_work_if_alguna_is_down(page: Page, demo_without_alguna: str) -> None:
     sign_in(page, demo_without_alguna, "Sam")
     with page.expect_response("**/billing/**") as answer:
         press_billing(page)
     assert answer.value.status == 503
-    # Less where others met the outage before, and nobody asks Alguna for a while.
+    # Less than 30 if another test has opened the circuit breaker before.
     assert 0 < int(answer.value.headers["retry-after"]) <= 30
     expect(page.get_by_role("heading", level=1)).to_have_text("Billing is not available right now")
     expect(page.get_by_role("link", name="support@example.com")).to_be_visible()
-    look(page, "unavailable")
+    check_page(page, "unavailable")
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Billing is not available right now")
     page.goto(demo_without_alguna)

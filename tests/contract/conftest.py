@@ -1,6 +1,6 @@
-"""Two doors to the same Alguna: the fake under `requests`, and the sandbox served over HTTP.
+"""Clients of the API for the contract tests: one uses the fake behind `requests`, the other the sandbox over HTTP.
 
-What is asked at a door, and what it answers, is held against the OpenAPI document on the way.
+They validate all requests and responses against the OpenAPI document.
 """
 
 import os
@@ -17,7 +17,7 @@ import requests
 
 from alguna_portal.conf import conf
 from alguna_portal.testing import fake_alguna
-from tests.contract.document import contract
+from tests.contract.document import get_contract
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sandbox.secret"
@@ -25,19 +25,19 @@ VERSION = "2026-04-01"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out what is not asked for: to collect the cases of schemathesis takes each worker seconds."""
+    """Skip schemathesis in fast runs: collecting its cases takes seconds in each worker."""
     return True if collection_path.name == "test_schemathesis.py" and "not slow" in config.option.markexpr else None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
-    """An address where Alguna answers, and the key for it."""
+class ApiClient:
+    """A client of the API at a URL."""
 
     url: str
     api_key: str
     http: requests.Session = field(default_factory=requests.Session)
 
-    def ask(
+    def request(
         self,
         method: str,
         path: str,
@@ -48,49 +48,48 @@ class Door:
         headers: Mapping[str, str | None] | None = None,
         **query: Any,
     ) -> requests.Response:
-        """Send a request that the document allows or, with `valid=False`, one that it refuses.
+        """Send a request that is valid according to the document or, with `valid=False`, one that isn't.
 
-        Bytes go out as they are, other data as JSON; a header that is `None` is left out.
+        Bytes are sent unchanged, other data as JSON. Headers that are None are omitted.
         """
-        sent = {"Authorization": f"Bearer {self.api_key}", "Alguna-Version": VERSION, "Idempotency-Key": key}
-        as_is = isinstance(data, bytes)
+        all_headers = {"Authorization": f"Bearer {self.api_key}", "Alguna-Version": VERSION, "Idempotency-Key": key}
+        is_raw = isinstance(data, bytes)
         request = requests.Request(
             method,
             self.url + path,
             params=query,
-            headers={name: value for name, value in {**sent, **(headers or {})}.items() if value is not None},
-            data=data if as_is else None,
-            json=None if as_is else data,
+            headers={name: value for name, value in {**all_headers, **(headers or {})}.items() if value is not None},
+            data=data if is_raw else None,
+            json=None if is_raw else data,
         ).prepare()
-        if as_is:
+        if is_raw:
             request.headers["Content-Type"] = "application/json"
-        objection = contract().objection(request, at=self.url)
-        assert (objection is None) == valid, f"The document's opinion of the request: {objection!r}"
+        error = get_contract().find_error(request, at=self.url)
+        assert (error is None) == valid, f"Validation of the request: {error!r}"
         response = self.http.send(request, timeout=20)
-        contract().check_answer(response, at=self.url)
+        get_contract().check_response(response, at=self.url)
         return response
 
-    def customer(self, **fields: Any) -> dict[str, Any]:
-        """Create a customer."""
-        answer = self.ask("POST", "/customers", {"name": "Acme Corp", "currency": "USD", **fields})
-        assert answer.status_code == 200, answer.text
-        customer: dict[str, Any] = answer.json()
+    def create_customer(self, **fields: Any) -> dict[str, Any]:
+        response = self.request("POST", "/customers", {"name": "Acme Corp", "currency": "USD", **fields})
+        assert response.status_code == 200, response.text
+        customer: dict[str, Any] = response.json()
         return customer
 
 
-def unused(prefix: str = "acme") -> str:
-    """Return an alias, a key or a name that nobody has: a served sandbox outlives the test."""
+def make_unique(prefix: str = "acme") -> str:
+    """Return a unique alias, key or name, because the served sandbox keeps its state between tests."""
     return f"{prefix}-{uuid4().hex}"
 
 
-def mail() -> str:
-    """Return an e-mail address that nobody has."""
-    return f"{unused('john')}@example.com"
+def make_email() -> str:
+    """Return a unique email address."""
+    return f"{make_unique('john')}@example.com"
 
 
 @pytest.fixture(scope="session")
 def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of the sandbox, served over HTTP by a process of its own."""
+    """The URL of the sandbox, which another process serves."""
     folder = tmp_path_factory.mktemp("sandbox")
     environment = {
         "DJANGO_SETTINGS_MODULE": "tests.contract.settings",
@@ -113,23 +112,23 @@ def sandbox_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def served(sandbox_url: str) -> Iterator[Door]:
-    """The door over HTTP."""
+def served_api(sandbox_url: str) -> Iterator[ApiClient]:
+    """A client of the sandbox over HTTP."""
     with requests.Session() as http:
-        # No proxy of the environment, and no key of a .netrc.
+        # Ignore proxies in the environment and credentials in .netrc.
         http.trust_env = False
-        yield Door(url=sandbox_url, api_key=KEY, http=http)
+        yield ApiClient(url=sandbox_url, api_key=KEY, http=http)
 
 
 @pytest.fixture
-def faked() -> Iterator[Door]:
-    """The door under `requests`, as users' own tests have it."""
+def fake_api() -> Iterator[ApiClient]:
+    """A client of the fake."""
     with fake_alguna(knows_everyone=False):
-        yield Door(url=conf.API_URL, api_key=conf.API_KEY)
+        yield ApiClient(url=conf.API_URL, api_key=conf.API_KEY)
 
 
-@pytest.fixture(params=["faked", "served"])
-def door(request: pytest.FixtureRequest) -> Door:
-    """Each of the doors: what a test says holds at both."""
-    opened: Door = request.getfixturevalue(request.param)
-    return opened
+@pytest.fixture(params=["fake_api", "served_api"])
+def api(request: pytest.FixtureRequest) -> ApiClient:
+    """Each of the two clients."""
+    client: ApiClient = request.getfixturevalue(request.param)
+    return client

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and what it says of requests and answers that were really exchanged."""
+"""The OpenAPI document, and validation of requests and responses against it."""
 
 from functools import cache
 from pathlib import Path
@@ -15,22 +15,29 @@ import alguna_portal.sandbox
 
 PATH = Path(alguna_portal.sandbox.__file__).with_name("openapi.yaml")
 SERVER = "https://api.alguna.io"
+SESSION = {
+    "id": "a8B3kLmQ",
+    "customer_id": "cust_abc123",
+    "url": "https://portal.alguna.io/hs/abc123",
+    "created_at": "2026-04-01T10:00:00Z",
+    "expires_at": "2026-04-01T11:00:00Z",
+}
 
 Document = dict[str, Any]
 
 
 @cache
-def document() -> Document:
-    """Return the document, not to be changed."""
-    loaded: Document = yaml.safe_load(PATH.read_text())
-    return loaded
+def load_document() -> Document:
+    """Return the document; don't change it."""
+    document: Document = yaml.safe_load(PATH.read_text())
+    return document
 
 
-def every_answer() -> set[tuple[str, int]]:
-    """Return all operations, each with every status that it may answer."""
+def get_documented_responses() -> set[tuple[str, int]]:
+    """Return all pairs of an operation and a status of its responses."""
     return {
         (operation["operationId"], int(status))
-        for path in document()["paths"].values()
+        for path in load_document()["paths"].values()
         for method, operation in path.items()
         if method != "parameters"
         for status in operation["responses"]
@@ -38,43 +45,43 @@ def every_answer() -> set[tuple[str, int]]:
 
 
 @cache
-def contract() -> "Contract":
-    """Return the one contract of this process: it is slow to read and quick to ask."""
+def get_contract() -> "Contract":
+    """Return the contract, which is slow to create."""
     return Contract()
 
 
 class Contract:
-    """The document as a judge of the traffic with an API, wherever that is mounted."""
+    """Validates requests and responses of an API at any URL against the document."""
 
     def __init__(self) -> None:
-        self._api = OpenAPI.from_dict(document())
+        self._api = OpenAPI.from_dict(load_document())
         self._finder = APICallPathFinder(self._api.spec)
 
     def check_request(self, request: requests.PreparedRequest, *, at: str) -> None:
-        """Raise what is wrong with a request to the API at an address."""
-        self._api.validate_request(_Exchanged(request, at))
+        """Raise OpenAPIError if a request to the API at a URL is invalid."""
+        self._api.validate_request(_MovedRequest(request, at))
 
-    def objection(self, request: requests.PreparedRequest, *, at: str) -> OpenAPIError | None:
-        """Return what is wrong with a request, None where nothing is."""
+    def find_error(self, request: requests.PreparedRequest, *, at: str) -> OpenAPIError | None:
+        """Return the error in a request, or None if it is valid."""
         try:
             self.check_request(request, at=at)
         except OpenAPIError as error:
             return error
         return None
 
-    def check_answer(self, response: requests.Response, *, at: str) -> None:
-        """Raise what is wrong with the answer to a request, be that as wrong as it may."""
-        self._api.validate_response(_Exchanged(response.request, at), RequestsOpenAPIResponse(response))
+    def check_response(self, response: requests.Response, *, at: str) -> None:
+        """Raise OpenAPIError if a response is invalid; its request may be invalid."""
+        self._api.validate_response(_MovedRequest(response.request, at), RequestsOpenAPIResponse(response))
 
-    def operation(self, request: requests.PreparedRequest, *, at: str) -> str:
-        """Return the id of the operation that a request asks for."""
-        asked = _Exchanged(request, at)
-        found = self._finder.find(asked.method, f"{asked.host_url}{asked.path}")
+    def get_operation(self, request: requests.PreparedRequest, *, at: str) -> str:
+        """Return the operation id of a request."""
+        moved_request = _MovedRequest(request, at)
+        found = self._finder.find(moved_request.method, f"{moved_request.host_url}{moved_request.path}")
         return str((found.operation / "operationId").read_value())
 
 
-class _Exchanged(RequestsOpenAPIRequest):
-    """A request to the API at an address, as if that were the first of the document's servers."""
+class _MovedRequest(RequestsOpenAPIRequest):
+    """A request whose URL is changed to the first server in the document."""
 
     def __init__(self, request: requests.PreparedRequest, at: str) -> None:
         moved = request.copy()

@@ -1,4 +1,4 @@
-"""Serve the sandbox on a free port of this machine and print the port; a program of its own."""
+"""Serve the sandbox on a free local port, and print the port. Run in a separate process."""
 
 import sys
 
@@ -9,14 +9,14 @@ from django.core.wsgi import get_wsgi_application
 
 
 class Handler(WSGIRequestHandler):
-    """Django's, which sends head and body apart: without this, the body waits 40 ms for the head's receipt."""
+    """Disables Nagle's algorithm, which would delay each body by 40 ms, because Django sends it after the headers."""
 
     disable_nagle_algorithm = True
 
 
 django.setup()
 call_command("migrate", "alguna_sandbox", verbosity=0)
-# The server of `runserver`, without its reloader and its checks.
+# The server of `runserver`, without its reloader and system checks.
 server = ThreadedWSGIServer(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
 server.set_app(get_wsgi_application())

@@ -1,4 +1,4 @@
-"""The settings of the served sandbox: the tests' own, its state in a file of its own, and no rate limit."""
+"""Settings of the served sandbox: those of the tests with a database file and without rate limit."""
 
 import os
 from typing import Any
@@ -9,9 +9,9 @@ DEBUG = True
 database: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": os.environ["SANDBOX_DATABASE"],
-    # Nothing here is worth a wait for the disk.
+    # The data needn't survive a crash.
     "OPTIONS": {"timeout": 30, "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"},
 }
 DATABASES = {"default": database}
-# Tests ask faster than Alguna allows.
+# The tests exceed the default rate limit.
 ALGUNA_SANDBOX_REQUESTS_PER_SECOND = 0

@@ -1,4 +1,4 @@
-"""Our own client: each of its requests is as the document has it, and it understands what both doors answer."""
+"""The app's own client against the document, the fake and the served sandbox."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,35 +29,26 @@ from alguna_portal.portal_settings import (
     PlanOverviewSettings,
     PortalSettings,
 )
-from tests.contract.conftest import Door, unused
-from tests.contract.document import SERVER, contract
+from tests.contract.conftest import ApiClient, make_unique
+from tests.contract.document import SERVER, SESSION, get_contract
 
 pytestmark = pytest.mark.xdist_group("contract")
 
-SESSION = {
-    "id": "a8B3kLmQ",
-    "customer_id": "cust_abc123",
-    "url": "https://portal.alguna.io/hs/abc123",
-    "created_at": "2026-04-01T10:00:00Z",
-    "expires_at": "2026-04-01T11:00:00Z",
-    "sessionUrl": "https://portal.alguna.io/hs/abc123",
-}
-
-flags = st.sampled_from([None, True, False])
+ALL_SESSION_FIELDS = {**SESSION, "sessionUrl": SESSION["url"]}
 
 
-def section(kind: type[Any]) -> st.SearchStrategy[Any]:
-    """Make sections with every field on, off or unset."""
-    return st.builds(kind, **dict.fromkeys(kind.__dataclass_fields__, flags))
+def create_section_strategy(kind: type[Any]) -> st.SearchStrategy[Any]:
+    """Return sections with each setting on, off or unset."""
+    return st.builds(kind, **dict.fromkeys(kind.__dataclass_fields__, st.sampled_from([None, True, False])))
 
 
 portal_settings = st.builds(
     PortalSettings,
-    plan_overview_settings=section(PlanOverviewSettings),
-    invoice_list_settings=section(InvoiceListSettings),
-    billing_details_settings=section(BillingDetailsSettings),
+    plan_overview_settings=create_section_strategy(PlanOverviewSettings),
+    invoice_list_settings=create_section_strategy(InvoiceListSettings),
+    billing_details_settings=create_section_strategy(BillingDetailsSettings),
 )
-# As a host may write its own ids: any text that `Customer.alias` takes, whole numbers, UUIDs.
+# Ids of the host project: any text that `Customer.alias` accepts, integers and UUIDs.
 aliases = st.one_of(
     st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=255),
     st.integers(min_value=1),
@@ -65,14 +56,14 @@ aliases = st.one_of(
 )
 
 
-def sent_by(version: str, alias: object, wanted: PortalSettings) -> requests.PreparedRequest:
-    """Let the client ask for a session; return the request as it left."""
+def capture_request(version: str, alias: object, wanted: PortalSettings) -> requests.PreparedRequest:
+    """Return the request that the client sends to create a session."""
     with (
         override_settings(ALGUNA_PORTAL_API_VERSION=version, ALGUNA_PORTAL_API_URL=SERVER),
         responses.RequestsMock() as http,
     ):
-        http.add("POST", f"{SERVER}/customer-portal-sessions", json=SESSION)
-        http.add("POST", f"{SERVER}/portal/customer-session/customer-portal", json=SESSION)
+        http.add("POST", f"{SERVER}/customer-portal-sessions", json=ALL_SESSION_FIELDS)
+        http.add("POST", f"{SERVER}/portal/customer-session/customer-portal", json=ALL_SESSION_FIELDS)
         http.assert_all_requests_are_fired = False
         AlgunaClient.from_settings().create_portal_session(alias, wanted)
         [call] = http.calls
@@ -82,75 +73,69 @@ def sent_by(version: str, alias: object, wanted: PortalSettings) -> requests.Pre
 
 @given(alias=aliases, wanted=portal_settings)
 @settings(max_examples=150, deadline=None, derandomize=True)
-def test_each_request_for_a_session_is_as_the_document_has_it(alias: object, wanted: PortalSettings) -> None:
-    """Whatever the alias and the settings, and with a key for its retries."""
-    request = sent_by("2026-04-01", alias, wanted)
-    contract().check_request(request, at=SERVER)
-    assert contract().operation(request, at=SERVER) == "createPortalSession"
+def test_requests_for_sessions_match_the_document(alias: object, wanted: PortalSettings) -> None:
+    request = capture_request("2026-04-01", alias, wanted)
+    get_contract().check_request(request, at=SERVER)
+    assert get_contract().get_operation(request, at=SERVER) == "createPortalSession"
     assert UUID(request.headers["Idempotency-Key"]).version == 4
     assert json.loads(request.body or b"") == {"customer_alias": str(alias), **wanted.payload()}
 
 
 @given(alias=aliases, wanted=portal_settings)
 @settings(max_examples=100, deadline=None, derandomize=True)
-def test_each_request_to_the_earlier_api_is_as_the_document_has_it(alias: object, wanted: PortalSettings) -> None:
-    """Whatever the settings: what that API lacks does not go out under another name."""
-    request = sent_by("legacy", alias, wanted)
-    contract().check_request(request, at=SERVER)
-    assert contract().operation(request, at=SERVER) == "createLegacyPortalSession"
+def test_requests_to_the_legacy_api_match_the_document(alias: object, wanted: PortalSettings) -> None:
+    """Settings that it doesn't have aren't sent."""
+    request = capture_request("legacy", alias, wanted)
+    get_contract().check_request(request, at=SERVER)
+    assert get_contract().get_operation(request, at=SERVER) == "createLegacyPortalSession"
     assert "Alguna-Version" not in request.headers
     assert json.loads(request.body or b"")["accountAlias"] == str(alias)
 
 
-Ask = Callable[..., Any]
+CreateSession = Callable[..., Any]
 
 
 @pytest.fixture
-def ask(door: Door) -> Iterator[Ask]:
-    """Our client's call for a session at a door, once and without retries."""
+def create_session(api: ApiClient) -> Iterator[CreateSession]:
+    """Create a session with the app's client, without retries."""
 
     def create(alias: str, wanted: PortalSettings | None = None, **named: Any) -> Any:
         return AlgunaClient.from_settings().create_portal_session(alias, wanted or PortalSettings(), **named)
 
     with override_settings(
-        DEBUG=True,  # so that the served sandbox's portal, http on this machine, is let through
-        ALGUNA_PORTAL_API_URL=door.url,
-        ALGUNA_PORTAL_API_KEY=door.api_key,
+        DEBUG=True,  # allows the portal of the served sandbox, which uses http
+        ALGUNA_PORTAL_API_URL=api.url,
+        ALGUNA_PORTAL_API_KEY=api.api_key,
         ALGUNA_PORTAL_URL_HOSTS=["portal.alguna.io", "127.0.0.1"],
     ):
         yield create
 
 
-def test_our_client_opens_a_session(door: Door, ask: Ask) -> None:
-    """By alias, for the customer that has it, with an hour to live."""
-    alias = unused("Müller & Söhne/")
-    customer = door.customer(aliases=[alias])
-    session = ask(alias, PortalSettings.parse({"plan_overview_settings": {"allow_subscription_cancel": False}}))
+def test_client_creates_a_session(api: ApiClient, create_session: CreateSession) -> None:
+    alias = make_unique("Müller & Söhne/")
+    customer = api.create_customer(aliases=[alias])
+    session = create_session(
+        alias, PortalSettings.parse({"plan_overview_settings": {"allow_subscription_cancel": False}})
+    )
     assert (session.customer_id, session.life) == (customer["id"], timedelta(hours=1))
-    assert session.url != ask(alias).url
+    assert session.url != create_session(alias).url
 
 
-def test_our_client_opens_a_session_by_the_earlier_api(door: Door, ask: Ask) -> None:
-    """Its life is what the settings say."""
-    alias = unused()
-    door.customer(aliases=[alias])
+def test_client_creates_a_session_with_the_legacy_api(api: ApiClient, create_session: CreateSession) -> None:
+    alias = make_unique()
+    api.create_customer(aliases=[alias])
     with override_settings(ALGUNA_PORTAL_API_VERSION="legacy", ALGUNA_PORTAL_SESSION_SECONDS=300):
-        session = ask(alias)
+        session = create_session(alias)
         assert session.life == timedelta(seconds=300)
         with pytest.raises(CustomerUnknown):
-            ask(unused())
+            create_session(make_unique())
 
 
-def test_our_client_knows_an_unknown_customer(ask: Ask) -> None:
-    """From all other refusals."""
+def test_client_detects_unknown_customers_and_wrong_api_keys(create_session: CreateSession) -> None:
     with pytest.raises(CustomerUnknown):
-        ask(unused())
-
-
-def test_our_client_knows_a_wrong_key(ask: Ask) -> None:
-    """By the gateway's 401."""
+        create_session(make_unique())
     with override_settings(ALGUNA_PORTAL_API_KEY="key_1.wrong"), pytest.raises(AuthenticationFailed):
-        ask(unused())
+        create_session(make_unique())
 
 
 @pytest.mark.parametrize(
@@ -173,46 +158,44 @@ def test_our_client_knows_a_wrong_key(ask: Ask) -> None:
         ("html=200", UnexpectedResponse),
     ],
 )
-def test_our_client_tells_every_documented_failure(
-    door: Door, ask: Ask, monkeypatch: pytest.MonkeyPatch, fault: str, failure: type[AlgunaError]
+def test_client_raises_the_exception_for_each_failure(
+    api: ApiClient,
+    create_session: CreateSession,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    failure: type[AlgunaError],
 ) -> None:
-    """Each by the exception that a host would expect, with the status and the time to wait."""
-    alias = unused()
-    door.customer(aliases=[alias])
-    meet(monkeypatch, fault)
+    """It has the status and the seconds of Retry-After."""
+    alias = make_unique()
+    api.create_customer(aliases=[alias])
+    simulate_fault(monkeypatch, fault)
     with pytest.raises(failure) as failed:
-        ask(alias)
+        create_session(alias)
     assert type(failed.value) is failure
     assert str(failed.value.status) == ("401" if fault == "gateway" else fault.partition(";")[0].partition("=")[2])
     if failure is AlgunaUnavailable:
         assert failed.value.retry_after == (float(fault[-1]) if "retry-after" in fault else None)
 
 
-def test_our_client_survives_a_dropped_connection(
-    served: Door, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("api", ["served_api"], indirect=True)
+def test_client_retries_after_a_dropped_connection(
+    api: ApiClient, create_session: CreateSession, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """At the served sandbox: it tries again, with the same key, and gets its session."""
-    alias = unused()
-    customer = served.customer(aliases=[alias])
-    meet(monkeypatch, "drop", times=1)
-    with override_settings(
-        DEBUG=True,
-        ALGUNA_PORTAL_API_URL=served.url,
-        ALGUNA_PORTAL_API_KEY=served.api_key,
-        ALGUNA_PORTAL_URL_HOSTS=["127.0.0.1"],
-        ALGUNA_PORTAL_RETRIES=2,
-    ):
-        session = AlgunaClient.from_settings().create_portal_session(alias, PortalSettings())
+    alias = make_unique()
+    customer = api.create_customer(aliases=[alias])
+    simulate_fault(monkeypatch, "drop")
+    with override_settings(ALGUNA_PORTAL_RETRIES=2):
+        session = create_session(alias)
     assert session.customer_id == customer["id"]
     assert "cannot be reached" in caplog.text
 
 
-def meet(monkeypatch: pytest.MonkeyPatch, fault: str, *, times: int = 1) -> None:
-    """Let the client's next requests, which it knows nothing of, meet a fault."""
-    left = [fault] * times
+def simulate_fault(monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """Add the header of a simulated fault to the client's next request."""
+    remaining = [fault]
 
-    def send_in_bad_weather(*args: Any, headers: dict[str, str], **named: Any) -> Any:
-        met = {"Alguna-Sandbox-Fault": left.pop()} if left else {}
-        return send_request(*args, headers={**headers, **met}, **named)
+    def send_with_fault(*args: Any, headers: dict[str, str], **named: Any) -> Any:
+        extra = {"Alguna-Sandbox-Fault": remaining.pop()} if remaining else {}
+        return send_request(*args, headers={**headers, **extra}, **named)
 
-    monkeypatch.setattr("alguna_portal.api.retries.send_request", send_in_bad_weather)
+    monkeypatch.setattr("alguna_portal.api.retries.send_request", send_with_fault)

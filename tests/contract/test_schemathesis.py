@@ -1,9 +1,7 @@
-"""Schemathesis at the served sandbox: data that the document allows is accepted, all other is refused, and every
-answer is one that the document has.
+"""Schemathesis against the served sandbox: it accepts valid data, rejects other data, and its responses are documented.
 
-No check is left out. Three kinds of cases are, because nobody outside Alguna knows what it does with them; each is
-named below where it is turned off. Chains of calls are not tried either: the document has no links between its
-operations, and the other tests here walk them by hand.
+All checks are on. Three kinds of cases are excluded, because Alguna doesn't document how it handles them; comments
+below name them. Stateful tests aren't used, because the document has no links between operations.
 """
 
 from typing import Any
@@ -15,18 +13,18 @@ from hypothesis import HealthCheck, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.config import SchemathesisConfig
 
-from tests.contract.conftest import Door
-from tests.contract.document import PATH, every_answer
+from tests.contract.conftest import ApiClient
+from tests.contract.document import PATH, get_documented_responses
 
 CONFIG = {
     "generation": {
         "mode": "all",
         "max-examples": 25,
-        # The same cases in every run: a new one is for a change of the document.
+        # Cases only change with the document.
         "deterministic": True,
-        # A query may have parameters that the document leaves out: the SDK knows some.
+        # Undocumented query parameters are allowed: the SDK has some.
         "allow-extra-parameters": False,
-        # UNKNOWN of Alguna; the sandbox, whose databases cannot store a NUL, refuses it.
+        # UNKNOWN in Alguna. The sandbox rejects NUL, because databases can't store it.
         "allow-x00": False,
     },
 }
@@ -37,35 +35,34 @@ schema = schemathesis.openapi.from_path(PATH, config=SchemathesisConfig.from_dic
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-def keeps_to_the_document(case: Case[Any], served: Door) -> None:
-    """Try one case of an operation: an example, a limit, or data right or wrong."""
+def check_case(case: Case[Any], served_api: ApiClient) -> None:
+    """Send a case of an operation: an example, a limit, or valid or invalid data."""
     if any(isinstance(value, list) for value in case.query.values()):
-        return  # a parameter that is said twice: UNKNOWN of Alguna, and the sandbox takes the last
+        return  # repeated parameters: UNKNOWN in Alguna, the sandbox uses the last one
     mode = case.meta.generation.mode if case.meta else None
     if mode is GenerationMode.POSITIVE and "Idempotency-Key" in case.headers:
-        # Two requests may draw the same key, and the second would rightly be refused.
+        # Two generated requests can have the same key, and the second one would be rejected.
         case.headers["Idempotency-Key"] = f"{uuid4()}"
-    headers: dict[str, Any] = {"Authorization": f"Bearer {served.api_key}"}
-    case.call_and_validate(base_url=served.url, headers=headers, timeout=20)
+    headers: dict[str, Any] = {"Authorization": f"Bearer {served_api.api_key}"}
+    case.call_and_validate(base_url=served_api.url, headers=headers, timeout=20)
 
 
-def tries(operation: str) -> Any:
-    """Make the test of one operation. One test for all would be many of the same name, of which xdist runs one."""
+def create_test(operation: str) -> Any:
+    """Create the test of an operation. Xdist would only run one of several cases with the same name."""
     TESTED.add(operation)
-    return schema.include(operation_id=operation).parametrize()(keeps_to_the_document)
+    return schema.include(operation_id=operation).parametrize()(check_case)
 
 
 TESTED: set[str] = set()
-test_creating_portal_sessions = tries("createPortalSession")
-test_listing_customers = tries("listCustomers")
-test_creating_customers = tries("createCustomer")
-test_looking_customers_up = tries("lookupCustomer")
-test_getting_customers = tries("getCustomer")
-test_updating_customers = tries("updateCustomer")
-test_listing_subscriptions = tries("listSubscriptions")
-test_creating_portal_sessions_by_the_earlier_api = tries("createLegacyPortalSession")
+test_create_portal_session = create_test("createPortalSession")
+test_list_customers = create_test("listCustomers")
+test_create_customer = create_test("createCustomer")
+test_lookup_customer = create_test("lookupCustomer")
+test_get_customer = create_test("getCustomer")
+test_update_customer = create_test("updateCustomer")
+test_list_subscriptions = create_test("listSubscriptions")
+test_create_legacy_portal_session = create_test("createLegacyPortalSession")
 
 
-def test_every_operation_is_tried() -> None:
-    """Also one that the document gets later."""
-    assert {operation for operation, _ in every_answer()} == TESTED
+def test_all_operations_are_tested() -> None:
+    assert {operation for operation, _ in get_documented_responses()} == TESTED

@@ -1,4 +1,4 @@
-"""Portal sessions, at both doors: for whom, for how long, with which settings; and by the earlier API."""
+"""Portal sessions: customer, lifetime and settings; in both APIs."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -6,81 +6,58 @@ from typing import Any
 import pytest
 import requests
 
-from tests.contract.conftest import Door, unused
+from tests.contract.conftest import ApiClient, make_unique
 
 pytestmark = pytest.mark.xdist_group("contract")
 
 PATH = "/customer-portal-sessions"
 LEGACY_PATH = "/portal/customer-session/customer-portal"
+BILLING_SETTINGS = ["show_section", "allow_autopay_edit", "allow_payment_method_edit", "allow_account_edit"]
 SECTIONS = {
     "plan_overview_settings": ["show_section", "allow_subscription_cancel", "allow_self_serve_change"],
     "invoice_list_settings": ["show_section"],
-    "billing_details_settings": [
-        "show_section",
-        "allow_autopay_edit",
-        "allow_payment_method_edit",
-        "allow_account_edit",
-    ],
+    "billing_details_settings": BILLING_SETTINGS,
 }
+NO_VERSION = {"Alguna-Version": None}
 
 
-def test_a_session_is_for_the_customer_with_the_alias(door: Door) -> None:
-    """The answer names the customer by id."""
-    alias = unused()
-    customer = door.customer(aliases=[alias])
-    answer = door.ask("POST", PATH, {"customer_alias": alias})
-    assert (answer.status_code, answer.json()["customer_id"]) == (200, customer["id"])
+def test_customer_is_found_by_id_or_alias(api: ApiClient) -> None:
+    """The id has priority. Null is the same as an absent value."""
+    alias = make_unique()
+    first, second = api.create_customer(), api.create_customer(aliases=[alias])
+    for data, customer in (
+        ({"customer_alias": alias}, second),
+        ({"customer_id": None, "customer_alias": alias}, second),
+        ({"customer_id": first["id"], "customer_alias": None}, first),
+        ({"customer_id": first["id"], "customer_alias": alias}, first),
+    ):
+        response = api.request("POST", PATH, data)
+        assert (response.status_code, response.json()["customer_id"]) == (200, customer["id"])
 
 
-def test_a_session_is_for_the_customer_with_the_id(door: Door) -> None:
-    """An alias that is null stands for none."""
-    customer = door.customer()
-    answer = door.ask("POST", PATH, {"customer_id": customer["id"], "customer_alias": None})
-    assert (answer.status_code, answer.json()["customer_id"]) == (200, customer["id"])
-
-
-def test_the_id_wins_over_the_alias(door: Door) -> None:
-    """The alias is used only where the id is absent, or null."""
-    alias = unused()
-    first, second = door.customer(), door.customer(aliases=[alias])
-    both = door.ask("POST", PATH, {"customer_id": first["id"], "customer_alias": alias})
-    null = door.ask("POST", PATH, {"customer_id": None, "customer_alias": alias})
-    assert both.json()["customer_id"] == first["id"]
-    assert null.json()["customer_id"] == second["id"]
-
-
-def test_a_session_expires_within_the_hour(door: Door) -> None:
-    """Both times are Alguna's; the life is the example's."""
-    customer = door.customer()
-    session = door.ask("POST", PATH, {"customer_id": customer["id"]}).json()
-    life = datetime.fromisoformat(session["expires_at"]) - datetime.fromisoformat(session["created_at"])
-    assert life == timedelta(hours=1)
-
-
-def test_each_session_has_a_url_of_its_own(door: Door) -> None:
-    """Nothing is reused without an idempotency key."""
-    customer = door.customer()
-    first, second = (door.ask("POST", PATH, {"customer_id": customer["id"]}).json() for _ in range(2))
+def test_each_session_has_its_own_url_and_lasts_an_hour(api: ApiClient) -> None:
+    customer = api.create_customer()
+    first, second = (api.request("POST", PATH, {"customer_id": customer["id"]}).json() for _ in range(2))
     assert first["id"] != second["id"]
     assert first["url"] != second["url"]
+    lifetime = datetime.fromisoformat(first["expires_at"]) - datetime.fromisoformat(first["created_at"])
+    assert lifetime == timedelta(hours=1)
 
 
 @pytest.mark.parametrize("value", [True, False])
 @pytest.mark.parametrize(("section", "field"), [(name, field) for name, each in SECTIONS.items() for field in each])
-def test_every_setting_is_accepted(door: Door, section: str, field: str, value: bool) -> None:
-    """One by one, both ways."""
-    customer = door.customer()
-    answer = door.ask("POST", PATH, {"customer_id": customer["id"], section: {field: value}})
-    assert answer.status_code == 200
+def test_each_setting_is_accepted(api: ApiClient, section: str, field: str, value: bool) -> None:
+    customer = api.create_customer()
+    response = api.request("POST", PATH, {"customer_id": customer["id"], section: {field: value}})
+    assert response.status_code == 200
 
 
-def test_all_settings_are_accepted_together(door: Door) -> None:
-    """And so are empty sections."""
-    customer = door.customer()
+def test_all_settings_and_empty_sections_are_accepted(api: ApiClient) -> None:
+    customer = api.create_customer()
     everything = {name: dict.fromkeys(each, False) for name, each in SECTIONS.items()}
     nothing: dict[str, Any] = {name: {} for name in SECTIONS}
     for settings in (everything, nothing):
-        assert door.ask("POST", PATH, {"customer_id": customer["id"], **settings}).status_code == 200
+        assert api.request("POST", PATH, {"customer_id": customer["id"], **settings}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -98,11 +75,11 @@ def test_all_settings_are_accepted_together(door: Door) -> None:
     ],
     ids=str,
 )
-def test_wrong_settings_are_refused_and_named(door: Door, settings: dict[str, Any]) -> None:
-    """A typo must not open more than was meant."""
-    customer = door.customer()
-    answer = door.ask("POST", PATH, {"customer_id": customer["id"], **settings}, valid=False)
-    assert (answer.status_code, next(iter(settings)) in answer.json()["detail"]) == (422, True)
+def test_error_names_the_invalid_setting(api: ApiClient, settings: dict[str, Any]) -> None:
+    """A typo must not leave the portal open."""
+    customer = api.create_customer()
+    response = api.request("POST", PATH, {"customer_id": customer["id"], **settings}, valid=False)
+    assert (response.status_code, next(iter(settings)) in response.json()["detail"]) == (422, True)
 
 
 @pytest.mark.parametrize(
@@ -110,48 +87,45 @@ def test_wrong_settings_are_refused_and_named(door: Door, settings: dict[str, An
     [{}, {"customer_id": None}, {"customer_id": None, "customer_alias": None}, {"customer_alias": ""}],
     ids=str,
 )
-def test_a_session_for_nobody_is_refused(door: Door, ident: dict[str, Any]) -> None:
-    """An id or an alias is required."""
-    assert door.ask("POST", PATH, ident, valid=False).status_code == 422
+def test_id_or_alias_is_required(api: ApiClient, ident: dict[str, Any]) -> None:
+    assert api.request("POST", PATH, ident, valid=False).status_code == 422
 
 
 @pytest.mark.parametrize("field", ["customer_id", "customer_alias"])
-def test_a_session_for_an_unknown_customer_is_not_found(door: Door, field: str) -> None:
-    """An alias is no id."""
-    alias = unused()
-    door.customer(aliases=[alias])
-    wanted = alias if field == "customer_id" else unused()
-    assert door.ask("POST", PATH, {field: wanted}).status_code == 404
+def test_unknown_customer_returns_404(api: ApiClient, field: str) -> None:
+    """An alias isn't accepted as id."""
+    alias = make_unique()
+    api.create_customer(aliases=[alias])
+    wanted = alias if field == "customer_id" else make_unique()
+    assert api.request("POST", PATH, {field: wanted}).status_code == 404
 
 
-def test_the_subscriptions_of_a_customer_are_listed(door: Door) -> None:
-    """Theirs alone, by status."""
-    customer = door.customer()
-    door.customer()
-    every = door.ask("GET", "/subscriptions", customer_id=customer["id"]).json()["data"]
-    assert {subscription["customer_id"] for subscription in every} == {customer["id"]}
-    assert {subscription["status"] for subscription in every} == {"active"}
-    active = door.ask("GET", "/subscriptions", customer_id=customer["id"], status="active").json()["data"]
-    canceled = door.ask("GET", "/subscriptions", customer_id=customer["id"], status="canceled").json()["data"]
-    assert (active, canceled) == (every, [])
+def test_subscriptions_are_filtered_by_customer_and_status(api: ApiClient) -> None:
+    customer = api.create_customer()
+    api.create_customer()
+    subscriptions = api.request("GET", "/subscriptions", customer_id=customer["id"]).json()["data"]
+    assert {subscription["customer_id"] for subscription in subscriptions} == {customer["id"]}
+    assert {subscription["status"] for subscription in subscriptions} == {"active"}
+    active = api.request("GET", "/subscriptions", customer_id=customer["id"], status="active").json()["data"]
+    canceled = api.request("GET", "/subscriptions", customer_id=customer["id"], status="canceled").json()["data"]
+    assert (active, canceled) == (subscriptions, [])
 
 
-def test_the_earlier_api_gives_a_url_and_no_more(door: Door) -> None:
-    """Without a version header, by account alias or account id."""
-    alias = unused()
-    customer = door.customer(aliases=[alias])
+def test_legacy_api_returns_only_a_url(api: ApiClient) -> None:
+    alias = make_unique()
+    customer = api.create_customer(aliases=[alias])
     sections: dict[str, Any] = {
         "planOverviewSettings": {"showSection": True, "allowSubscriptionCancel": False},
         "invoiceListSettings": {"showSection": True},
         "billingDetailsSettings": {"showSection": False},
     }
     for ident in ({"accountAlias": alias}, {"accountId": customer["id"]}):
-        answer = door.ask("POST", LEGACY_PATH, {**ident, **sections}, headers={"Alguna-Version": None})
-        assert (answer.status_code, list(answer.json())) == (200, ["sessionUrl"])
+        response = api.request("POST", LEGACY_PATH, {**ident, **sections}, headers=NO_VERSION)
+        assert (response.status_code, list(response.json())) == (200, ["sessionUrl"])
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "data",
     [
         {},
         {"accountAlias": ""},
@@ -163,31 +137,28 @@ def test_the_earlier_api_gives_a_url_and_no_more(door: Door) -> None:
     ],
     ids=str,
 )
-def test_the_earlier_api_refuses_what_it_does_not_know(door: Door, wrong: dict[str, Any]) -> None:
-    """The dated API's names among it."""
-    answer = door.ask("POST", LEGACY_PATH, wrong, headers={"Alguna-Version": None}, valid=False)
-    assert answer.status_code in {400, 422}
+def test_legacy_api_rejects_unknown_fields(api: ApiClient, data: dict[str, Any]) -> None:
+    """This includes fields of the current API."""
+    response = api.request("POST", LEGACY_PATH, data, headers=NO_VERSION, valid=False)
+    assert response.status_code in {400, 422}
 
 
-def test_the_earlier_api_does_not_find_nobody(door: Door) -> None:
-    """Neither by alias nor by id."""
-    for field in ("accountAlias", "accountId"):
-        answer = door.ask("POST", LEGACY_PATH, {field: unused()}, headers={"Alguna-Version": None})
-        assert answer.status_code == 404
+@pytest.mark.parametrize("field", ["accountAlias", "accountId"])
+def test_legacy_api_returns_404_for_unknown_customers(api: ApiClient, field: str) -> None:
+    assert api.request("POST", LEGACY_PATH, {field: make_unique()}, headers=NO_VERSION).status_code == 404
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-def test_the_url_opens_the_portal_that_the_settings_describe(served: Door, legacy: bool) -> None:
-    """At the served sandbox: the invoices are there, the hidden section is not."""
-    name = unused("Company")
-    customer = served.customer(name=name)
+def test_portal_follows_the_settings(served_api: ApiClient, legacy: bool) -> None:
+    name = make_unique("Company")
+    customer = served_api.create_customer(name=name)
     if legacy:
         hidden: dict[str, Any] = {"accountId": customer["id"], "invoiceListSettings": {"showSection": False}}
-        url = served.ask("POST", LEGACY_PATH, hidden, headers={"Alguna-Version": None}).json()["sessionUrl"]
+        session = served_api.request("POST", LEGACY_PATH, hidden, headers=NO_VERSION).json()
     else:
         hidden = {"customer_id": customer["id"], "invoice_list_settings": {"show_section": False}}
-        url = served.ask("POST", PATH, hidden).json()["url"]
-    page = requests.get(url, timeout=20)
+        session = served_api.request("POST", PATH, hidden).json()
+    page = requests.get(session["sessionUrl" if legacy else "url"], timeout=20)
     assert page.status_code == 200
     assert name in page.text
     assert "Starter" in page.text

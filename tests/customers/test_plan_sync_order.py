@@ -15,9 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from alguna_portal.api.client import AlgunaClient
 from alguna_portal.customers.plan_sync import FetchedPlan, fetch_plan, next_sequence, store_plan, sync_plan
 from alguna_portal.models import Customer, WebhookDelivery
-from alguna_portal.sandbox.engine.customers import by_alias
-from alguna_portal.sandbox.engine.subscriptions import all_running
-from alguna_portal.testing import FakeAlguna, ToldMessage
+from alguna_portal.sandbox.engine.customers import find_by_alias
+from alguna_portal.sandbox.engine.subscriptions import get_running_subscriptions
+from alguna_portal.testing import FakeAlguna, WebhookMessage
 
 PLAN_IDS = {"plan_e": "enterprise", "plan_g": "growth", "plan_s": "starter"}
 COMPANIES = ("acme", "umbrella")
@@ -33,8 +33,8 @@ class Subscriptions(RuleBasedStateMachine):
         super().__init__()
         self.alguna = FakeAlguna(knows_everyone=False)
         self.client = Client()
-        self.waiting: list[ToldMessage] = []
-        self.delivered: list[ToldMessage] = []
+        self.waiting: list[WebhookMessage] = []
+        self.delivered: list[WebhookMessage] = []
         self.lost: set[str] = set()
         self.syncs: list[tuple[Customer, FetchedPlan, int]] = []
         self.meanwhile = ExitStack()
@@ -143,7 +143,7 @@ class Subscriptions(RuleBasedStateMachine):
 
     def get_expected_plan(self, alias: str) -> str:
         state = self.alguna._state
-        running = {each["plan_id"] for each in all_running(state, by_alias(state, alias)["id"])}  # type: ignore[index]
+        running = {each["plan_id"] for each in get_running_subscriptions(state, find_by_alias(state, alias)["id"])}  # type: ignore[index]
         return next((plan for plan_id, plan in PLAN_IDS.items() if plan_id in running), "")
 
 

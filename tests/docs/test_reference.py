@@ -83,12 +83,12 @@ def test_all_settings_of_the_sandbox_are_on_its_page() -> None:
 
 
 def test_all_simulated_faults_are_on_the_sandbox_page() -> None:
-    for name in faults.NAMES:
+    for name in faults.PART_NAMES:
         assert re.search(rf"^\| `{name}[=`]", SANDBOX_PAGE, re.MULTILINE), name
 
 
 def test_all_checks_are_in_the_reference(generated: Callable[[str], str]) -> None:
-    source = (PACKAGE / "conf" / "checks.py").read_text() + (PACKAGE / "sandbox" / "checks.py").read_text()
+    source = (PACKAGE / "conf" / "checks.py").read_text() + (PACKAGE / "sandbox" / "conf.py").read_text()
     ids = {*re.findall(r'id="(alguna_\w+\.[EW]\d+)"', source), *(f"alguna_portal.{each}" for each in IDS.values())}
     assert set(re.findall(r"^\| `(alguna_\w+\.[EW]\d+)`", generated("checks"), re.MULTILINE)) == ids
 

@@ -19,9 +19,9 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership
-from alguna_portal.sandbox.engine.customers import add
+from alguna_portal.sandbox.engine.customers import add_customer
 from alguna_portal.sandbox.engine.engine import Engine
-from alguna_portal.sandbox.engine.types import Answer, Request, json_answer, new_state
+from alguna_portal.sandbox.engine.types import Request, Response, json_response, new_state
 from alguna_portal.sandbox.engine.validation import Fields
 from tests.conftest import API
 from tests.doctor.smtp_server import SmtpServer, run_smtp_server, use_smtp_server
@@ -39,18 +39,18 @@ class FakeApi:
         self.engine = Engine(state=self.state, api_key=api_key, portal_url="https://portal.alguna.io")
         self.requests: list[str] = []
         self.get_date: Callable[[], str] = lambda: format_datetime(datetime.now(UTC), usegmt=True)
-        self.respond: Callable[[Request], Answer | None] = lambda _request: None
+        self.respond: Callable[[Request], Response | None] = lambda _request: None
         for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):
             http.add_callback(method, re.compile(re.escape(API) + "/.*"), callback=self._respond)
 
     def add_customer(self, *aliases: str) -> str:
         """Add a customer; return its id."""
         fields = Fields({"name": "Acme", "currency": "USD", "aliases": list(aliases)})
-        return str(add(self.state, fields, now=datetime.now(UTC))["id"])
+        return str(add_customer(self.state, fields, now=datetime.now(UTC))["id"])
 
     def fail(self, status: int, detail: str = "No.") -> None:
         """Respond to all requests with an error."""
-        self.respond = lambda _request: json_answer({"detail": detail, "status": status}, status=status)
+        self.respond = lambda _request: json_response({"detail": detail, "status": status}, status=status)
 
     def _respond(self, prepared: requests.PreparedRequest) -> tuple[int, dict[str, str], bytes]:
         parts = urlsplit(prepared.url or "")
@@ -62,7 +62,7 @@ class FakeApi:
             headers=dict(prepared.headers),
             body=prepared.body if isinstance(prepared.body, bytes) else b"",
         )
-        response = self.respond(request) or self.engine.answer(request)
+        response = self.respond(request) or self.engine.handle(request)
         return response.status, {"Date": self.get_date(), **response.headers}, response.body
 
 

@@ -11,7 +11,7 @@ from alguna_portal.bulk.rate_limiter import RateLimiter
 from alguna_portal.doctor import probes
 from alguna_portal.doctor.probes import ReadOnlyClient
 from alguna_portal.models import Customer
-from alguna_portal.sandbox.engine.types import Answer
+from alguna_portal.sandbox.engine.types import Response
 from tests.doctor.conftest import WEBHOOK, FakeApi, run_doctor
 
 
@@ -57,7 +57,7 @@ def test_error_response_is_reported_once(
 ) -> None:
     """The call is not repeated, and no other call is made."""
     healthy.ALGUNA_PORTAL_RETRIES = 3
-    api.respond = lambda _request: Answer(status=status, body=body)
+    api.respond = lambda _request: Response(status=status, body=body)
     report = run_doctor()
     assert report.get_level(name) == "error"
     assert found in report[name]["found"]
@@ -69,7 +69,7 @@ def test_error_response_is_reported_once(
 def test_failed_connection_is_an_error(healthy: Settings, api: FakeApi) -> None:
     api.http.replace("GET", WEBHOOK, status=405)
 
-    def drop(_request: object) -> Answer:
+    def drop(_request: object) -> Response:
         raise requests.ConnectionError("key_1.secret-of-the-tests")
 
     api.respond = drop

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from alguna_portal.doctor import context, customers
 from alguna_portal.models import Customer
-from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
+from alguna_portal.sandbox.engine.types import Response, Request, json_response
 from tests.doctor.conftest import FakeApi, run_command, run_doctor
 
 
@@ -144,10 +144,10 @@ def test_lookup_stops_after_failures(healthy: Settings, api: FakeApi, status: in
     """It stops after three failures in a row, or after one that every call would cause."""
     add_customers(api, 5)
 
-    def respond(request: Request) -> Answer | None:
+    def respond(request: Request) -> Response | None:
         if request.path == "/customers":
-            return json_answer({"data": []})
-        return json_answer({"detail": "No."}, status=status)
+            return json_response({"data": []})
+        return json_response({"detail": "No."}, status=status)
 
     api.respond = respond
     report = run_doctor()
@@ -164,10 +164,10 @@ def test_lookup_continues_after_one_failure(healthy: Settings, api: FakeApi, mon
     add_customers(api, 5)
     statuses = [503, 429, 0, 503, 503, 0]
 
-    def respond(request: Request) -> Answer | None:
+    def respond(request: Request) -> Response | None:
         if "lookup" in request.path and (status := statuses.pop(0)):
             headers = {"Retry-After": "60"} if status == 429 else {}
-            return json_answer({"detail": "No."}, status=status, headers=headers)
+            return json_response({"detail": "No."}, status=status, headers=headers)
         return None
 
     api.respond = respond
@@ -198,8 +198,8 @@ def test_failed_lookups_are_counted(
     add_customers(api, 3)
     monkeypatch.setattr(customers, "SAMPLE_SIZE", sample_size)
 
-    def respond(request: Request) -> Answer | None:
-        return json_answer({"detail": "No."}, status=503) if request.query.get("alias") == "many-2" else None
+    def respond(request: Request) -> Response | None:
+        return json_response({"detail": "No."}, status=503) if request.query.get("alias") == "many-2" else None
 
     api.respond = respond
     report = run_doctor(*arguments)

@@ -18,7 +18,7 @@ from alguna_portal.doctor import runner
 from alguna_portal.doctor.report import HIDDEN, create_redactor, error
 from alguna_portal.doctor.runner import CHECKS, Check
 from alguna_portal.exceptions import UnexpectedResponse
-from alguna_portal.sandbox.engine.types import Answer, Request, json_answer
+from alguna_portal.sandbox.engine.types import Response, Request, json_response
 from tests.doctor.conftest import FakeApi, run_command
 from tests.support.mailers import mail_by
 
@@ -82,7 +82,7 @@ def test_failures_show_no_secrets(
     healthy.ALGUNA_PORTAL_CUSTOMER_RESOLVER = f"{__name__}.missing"
     healthy.CACHES = {"default": {"BACKEND": f"{__name__}.FailingCache"}}
     mail_by(healthy, f"{__name__}.FailingEmailBackend")
-    api.respond = lambda _request: json_answer({"detail": " ".join(EXPOSED)}, status=400)
+    api.respond = lambda _request: json_response({"detail": " ".join(EXPOSED)}, status=400)
     with use_secrets(key=key, webhook=webhook, secret_key=secret_key, password=password) as hidden:
         for status, _output in assert_no_secrets(hidden):
             assert status == 1
@@ -93,10 +93,10 @@ def test_failures_show_no_secrets(
 def test_api_responses_show_no_secrets(healthy: Settings, api: FakeApi, status: int, is_first: bool) -> None:
     """Either the first response contains them, or later ones do."""
 
-    def respond(request: Request) -> Answer | None:
+    def respond(request: Request) -> Response | None:
         if not is_first and request.path == "/customers":
-            return json_answer({"data": []})
-        return json_answer({"detail": " ".join(EXPOSED), "customer_id": " ".join(EXPOSED)}, status=status)
+            return json_response({"data": []})
+        return json_response({"detail": " ".join(EXPOSED), "customer_id": " ".join(EXPOSED)}, status=status)
 
     api.respond = respond
     with use_secrets() as hidden:

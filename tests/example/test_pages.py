@@ -1,4 +1,4 @@
-"""The example project, run as its users run it: through `manage.py`, in a process of its own."""
+"""The example project, run through `manage.py` in a separate process."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ SITE = {"ALLOWED_HOSTS": "kilnkeeper.example.com", "ALGUNA_PORTAL_API_KEY": "key
 
 @pytest.fixture
 def manage(tmp_path: Path) -> Manage:
-    """Run `manage.py` with a database of its own and with nothing of the developer's environment."""
+    """Run `manage.py` with a new database and without the developer's environment."""
 
     def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
         env = {
@@ -36,30 +36,27 @@ def manage(tmp_path: Path) -> Manage:
     return run
 
 
-def test_the_settings_need_no_environment(manage: Manage) -> None:
-    """A fresh clone passes Django's checks without a single variable set."""
-    checked = manage("check", "--fail-level", "WARNING")
+def test_checks_pass_without_environment_variables(manage: Manage) -> None:
+    process = manage("check", "--fail-level", "WARNING")
 
-    assert checked.returncode == 0, checked.stderr
-
-
-def test_production_settings_pass_the_deployment_checks(manage: Manage) -> None:
-    """Outside DEBUG, with the required variables, `check --deploy` finds nothing to warn of."""
-    checked = manage("check", "--deploy", "--fail-level", "WARNING", CACHE_URL="dbcache://cache", **PRODUCTION, **SITE)
-
-    assert checked.returncode == 0, checked.stderr
+    assert process.returncode == 0, process.stderr
 
 
-def test_production_refuses_the_development_secret(manage: Manage) -> None:
-    """Outside DEBUG there is no default for SECRET_KEY to fall back on."""
-    checked = manage("check", DEBUG="0", **SITE)
+def test_deployment_checks_pass_with_production_settings(manage: Manage) -> None:
+    process = manage("check", "--deploy", "--fail-level", "WARNING", CACHE_URL="dbcache://cache", **PRODUCTION, **SITE)
 
-    assert checked.returncode != 0
-    assert "Set the SECRET_KEY environment variable" in checked.stderr
+    assert process.returncode == 0, process.stderr
 
 
-def test_a_key_turns_the_example_from_the_sandbox_to_alguna(manage: Manage) -> None:
-    """ALGUNA_PORTAL_API_KEY alone decides who is asked, and the sandbox follows PORT."""
+def test_secret_key_is_required_in_production(manage: Manage) -> None:
+    process = manage("check", DEBUG="0", **SITE)
+
+    assert process.returncode != 0
+    assert "Set the SECRET_KEY environment variable" in process.stderr
+
+
+def test_api_key_switches_from_the_sandbox_to_alguna(manage: Manage) -> None:
+    """The URL of the sandbox has the port in PORT."""
     show = "from django.conf import settings as s; print(s.ALGUNA_PORTAL_API_URL, s.ALGUNA_PORTAL_API_KEY)"
 
     sandboxed = manage("shell", "--no-imports", "-c", show, PORT="8123")
@@ -69,24 +66,23 @@ def test_a_key_turns_the_example_from_the_sandbox_to_alguna(manage: Manage) -> N
     assert live.stdout.split() == ["https://api.alguna.io", "key_1.secret"]
 
 
-def test_an_address_without_a_key_is_refused(manage: Manage) -> None:
-    """Half a switch from the sandbox to Alguna would send the sandbox's key there."""
-    checked = manage("check", ALGUNA_PORTAL_API_URL="https://api.alguna.io")
+def test_api_url_without_api_key_is_rejected(manage: Manage) -> None:
+    """Otherwise, the sandbox's key would be sent to Alguna."""
+    process = manage("check", ALGUNA_PORTAL_API_URL="https://api.alguna.io")
 
-    assert checked.returncode != 0
-    assert "ALGUNA_PORTAL_API_URL is set without ALGUNA_PORTAL_API_KEY. Set both, or neither." in checked.stderr
-
-
-def test_nobody_is_seeded_outside_debug(manage: Manage) -> None:
-    """An admin with a known password belongs on no public site."""
-    seeded = manage("seed", **PRODUCTION, **SITE)
-
-    assert seeded.returncode != 0
-    assert "there is nothing to seed outside DEBUG" in seeded.stderr
+    assert process.returncode != 0
+    assert "ALGUNA_PORTAL_API_URL is set without ALGUNA_PORTAL_API_KEY. Set both, or neither." in process.stderr
 
 
-def test_nothing_of_the_sandbox_is_there_in_production(manage: Manage) -> None:
-    """Outside DEBUG neither the sandbox's app nor its addresses exist."""
+def test_seed_fails_without_debug(manage: Manage) -> None:
+    """It would create an admin with a known password."""
+    process = manage("seed", **PRODUCTION, **SITE)
+
+    assert process.returncode != 0
+    assert "there is nothing to seed outside DEBUG" in process.stderr
+
+
+def test_sandbox_is_not_installed_in_production(manage: Manage) -> None:
     show = (
         "from django.apps import apps; from django.urls import resolve, Resolver404\n"
         "print(apps.is_installed('alguna_portal.sandbox'))\n"
@@ -99,17 +95,17 @@ def test_nothing_of_the_sandbox_is_there_in_production(manage: Manage) -> None:
     assert shown.stdout.split() == ["False", "nowhere"], shown.stderr
 
 
-def test_seeding_again_changes_nothing_that_people_changed(manage: Manage) -> None:
-    """A second `seed` adds nobody twice, and leaves an edited plan, a new alias and a lost role as they are."""
+def test_second_seed_keeps_changes(manage: Manage) -> None:
+    """It adds no one twice, and keeps a changed plan, a new alias and a removed role."""
     change = (
         "from alguna_portal.models import Customer, Membership\n"
         "Customer.objects.filter(alias='company-1').update(plan='enterprise', alias='acme')\n"
         "Membership.objects.filter(user__username='gil').delete()"
     )
     count = (
-        "from alguna_portal.models import Customer, Membership; from alguna_portal.sandbox.records import reading\n"
+        "from alguna_portal.models import Customer, Membership; from alguna_portal.sandbox.web.store import get_state\n"
         "from django.contrib.auth.models import User\n"
-        "print(User.objects.count(), Membership.objects.count(), len(reading()['customers']))\n"
+        "print(User.objects.count(), Membership.objects.count(), len(get_state()['customers']))\n"
         "print(*sorted(f'{each.alias}:{each.plan}' for each in Customer.objects.all()))"
     )
     assert manage("migrate", "--verbosity", "0").returncode == 0
@@ -127,8 +123,8 @@ def test_seeding_again_changes_nothing_that_people_changed(manage: Manage) -> No
     ], counted.stderr
 
 
-def test_the_first_page_names_the_company_that_is_not_in_alguna(manage: Manage) -> None:
-    """Until it is created there; and never where Alguna itself is asked, of which the demo knows nothing."""
+def test_landing_page_names_the_company_that_is_not_in_alguna(manage: Manage) -> None:
+    """It disappears when the company is created, and isn't shown with Alguna itself."""
     show = (
         "from django.test import Client\n"
         "print('Foxglove Porcelain' in Client(headers={'host': 'localhost'}).get('/').content.decode())"

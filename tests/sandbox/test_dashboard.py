@@ -1,4 +1,4 @@
-"""What the vendor does in Alguna's dashboard, and how a test follows it by hand."""
+"""`alguna_portal.sandbox.dashboard`, and manual webhook delivery in tests."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -7,27 +7,26 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 from django.db import transaction
-from standardwebhooks import Webhook
 
 from alguna_portal.sandbox import dashboard
 from alguna_portal.sandbox.conf import conf
 from alguna_portal.sandbox.dashboard import add_customer
 from alguna_portal.sandbox.engine.events import Outbox
-from alguna_portal.sandbox.engine.types import PLANS
+from alguna_portal.sandbox.engine.types import DEFAULT_PLANS, ApiError
 from alguna_portal.sandbox.web import webhook_delivery
-from tests.sandbox.conftest import Door, link, text
-from tests.sandbox.receiving import SECRET
+from tests.sandbox.conftest import SandboxClient, find_link, get_text
+from tests.sandbox.webhook_receiver import SECRET, verify_message
 
 
 class Inbox:
-    """A receiver in the same thread; it verifies what it gets."""
+    """A transport that verifies and records messages."""
 
     def __init__(self) -> None:
-        self.got: list[tuple[str, str]] = []
+        self.messages: list[tuple[str, str]] = []
 
     def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> int:
-        verified = Webhook(SECRET).verify(body, {name.replace("svix", "webhook"): headers[name] for name in headers})
-        self.got.append((verified["type"], verified["data"]["name"]))
+        verified = verify_message(body, headers)
+        self.messages.append((verified["type"], verified["data"]["name"]))
         return 204
 
 
@@ -38,17 +37,16 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 def outbox(transactional_db: None, settings: Any, inbox: Inbox) -> Iterator[Outbox]:
-    """What the sandbox has to tell, sent by hand; the customer 42 is there. Transactions are real ones."""
+    """The manual outbox of the sandbox, with the customer 42."""
     settings.DEBUG = True
     settings.ALGUNA_SANDBOX_WEBHOOK_URL = "https://app.test/billing/webhook/"
     settings.ALGUNA_SANDBOX_WEBHOOK_SECRET = SECRET
     add_customer(alias="42", name="Acme")
-    with webhook_delivery.by_hand(inbox) as outbox:
+    with webhook_delivery.manual_delivery(inbox) as outbox:
         yield outbox
 
 
-def test_a_life_of_subscriptions_is_told(outbox: Outbox, inbox: Inbox) -> None:
-    """Each step by its events, and read again by whoever wants to compare."""
+def test_each_change_sends_its_events(outbox: Outbox, inbox: Inbox) -> None:
     assert dashboard.plans_of("42") == ["plan_starter"]
     dashboard.change_plan("42", "plan_growth")
     dashboard.change_plan("42", "plan_growth")
@@ -59,7 +57,7 @@ def test_a_life_of_subscriptions_is_told(outbox: Outbox, inbox: Inbox) -> None:
     dashboard.cancel("42")
     assert dashboard.plans_of("42") == []
     outbox.deliver_all()
-    assert inbox.got == [
+    assert inbox.messages == [
         ("subscription.updated", "Growth"),
         ("subscription.version.updated", "Growth"),
         ("subscription.activated", "Enterprise"),
@@ -69,8 +67,7 @@ def test_a_life_of_subscriptions_is_told(outbox: Outbox, inbox: Inbox) -> None:
     ]
 
 
-def test_a_transaction_that_is_rolled_back_tells_nothing(outbox: Outbox) -> None:
-    """The change is undone, too."""
+def test_rolled_back_change_sends_nothing(outbox: Outbox) -> None:
     with transaction.atomic():
         dashboard.cancel("42")
         transaction.set_rollback(True)
@@ -79,7 +76,7 @@ def test_a_transaction_that_is_rolled_back_tells_nothing(outbox: Outbox) -> None
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda: dashboard.cancel("43"), "no such customer"),
         (lambda: dashboard.plans_of("43"), "no such customer"),
@@ -89,43 +86,71 @@ def test_a_transaction_that_is_rolled_back_tells_nothing(outbox: Outbox) -> None
         (lambda: dashboard.change_plan("44", "plan_growth"), "no subscription that runs"),
     ],
 )
-def test_what_cannot_be_done_is_said(outbox: Outbox, change: Callable[[], object], said: str) -> None:
-    """With the remedy, and nothing is told."""
+def test_lookup_error_explains_what_is_missing(outbox: Outbox, change: Callable[[], object], message: str) -> None:
+    """Nothing is sent."""
     add_customer(alias="44", name="Gone")
     dashboard.cancel("44")
-    outbox.clear()
-    with pytest.raises(LookupError, match=said):
+    outbox.discard_all()
+    with pytest.raises(LookupError, match=message):
         change()
     assert outbox.waiting == []
 
 
 @pytest.mark.parametrize("plans", [{}, [], "plan", {"plan_free": {"name": "Free"}}, {"plan_free": "Free"}])
-def test_plans_that_cannot_be_read_are_reported(settings: Any, plans: object) -> None:
-    """The sandbox goes on with its own."""
+def test_invalid_plans_are_reported_and_replaced_by_the_default(settings: Any, plans: object) -> None:
     assert "alguna_sandbox.E005" not in {message.id for message in run_checks()}
     settings.ALGUNA_SANDBOX_PLANS = plans
     assert "alguna_sandbox.E005" in {message.id for message in run_checks()}
-    assert conf.plans == PLANS
+    assert conf.plans == DEFAULT_PLANS
 
 
-def test_the_plans_are_those_that_are_set(outbox: Outbox, settings: Any, door: Door) -> None:
-    """For the dashboard, for new customers whoever makes them, and for what seeding leaves open."""
+def test_plans_are_a_setting(outbox: Outbox, settings: Any, sandbox: SandboxClient) -> None:
+    """It applies to the dashboard, to new customers, to `add_customer` and to the portal."""
     settings.ALGUNA_SANDBOX_PLANS = {
         "plan_free": {"name": "Free", "amount_cents": 0},
         "plan_pro": {"name": "Pro", "amount_cents": 1900},
     }
     dashboard.change_plan("42", "plan_pro")
-    assert dashboard.plans_of(door.customer()["id"]) == ["plan_free"]
+    assert dashboard.plans_of(sandbox.create_customer()["id"]) == ["plan_free"]
     add_customer(alias="43", name="Seeded", plan_id="plan_pro")
     add_customer(alias="44", name="Seeded", plan_id="plan_old", plan_name="Old")
     assert dashboard.plans_of("44") == ["plan_old"]
-    subscriptions = json.loads(door.ask("GET", "/subscriptions").content)["data"]
-    assert [(each["name"], each["next_charge_cents"]) for each in subscriptions] == [
-        ("Pro", 1900),
-        ("Free", 0),
-        ("Pro", 1900),
-        ("Old", 0),
-    ]
-    choice = text(door.client.get(link(door.client.get(door.portal(door.customer())), "/plan")))
+    plans = [(each["name"], each["next_charge_cents"]) for each in sandbox.get_data("/subscriptions")]
+    assert plans == [("Pro", 1900), ("Free", 0), ("Pro", 1900), ("Old", 0)]
+    choice = get_text(sandbox.client.get(find_link(sandbox.client.get(sandbox.create_portal()), "/plan")))
     assert "Pro" in choice
     assert "Growth" not in choice
+
+
+def test_customer_is_like_one_that_the_api_creates(sandbox: SandboxClient) -> None:
+    customer = add_customer(
+        alias="acme",
+        name="Acme Inc",
+        currency="EUR",
+        email="billing@acme.test",
+        plan_name="Enterprise",
+        plan_id="plan_enterprise",
+        amount_cents=99900,
+    )
+    assert json.loads(sandbox.request("GET", "/customers/acme").content) == customer
+    (contact,) = customer["contacts"]
+    assert (contact["email"], contact["is_primary"]) == ("billing@acme.test", True)
+    (subscription,) = sandbox.get_data("/subscriptions")
+    assert (subscription["name"], subscription["plan_id"]) == ("Enterprise", "plan_enterprise")
+    assert (subscription["next_charge_cents"], subscription["currency"]) == (99900, "EUR")
+
+
+def test_existing_customer_is_not_changed(sandbox: SandboxClient) -> None:
+    add_customer(alias="acme", name="Acme Inc")
+    sandbox.request("PATCH", "/customers/acme", {"name": "Changed"})
+    assert add_customer(alias="acme", name="Acme Inc", currency="EUR")["name"] == "Changed"
+    assert len(sandbox.get_data("/customers")) == 1
+
+
+def test_no_contact_is_created_without_an_email_address(sandbox: SandboxClient) -> None:
+    assert add_customer(alias="acme", name="Acme Inc")["contacts"] == []
+
+
+def test_values_are_validated_like_in_the_api(sandbox: SandboxClient) -> None:
+    with pytest.raises(ApiError, match="currency"):
+        add_customer(alias="acme", name="Acme Inc", currency="euro")

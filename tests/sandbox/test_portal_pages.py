@@ -1,6 +1,5 @@
-"""The hosted portal's pages, as a browser gets them."""
+"""Pages of the hosted portal."""
 
-import json
 import re
 import sys
 from typing import Any
@@ -8,24 +7,16 @@ from typing import Any
 import pytest
 
 from alguna_portal.sandbox.dashboard import add_customer
-from tests.sandbox.conftest import Door, link, text
+from tests.sandbox.conftest import SandboxClient, find_link, get_text
 
 
-def test_the_portal_shows_its_three_sections(door: Door) -> None:
-    """Plan, invoices and billing, with what the guide says is in them."""
-    customer = door.customer(
-        contacts=[{"email": "billing@acme.test", "is_primary": True}],
-        billing_address={
-            "line1": "1 Main St",
-            "line2": "Suite 5",
-            "city": "Bern",
-            "postal_code": "3000",
-            "country": "CHE",
-        },
-    )
-    response = door.client.get(door.portal(customer))
+def test_portal_shows_three_sections(sandbox: SandboxClient) -> None:
+    address = {"line1": "1 Main St", "line2": "Suite 5", "city": "Bern", "postal_code": "3000", "country": "CHE"}
+    contacts = [{"email": "billing@acme.test", "is_primary": True}]
+    customer = sandbox.create_customer(contacts=contacts, billing_address=address)
+    response = sandbox.client.get(sandbox.create_portal(customer))
     assert response.status_code == 200
-    page = text(response)
+    page = get_text(response)
     headings = re.findall(r"<h[12][^>]*>([^<]*)</h[12]>", response.content.decode())
     assert headings == ["Acme Inc", "Plan Overview", "Invoices", "Billing Information"]
     assert "Starter Active Estimated next charge $49.00 Next charge date" in page
@@ -47,104 +38,96 @@ def test_the_portal_shows_its_three_sections(door: Door) -> None:
         ("billing_details_settings", "Billing Information"),
     ],
 )
-def test_a_hidden_section_is_absent(door: Door, section: str, heading: str) -> None:
-    """The two others stay."""
-    path = door.portal(door.customer(), **{section: {"show_section": False}})
-    page = door.client.get(path).content.decode()
+def test_hidden_section_is_not_shown(sandbox: SandboxClient, section: str, heading: str) -> None:
+    path = sandbox.create_portal(sandbox.create_customer(), **{section: {"show_section": False}})
+    page = sandbox.client.get(path).content.decode()
     assert f">{heading}</h2>" not in page
     assert page.count("</h2>") == 2
 
 
-def test_a_forbidden_power_has_no_button(door: Door) -> None:
-    """What the session does not allow is not offered."""
-    path = door.portal(
-        door.customer(),
+def test_button_is_not_shown_without_permission(sandbox: SandboxClient) -> None:
+    path = sandbox.create_portal(
+        sandbox.create_customer(),
         plan_overview_settings={"allow_subscription_cancel": False},
         billing_details_settings={"allow_autopay_edit": False},
     )
-    assert "<button" not in door.client.get(path).content.decode()
+    assert "<button" not in sandbox.client.get(path).content.decode()
 
 
-def test_cancelling_asks_first_and_then_ends_the_subscription(door: Door) -> None:
-    """The status changes, the button goes, and the API says the same."""
-    path = door.portal(door.customer())
-    cancel = link(door.client.get(path), "/cancel")
-    question = door.client.get(cancel)
+def test_cancellation_is_confirmed_first(sandbox: SandboxClient) -> None:
+    path = sandbox.create_portal()
+    cancel = find_link(sandbox.client.get(path), "/cancel")
+    question = sandbox.client.get(cancel)
     assert ">Yes, cancel it</button>" in question.content.decode()
-    assert "$49.00" in text(question)
-    after = door.client.post(cancel, follow=True)
+    assert "$49.00" in get_text(question)
+    after = sandbox.client.post(cancel, follow=True)
     assert after.redirect_chain == [(f"{path}?notice=canceled", 302)]
-    assert "Your subscription has been cancelled." in text(after)
-    assert "Starter Canceled" in text(after)
-    assert "Cancel subscription" not in text(after)
-    assert "Estimated next charge" not in text(after)
-    (subscription,) = json.loads(door.ask("GET", "/subscriptions").content)["data"]
+    assert "Your subscription has been cancelled." in get_text(after)
+    assert "Starter Canceled" in get_text(after)
+    assert "Cancel subscription" not in get_text(after)
+    assert "Estimated next charge" not in get_text(after)
+    (subscription,) = sandbox.get_data("/subscriptions")
     assert subscription["status"] == "canceled"
 
 
-def test_a_second_cancellation_leads_back(door: Door) -> None:
-    """An old tab neither asks nor fails."""
-    path = door.portal(door.customer())
-    cancel = link(door.client.get(path), "/cancel")
-    door.client.post(cancel)
-    assert door.client.get(cancel)["Location"] == path
-    assert door.client.post(cancel).status_code == 302
+def test_second_cancellation_redirects_to_the_overview(sandbox: SandboxClient) -> None:
+    path = sandbox.create_portal()
+    cancel = find_link(sandbox.client.get(path), "/cancel")
+    sandbox.client.post(cancel)
+    assert sandbox.client.get(cancel)["Location"] == path
+    assert sandbox.client.post(cancel).status_code == 302
 
 
-def test_auto_pay_is_switched_off_and_on(door: Door) -> None:
-    """Pressing twice does it once."""
-    path = door.portal(door.customer())
+def test_auto_pay_is_turned_off_and_on(sandbox: SandboxClient) -> None:
+    """Submitting twice turns it off once."""
+    path = sandbox.create_portal()
     for _ in "twice":
-        off = door.client.post(f"{path}/auto-pay", {"auto_pay": "off"}, follow=True)
-    assert "Auto-pay Off" in text(off)
-    assert "Auto-pay is off." in text(off)
+        off = sandbox.client.post(f"{path}/auto-pay", {"auto_pay": "off"}, follow=True)
+    assert "Auto-pay Off" in get_text(off)
+    assert "Auto-pay is off." in get_text(off)
     assert ">Turn on auto-pay</button>" in off.content.decode()
-    on = door.client.post(f"{path}/auto-pay", {"auto_pay": "on"}, follow=True)
-    assert "Auto-pay On" in text(on)
+    on = sandbox.client.post(f"{path}/auto-pay", {"auto_pay": "on"}, follow=True)
+    assert "Auto-pay On" in get_text(on)
 
 
-def test_an_invoice_opens_on_a_page(door: Door) -> None:
-    """With its number, dates, lines and total."""
-    path = door.portal(door.customer())
-    response = door.client.get(link(door.client.get(path), r"/invoices/\w+"))
-    assert re.search(r"Invoice INV-\w{4}-0003 Issued Billed to Acme Inc", text(response))
-    assert "Total $49.00" in text(response)
+def test_invoice_page_shows_number_dates_lines_and_total(sandbox: SandboxClient) -> None:
+    path = sandbox.create_portal()
+    response = sandbox.client.get(find_link(sandbox.client.get(path), r"/invoices/\w+"))
+    assert re.search(r"Invoice INV-\w{4}-0003 Issued Billed to Acme Inc", get_text(response))
+    assert "Total $49.00" in get_text(response)
 
 
 @pytest.mark.parametrize("name", ["Acme Inc", "Ünïcode €", "日本 🎉"])
-def test_an_invoice_downloads_as_a_pdf(door: Door, name: str) -> None:
-    """The file is named after the invoice, whatever the company is called."""
-    path = door.portal(door.customer(name=name, currency="EUR"))
-    response = door.client.get(link(door.client.get(path), "/pdf"))
+def test_invoice_is_downloaded_as_pdf(sandbox: SandboxClient, name: str) -> None:
+    path = sandbox.create_portal(sandbox.create_customer(name=name, currency="EUR"))
+    response = sandbox.client.get(find_link(sandbox.client.get(path), "/pdf"))
     assert response["Content-Type"] == "application/pdf"
     assert re.fullmatch(r'attachment; filename="INV-\w{4}-0003.pdf"', response["Content-Disposition"])
     assert response.content.startswith(b"%PDF")
     assert response.content.rstrip().endswith(b"%%EOF")
 
 
-def test_without_reportlab_the_page_names_the_remedy(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rest of the portal works without it."""
+def test_page_explains_how_to_install_reportlab(sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("reportlab", "reportlab.lib", "reportlab.lib.colors"):
         monkeypatch.setitem(sys.modules, module, None)
-    path = door.portal(door.customer())
-    response = door.client.get(link(door.client.get(path), "/pdf"))
+    path = sandbox.create_portal()
+    response = sandbox.client.get(find_link(sandbox.client.get(path), "/pdf"))
     assert response.status_code == 501
     assert "pip install &quot;alguna_portal[sandbox]&quot;" in response.content.decode()
 
 
-def test_the_brand_is_on_the_page(door: Door, settings: Any) -> None:
-    """A name, or a logo that is named so; markup in it stays text."""
-    path = door.portal(door.customer(name="<b>Acme</b>"))
+def test_brand_name_and_logo_are_settings(sandbox: SandboxClient, settings: Any) -> None:
+    """Markup is escaped."""
+    path = sandbox.create_portal(sandbox.create_customer(name="<b>Acme</b>"))
     settings.ALGUNA_SANDBOX_BRAND_NAME = "Wayne & Sons"
-    page = door.client.get(path).content.decode()
+    page = sandbox.client.get(path).content.decode()
     assert '<span class="brand">Wayne &amp; Sons</span>' in page
     assert "<h1>&lt;b&gt;Acme&lt;/b&gt;</h1>" in page
     settings.ALGUNA_SANDBOX_LOGO_URL = "https://cdn.test/logo.svg"
-    assert 'src="https://cdn.test/logo.svg" alt="Wayne &amp; Sons"' in door.client.get(path).content.decode()
+    assert 'src="https://cdn.test/logo.svg" alt="Wayne &amp; Sons"' in sandbox.client.get(path).content.decode()
 
 
-def test_a_seeded_plan_is_what_the_portal_shows(door: Door) -> None:
-    """Seeds and pages agree on name, amount and currency."""
+def test_plan_of_add_customer_is_shown(sandbox: SandboxClient) -> None:
     customer = add_customer(alias="a", name="A", currency="JPY", plan_name="Growth", amount_cents=12000)
-    page = text(door.client.get(door.portal(customer)))
+    page = get_text(sandbox.client.get(sandbox.create_portal(customer)))
     assert "Growth Active Estimated next charge ¥12,000" in page

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from alguna_portal.testing import MadeSession
+from alguna_portal.testing import CreatedSession
 from tests.services.conftest import Alguna, Shared, Site, run_python
 
 pytestmark = pytest.mark.services
@@ -44,7 +44,7 @@ def get_readings(kept: bytes) -> Iterator[bytes]:
                 continue
 
 
-def find_in(session: MadeSession, kept: bytes) -> set[str]:
+def find_in(session: CreatedSession, kept: bytes) -> set[str]:
     """Return the parts of a session that can be read."""
     parts = {
         "url": session.url,
@@ -55,13 +55,13 @@ def find_in(session: MadeSession, kept: bytes) -> set[str]:
     return {name for name, part in parts.items() if any(part.encode() in reading for reading in get_readings(kept))}
 
 
-def click(redis: Shared, *, encrypt: bool) -> tuple[MadeSession, dict[bytes, bytes]]:
+def click(redis: Shared, *, encrypt: bool) -> tuple[CreatedSession, dict[bytes, bytes]]:
     """Open a portal twice in another process; return the session and the content of Redis."""
     said = run_python(redis, CLICK, settings={"ALGUNA_PORTAL_ENCRYPT_CACHE": encrypt})
     kept = get_content(redis)
     kinds = {key.split(b":")[3] for key in kept}
     assert kinds >= {b"session", b"outcome", b"generation"}
-    return MadeSession(**json.loads(said)), kept
+    return CreatedSession(**json.loads(said)), kept
 
 
 def test_redis_contains_no_part_of_a_session(redis: Shared) -> None:

@@ -64,10 +64,11 @@ class _Handler(BaseHTTPRequestHandler):
         time.sleep(self.server.seconds)
         if number == self.server.busy_at:
             self.server.refused_at.append(time.monotonic())
-            answer = ApiError(429, "Too many requests.", headers={"Retry-After": str(self.server.retry_after)}).answer()
+            headers = {"Retry-After": str(self.server.retry_after)}
+            answer = ApiError(429, "Too many requests.", headers=headers).to_response()
         else:
             parts = urlsplit(self.path)
-            answer = self.server.engine.answer(
+            answer = self.server.engine.handle(
                 Request(
                     method=self.command,
                     path=parts.path,

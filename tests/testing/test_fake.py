@@ -1,4 +1,4 @@
-"""What users test with: the examples of the documentation as they stand there, and the fake's own manners."""
+"""`alguna_portal.testing`: the documented examples, and the behaviour of the fake."""
 
 import os
 import re
@@ -20,7 +20,7 @@ EXAMPLES = re.findall(
     (Path(__file__).parent.parent.parent / "docs" / "howto" / "testing.md").read_text(),
     re.DOTALL,
 )
-CLEAN = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_", "COV_"))}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_", "COV_"))}
 ACME = Customer(alias="42")
 PROJECT = {
     "settings.py": """
@@ -51,45 +51,48 @@ urlpatterns = [path("billing/", include("alguna_portal.urls"))]
 
 @pytest.mark.parametrize("number", range(len(EXAMPLES)))
 @pytest.mark.slow
-def test_the_documented_examples_pass_in_a_project_of_their_own(tmp_path: Path, number: int) -> None:
-    """Each example stands alone, in a project that has neither a key nor the sandbox; the plugin finds itself."""
+def test_documented_examples_pass_in_a_new_project(tmp_path: Path, number: int) -> None:
+    """The project has neither an API key nor the sandbox, and finds the pytest plugin."""
     for name, content in PROJECT.items():
         (tmp_path / name).write_text(content)
     (tmp_path / "test_example.py").write_text(EXAMPLES[number])
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly"]
-    ran = subprocess.run(command, cwd=tmp_path, env=CLEAN, capture_output=True, text=True, check=False, timeout=60)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
+    process = subprocess.run(
+        command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
-def test_there_are_four_examples() -> None:
-    """The count is the documentation's promise, and keeps the test above from testing nothing."""
+def test_documentation_has_four_examples() -> None:
+    """If none were found, the test above would test nothing."""
     assert len(EXAMPLES) == 4
 
 
 @pytest.mark.slow
-def test_unittest_needs_no_pytest(tmp_path: Path) -> None:
-    """The second example runs under Django's own test runner, where pytest cannot be imported."""
+def test_unittest_example_does_not_need_pytest(tmp_path: Path) -> None:
+    """Django's test runner runs the second example in a project where pytest can't be imported."""
     for name, content in PROJECT.items():
         (tmp_path / name).write_text(content)
     (tmp_path / "tests.py").write_text(EXAMPLES[1])
     (tmp_path / "pytest.py").write_text("raise ImportError('pytest is not here')")
     command = [sys.executable, "-m", "django", "test", "--settings=settings", "--pythonpath=."]
-    ran = subprocess.run(command, cwd=tmp_path, env=CLEAN, capture_output=True, text=True, check=False, timeout=60)
-    assert ran.returncode == 0, ran.stderr
-    assert "Ran 2 tests" in ran.stderr
+    process = subprocess.run(
+        command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert process.returncode == 0, process.stderr
+    assert "Ran 2 tests" in process.stderr
 
 
-def test_a_fake_refuses_what_alguna_would_refuse(settings: Settings) -> None:
-    """Without a key, or under another one, there is no answer but 401."""
+def test_fake_requires_its_api_key(settings: Settings) -> None:
     with fake_alguna() as alguna:
-        answer = requests.post(f"{settings.ALGUNA_PORTAL_API_URL}/customers", data=b"not JSON", timeout=1)
-        assert answer.status_code == 401
+        response = requests.post(f"{settings.ALGUNA_PORTAL_API_URL}/customers", data=b"not JSON", timeout=1)
+        assert response.status_code == 401
         assert alguna.requests[-1].body == {}
         assert alguna.requests[-1].path == "/customers"
 
 
-def test_two_fakes_share_nothing() -> None:
-    """Neither cached sessions nor a breaker that the test before has tripped."""
+def test_fakes_are_independent() -> None:
+    """They share neither cached sessions nor the state of the circuit breaker."""
     with fake_alguna() as first:
         first.fail(503, times=10)
         for _ in range(10):
@@ -99,8 +102,7 @@ def test_two_fakes_share_nothing() -> None:
         assert open_session(ACME).url == second.sessions[0].url
 
 
-def test_a_request_may_fail_on_the_way() -> None:
-    """With any exception of `requests`, as often as it is told."""
+def test_requests_can_fail_with_an_exception() -> None:
     with fake_alguna() as alguna:
         alguna.fail(requests.ConnectionError(), times=2)
         for _ in range(2):
@@ -110,8 +112,7 @@ def test_a_request_may_fail_on_the_way() -> None:
         assert len(alguna.requests) == 3
 
 
-def test_sessions_expire_where_they_are_cached(settings: Settings) -> None:
-    """The next click makes a new one, without anybody's clock being moved."""
+def test_sessions_can_be_expired(settings: Settings) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     with fake_alguna() as alguna:
         assert open_session(ACME).url == open_session(ACME).url
@@ -119,15 +120,14 @@ def test_sessions_expire_where_they_are_cached(settings: Settings) -> None:
         assert open_session(ACME).url == alguna.sessions[1].url
 
 
-def test_a_host_with_a_portal_domain_of_its_own_is_served(settings: Settings) -> None:
-    """The fake's portal is on the list, whatever else is."""
+def test_portal_host_of_the_fake_is_always_allowed(settings: Settings) -> None:
     settings.ALGUNA_PORTAL_URL_HOSTS = ["billing.example.com"]
     with fake_alguna() as alguna:
         assert open_session(ACME).url == alguna.sessions[0].url
 
 
-def test_a_dropped_connection_is_one(settings: Settings) -> None:
-    """The sandbox's faults, asked for by header, work at the fake, too."""
+def test_connection_can_be_dropped(settings: Settings) -> None:
+    """The fake supports the sandbox's header for simulated faults."""
     with fake_alguna(), pytest.raises(requests.ConnectionError):
         requests.post(
             f"{settings.ALGUNA_PORTAL_API_URL}/customers",
@@ -136,24 +136,21 @@ def test_a_dropped_connection_is_one(settings: Settings) -> None:
         )
 
 
-def test_a_page_instead_of_an_answer_can_be_had() -> None:
-    """As a proxy sends it."""
+def test_response_can_be_an_html_page() -> None:
     with fake_alguna() as alguna:
         alguna.fail(200, html="<h1>Welcome</h1>")
         with pytest.raises(UnexpectedResponse, match="not with a JSON object"):
             open_session(ACME)
 
 
-def test_the_earlier_api_is_faked_too(settings: Settings) -> None:
-    """A host on the portal guide's API tests in the same way."""
+def test_legacy_api_is_supported(settings: Settings) -> None:
     settings.ALGUNA_PORTAL_API_VERSION = "legacy"
     with fake_alguna() as alguna:
         assert open_session(ACME, role="viewer").url == alguna.sessions[-1].url
         assert alguna.sessions[-1].settings["billingDetailsSettings"] == {"showSection": False}
 
 
-def test_customers_may_have_to_be_added() -> None:
-    """For tests of what happens when Alguna does not know one."""
+def test_unknown_customers_can_be_simulated() -> None:
     with fake_alguna(knows_everyone=False) as alguna:
         with pytest.raises(CustomerUnknown):
             open_session(ACME)
@@ -161,7 +158,6 @@ def test_customers_may_have_to_be_added() -> None:
         assert open_session(ACME).customer_id == customer_id
 
 
-def test_other_hosts_are_none_of_its_business(settings: Settings) -> None:
-    """Requests that are not for Alguna go where they always went."""
+def test_requests_to_other_hosts_are_not_changed(settings: Settings) -> None:
     with fake_alguna(), pytest.raises(requests.ConnectionError):
         requests.get("http://127.0.0.1:1/", timeout=1)

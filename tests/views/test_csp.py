@@ -114,7 +114,7 @@ def get_admin_pages(customer: Customer, link: PortalLink) -> dict[str, Page]:
         "links": f"{base}/portallink/",
         "link": f"{base}/portallink/{link.pk}/change/",
         "accesses": f"{base}/portalaccess/",
-        "weather": "/admin/alguna_sandbox/weather/",
+        "faults": "/admin/alguna_sandbox/simulatedfault/",
     }
     pages = {name: client.get(address) for name, address in named.items()}
     assert {page.status_code for page in pages.values()} == {200}

@@ -1,118 +1,102 @@
-"""Customers: creating, finding and changing them. An alias belongs to one customer at most."""
+"""Customers: the endpoints that create, read, update, list and look them up, and the records behind them."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
-from .subscriptions import new_payment_method, open_account
-from .types import JSON, PLANS, Answer, ApiError, Call, Plan, State, json_answer, timestamp
-from .validation import Fields, decode, page
+from .subscriptions import add_starter_records, create_payment_method
+from .types import DEFAULT_PLANS, JSON, ApiCall, ApiError, Plan, Response, State, format_timestamp, json_response
+from .validation import Fields, paginate, parse_body
 
-LONGEST_ALIAS = 255
+MAX_ALIAS_LENGTH = 255
+OPTIONAL_ADDRESS_FIELDS = ("line1", "line2", "city", "state", "postal_code")
 
 
-def by_alias(state: State, alias: str) -> JSON | None:
-    """Return the customer that has the alias, None where nobody has it."""
+def create_customer(call: ApiCall) -> Response:
+    """Handle POST /customers."""
+    return json_response(add_customer(call.state, parse_body(call.request.body), now=call.now, plan=call.first_plan))
+
+
+def read_customer(call: ApiCall) -> Response:
+    """Handle GET /customers/{id or alias}."""
+    return json_response(get_customer(call.state, call.ident))
+
+
+def update_customer(call: ApiCall) -> Response:
+    """Handle PATCH /customers/{id or alias}."""
+    customer = get_customer(call.state, call.ident)
+    return json_response(_change_customer(call.state, customer, parse_body(call.request.body), now=call.now))
+
+
+def list_customers(call: ApiCall) -> Response:
+    """Handle GET /customers."""
+    query = call.request.query
+    if (alias := query.get("alias")) is not None:
+        customer = find_by_alias(call.state, alias)
+        found = [customer] if customer else []
+    else:
+        found = list(call.state["customers"].values())
+    if (email := query.get("email")) is not None:
+        wanted = email.casefold()
+        found = [each for each in found if wanted in {contact["email"].casefold() for contact in each["contacts"]}]
+    return paginate(found, query)
+
+
+def look_up_customer(call: ApiCall) -> Response:
+    """Handle GET /customers/lookup."""
+    alias = call.request.query.get("alias")
+    if not alias:
+        raise ApiError(422, "alias is required.")
+    # According to the official SDK, ids are looked up too.
+    customer = call.state["customers"].get(alias) or find_by_alias(call.state, alias)
+    if customer is None:
+        raise ApiError(404, "No customer has this alias.")
+    return json_response({"customer_id": customer["id"]})
+
+
+def find_by_alias(state: State, alias: str) -> JSON | None:
+    """Return the customer with an alias, or None."""
     owner = state["aliases"].get(alias)
     return state["customers"][owner["customer_id"]] if owner else None
 
 
-def by_ident(state: State, ident: str) -> JSON:
-    """Return the customer whose id or, failing that, whose alias this is; raise 404."""
-    customer = state["customers"].get(ident) or by_alias(state, ident)
+def get_customer(state: State, ident: str) -> JSON:
+    """Return the customer with an id or, if no id matches, an alias; raise ApiError 404."""
+    customer = state["customers"].get(ident) or find_by_alias(state, ident)
     if customer is None:
         raise ApiError(404, "No such customer.")
     return customer
 
 
-def add(state: State, fields: Fields, *, now: datetime, plan: Plan = PLANS[0]) -> JSON:
-    """Create a customer with a subscription to the plan; nothing is written where a field is refused."""
+def add_customer(state: State, fields: Fields, *, now: datetime, plan: Plan = DEFAULT_PLANS[0]) -> JSON:
+    """Create a customer with a subscription to a plan; if a field is invalid, raise ApiError and write nothing."""
     customer: JSON = {
         "id": f"cust_{secrets.token_hex(8)}",
-        "name": fields.text("name"),
-        "currency": fields.code("currency", "ISO 4217"),
-        "created_at": timestamp(now),
-        "updated_at": timestamp(now),
-        "aliases": _aliases(fields),
-        "contacts": _contacts(fields),
-        "payment_methods": [new_payment_method(now)],
+        "created_at": format_timestamp(now),
+        "updated_at": format_timestamp(now),
+        **{name: parse(fields) for name, parse in _PARSERS.items() if name != "billing_address" or fields.has(name)},
+        "payment_methods": [create_payment_method(now)],
         "auto_pay": True,
     }
-    if fields.has("billing_address"):
-        customer["billing_address"] = _address(fields)
-    _give_aliases(state, customer["id"], old=[], new=customer["aliases"])
+    _replace_aliases(state, customer["id"], old=[], new=customer["aliases"])
     state["customers"][customer["id"]] = customer
-    open_account(state, customer, plan, now=now)
+    add_starter_records(state, customer, plan, now=now)
     return customer
 
 
-def change(state: State, customer: JSON, fields: Fields, *, now: datetime) -> JSON:
-    """Change the fields that were sent, lists as a whole; nothing is written where one is refused."""
-    changed: JSON = {"updated_at": timestamp(now)}
-    if fields.has("name"):
-        changed["name"] = fields.text("name")
-    if fields.has("currency"):
-        changed["currency"] = fields.code("currency", "ISO 4217")
-    if fields.has("contacts"):
-        changed["contacts"] = _contacts(fields)
-    if fields.has("billing_address"):
-        changed["billing_address"] = _address(fields)
-    if fields.has("aliases"):
-        changed["aliases"] = _aliases(fields)
-        _give_aliases(state, customer["id"], old=customer["aliases"], new=changed["aliases"])
-    customer = {**customer, **changed}
+def _change_customer(state: State, customer: JSON, fields: Fields, *, now: datetime) -> JSON:
+    """Update the fields that were sent, replacing whole lists; if one is invalid, write nothing."""
+    changes = {name: parse(fields) for name, parse in _PARSERS.items() if fields.has(name)}
+    if "aliases" in changes:
+        _replace_aliases(state, customer["id"], old=customer["aliases"], new=changes["aliases"])
+    customer = {**customer, **changes, "updated_at": format_timestamp(now)}
     state["customers"][customer["id"]] = customer
     return customer
 
 
-def create(call: Call) -> Answer:
-    """Answer POST /customers."""
-    return json_answer(add(call.state, decode(call.request.body), now=call.now, plan=call.first_plan))
-
-
-def read(call: Call) -> Answer:
-    """Answer GET /customers/{id or alias}."""
-    return json_answer(by_ident(call.state, call.ident))
-
-
-def update(call: Call) -> Answer:
-    """Answer PATCH /customers/{id or alias}."""
-    customer = by_ident(call.state, call.ident)
-    return json_answer(change(call.state, customer, decode(call.request.body), now=call.now))
-
-
-def search(call: Call) -> Answer:
-    """Answer GET /customers."""
-    query = call.request.query
-    found: Sequence[JSON]
-    if (alias := query.get("alias")) is not None:
-        owner = by_alias(call.state, alias)
-        found = [owner] if owner else []
-    else:
-        found = list(call.state["customers"].values())
-    if (email := query.get("email")) is not None:
-        found = [customer for customer in found if _has_email(customer, email)]
-    return page(found, query)
-
-
-def lookup(call: Call) -> Answer:
-    """Answer GET /customers/lookup."""
-    alias = call.request.query.get("alias")
-    if not alias:
-        raise ApiError(422, "alias is required.")
-    # An id is looked up too, says the official SDK.
-    owner = call.state["customers"].get(alias) or by_alias(call.state, alias)
-    if owner is None:
-        raise ApiError(404, "No customer has this alias.")
-    return json_answer({"customer_id": owner["id"]})
-
-
-def _aliases(fields: Fields) -> list[str]:
-    return fields.texts("aliases", longest=LONGEST_ALIAS)
-
-
-def _give_aliases(state: State, customer_id: str, *, old: list[str], new: list[str]) -> None:
-    """Make the new aliases the customer's; raise 409 before anything is written where one is taken."""
+def _replace_aliases(state: State, customer_id: str, *, old: list[str], new: list[str]) -> None:
+    """Replace a customer's aliases; if another customer has one of them, raise ApiError 409 and write nothing."""
     for alias in new:
         owner = state["aliases"].get(alias)
         if owner and owner["customer_id"] != customer_id:
@@ -123,33 +107,35 @@ def _give_aliases(state: State, customer_id: str, *, old: list[str], new: list[s
         state["aliases"][alias] = {"customer_id": customer_id}
 
 
-def _contacts(fields: Fields) -> list[JSON]:
-    contacts: list[JSON] = []
-    for contact in fields.inners("contacts"):
-        entry: JSON = {
-            "id": contact.text_or_none("id") or f"cont_{secrets.token_hex(8)}",
-            "email": contact.email("email"),
-            "is_primary": contact.flag("is_primary"),
-            "email_preferences": contact.texts("email_preferences", longest=255),
+def _parse_contacts(fields: Fields) -> list[JSON]:
+    return [
+        {
+            "id": contact.get_optional_text("id") or f"cont_{secrets.token_hex(8)}",
+            "email": contact.get_email("email"),
+            "is_primary": contact.get_bool("is_primary"),
+            "email_preferences": contact.get_texts("email_preferences", max_length=255),
+            **_parse_optional_texts(contact, ("first_name", "last_name")),
         }
-        for name in ("first_name", "last_name"):
-            if (value := contact.text_or_none(name)) is not None:
-                entry[name] = value
-        contacts.append(entry)
-    return contacts
+        for contact in fields.get_objects("contacts")
+    ]
 
 
-def _address(fields: Fields) -> JSON:
-    address = fields.inner("billing_address")
-    parts: JSON = {}
-    for name in ("line1", "line2", "city", "state", "postal_code"):
-        if (value := address.text_or_none(name)) is not None:
-            parts[name] = value
+def _parse_address(fields: Fields) -> JSON:
+    address = fields.get_object("billing_address")
+    parsed = _parse_optional_texts(address, OPTIONAL_ADDRESS_FIELDS)
     if address.data.get("country") is not None:
-        parts["country"] = address.code("country", "ISO 3166-1 alpha-3")
-    return parts
+        parsed["country"] = address.get_code("country", "ISO 3166-1 alpha-3")
+    return parsed
 
 
-def _has_email(customer: JSON, email: str) -> bool:
-    wanted = email.casefold()
-    return any(contact["email"].casefold() == wanted for contact in customer["contacts"])
+def _parse_optional_texts(fields: Fields, names: tuple[str, ...]) -> JSON:
+    return {name: value for name in names if (value := fields.get_optional_text(name)) is not None}
+
+
+_PARSERS: Mapping[str, Callable[[Fields], Any]] = {
+    "name": lambda fields: fields.get_text("name"),
+    "currency": lambda fields: fields.get_code("currency", "ISO 4217"),
+    "aliases": lambda fields: fields.get_texts("aliases", max_length=MAX_ALIAS_LENGTH),
+    "contacts": _parse_contacts,
+    "billing_address": _parse_address,
+}

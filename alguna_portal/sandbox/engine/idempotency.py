@@ -1,10 +1,9 @@
-"""Idempotency keys: the same request runs once in 24 hours, however often it is sent.
+"""Idempotency keys: a request with a key runs once in 24 hours, however often the client sends it.
 
-A key is claimed, its request runs, its answer is settled. The claim is written by itself, so that who comes
-meanwhile gets a 409 and does not wait; run and settlement are written together, so that there is never one
-without the other. What failed for a passing reason, or fell over, gives its key back. A process that dies in
-between leaves a claim, which counts for a minute; who slept for longer than that finds the key taken over, and
-does not run any more.
+A request first claims its key, then runs, then stores its response under the key. The claim is written separately,
+so that the same request gets 409 in the meantime instead of waiting. Running and storing are one transaction. If
+the request fails temporarily or raises an exception, its key is released. If the process dies, its claim expires
+after a minute. If a request takes longer than that and another one has claimed the key, it doesn't run.
 """
 
 import hashlib
@@ -13,94 +12,95 @@ import secrets
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from .types import JSON, Answer, ApiError, Exclusive, Request, State, timestamp
+from .types import JSON, ApiError, Request, Response, State, WriteLock, format_timestamp
 
-LONGEST_KEY = 255
-MEMORY = timedelta(hours=24)
-LONGEST_RUN = timedelta(seconds=60)
-TITLE = "Idempotency error"
+MAX_KEY_LENGTH = 255
+RESPONSE_LIFETIME = timedelta(hours=24)
+CLAIM_LIFETIME = timedelta(seconds=60)
+ERROR_TITLE = "Idempotency error"
 
 
 def run_once(
     state: State,
     request: Request,
     *,
-    before: Callable[[], Answer | None],
-    run: Callable[[], Answer],
+    before: Callable[[], Response | None],
+    run: Callable[[], Response],
     now: datetime,
-    exclusive: Exclusive,
-) -> Answer:
-    """Return the answer of this request's first run, which is now if its key is new or it has none.
+    write_lock: WriteLock,
+) -> Response:
+    """Run a request or, if it ran before with the same key, return its first response.
 
-    `before` may take its time and answer in the place of `run`, which alone changes the state.
+    `before` is called without the lock, so it may be slow. If it returns a response, `run` isn't called. Only `run`
+    may change the state.
     """
-    key = request.header("Idempotency-Key")
+    key = request.get_header("Idempotency-Key")
     if request.method not in {"POST", "PATCH", "DELETE"}:
         return before() or run()
     if not key:
-        answer = before()
-        with exclusive():
-            return answer or run()
-    if len(key) > LONGEST_KEY:
-        raise ApiError(400, f"Idempotency-Key is longer than {LONGEST_KEY} characters.", title=TITLE)
+        response = before()
+        with write_lock():
+            return response or run()
+    if len(key) > MAX_KEY_LENGTH:
+        raise ApiError(400, f"Idempotency-Key is longer than {MAX_KEY_LENGTH} characters.", title=ERROR_TITLE)
     claim: JSON = {
-        "request": _fingerprint(request),
-        "claimed_at": timestamp(now),
+        "request": _hash(request),
+        "claimed_at": format_timestamp(now),
         "claimed_by": secrets.token_hex(8),
-        "answer": None,
+        "response": None,
     }
-    with exclusive():
-        earlier = state["idempotency"].get(key)
-        if earlier is None or _is_over(earlier, now=now):
-            earlier = None
+    with write_lock():
+        existing = state["idempotency"].get(key)
+        if existing is None or _has_expired(existing, now=now):
+            existing = None
             state["idempotency"][key] = claim
-    if earlier is not None:
-        return _replay(earlier, claim, key)
+    if existing is not None:
+        return _replay(existing, claim, key)
     try:
-        answer = before()
-        with exclusive():
-            other = state["idempotency"].get(key)
-            if other not in (None, claim):
-                return _replay(other, claim, key)
-            answer = answer or run()
-            # A replay must give a session's URL again, so here alone it is kept as it is.
-            state["idempotency"][key] = {**claim, "answer": _packed(answer)}
-            if is_transient(answer):
+        response = before()
+        with write_lock():
+            current = state["idempotency"].get(key)
+            if current not in (None, claim):
+                return _replay(current, claim, key)
+            response = response or run()
+            # A replay must contain the session's URL, so this is the only place that stores it.
+            state["idempotency"][key] = {**claim, "response": _to_json(response)}
+            if is_transient(response):
                 del state["idempotency"][key]
     except BaseException:
-        with exclusive():
+        with write_lock():
             if state["idempotency"].get(key) == claim:
                 del state["idempotency"][key]
         raise
-    return answer.with_headers(Idempotency_Key=key, Idempotent_Replayed="false")
+    return response.with_headers(Idempotency_Key=key, Idempotent_Replayed="false")
 
 
-def is_transient(answer: Answer) -> bool:
-    """Tell whether the same request may succeed later, so that nothing of it is remembered."""
-    return answer.status >= 500 or answer.status == 429
+def is_transient(response: Response) -> bool:
+    """Return whether the same request may succeed later; such responses aren't stored."""
+    return response.status >= 500 or response.status == 429
 
 
-def _is_over(earlier: JSON, *, now: datetime) -> bool:
-    lasts = LONGEST_RUN if earlier["answer"] is None else MEMORY
-    return now - datetime.fromisoformat(earlier["claimed_at"]) >= lasts
+def _has_expired(claim: JSON, *, now: datetime) -> bool:
+    lifetime = CLAIM_LIFETIME if claim["response"] is None else RESPONSE_LIFETIME
+    return now - datetime.fromisoformat(claim["claimed_at"]) >= lifetime
 
 
-def _replay(earlier: JSON, claim: JSON, key: str) -> Answer:
-    if earlier["request"] != claim["request"]:
-        raise ApiError(422, "This Idempotency-Key was used with another request.", title=TITLE)
-    if earlier["answer"] is None:
-        raise ApiError(
-            409, "A request with this Idempotency-Key still runs.", title=TITLE, headers={"Retry-After": "1"}
-        )
-    first = earlier["answer"]
-    answer = Answer(status=first["status"], headers=first["headers"], body=first["body"].encode())
-    return answer.with_headers(Idempotency_Key=key, Idempotent_Replayed="true")
+def _replay(existing: JSON, claim: JSON, key: str) -> Response:
+    """Return the stored response; raise ApiError if the request differs or is still running."""
+    if existing["request"] != claim["request"]:
+        raise ApiError(422, "This Idempotency-Key was used with another request.", title=ERROR_TITLE)
+    if existing["response"] is None:
+        headers = {"Retry-After": "1"}
+        raise ApiError(409, "A request with this Idempotency-Key still runs.", title=ERROR_TITLE, headers=headers)
+    stored = existing["response"]
+    response = Response(status=stored["status"], headers=stored["headers"], body=stored["body"].encode())
+    return response.with_headers(Idempotency_Key=key, Idempotent_Replayed="true")
 
 
-def _packed(answer: Answer) -> JSON:
-    return {"status": answer.status, "headers": dict(answer.headers), "body": answer.body.decode()}
+def _to_json(response: Response) -> JSON:
+    return {"status": response.status, "headers": dict(response.headers), "body": response.body.decode()}
 
 
-def _fingerprint(request: Request) -> str:
-    said = json.dumps([request.method, request.path, sorted(request.query.items())]).encode()
-    return hashlib.sha256(said + request.body).hexdigest()
+def _hash(request: Request) -> str:
+    target = json.dumps([request.method, request.path, sorted(request.query.items())]).encode()
+    return hashlib.sha256(target + request.body).hexdigest()

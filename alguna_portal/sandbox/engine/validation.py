@@ -1,4 +1,4 @@
-"""Reading what a client sent, field by field; every refusal names the field."""
+"""Validation of JSON bodies and query parameters, and pagination; each error names the invalid field."""
 
 import json
 import math
@@ -7,37 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from .types import JSON, Answer, ApiError, json_answer
-
-# --- from alguna_portal.sandbox.engine.pagination
-
-
-def page(records: Sequence[JSON], query: Mapping[str, str]) -> Answer:
-    """Return the part of the records that the query string asks for; at most 100."""
-    limit = number(query, "limit", default=50, least=1, most=100)
-    offset = number(query, "offset", default=0, least=0, most=999_999_999)
-    return json_answer(
-        {
-            "data": list(records[offset : offset + limit]),
-            "pagination": {"per_page": limit, "total_pages": math.ceil(len(records) / limit)},
-        }
-    )
-
+from .types import JSON, ApiError, Response, json_response
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
-# PostgreSQL stores none. The backslashes before are counted: an escaped one begins no escape.
+# PostgreSQL can't store NUL. An even number of backslashes before it escape each other.
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-def decode(body: bytes) -> "Fields":
-    """Return the fields of a JSON object; raise 400 where it is no JSON, 422 where it is no object."""
+def parse_body(body: bytes) -> "Fields":
+    """Return the fields of a JSON object; raise ApiError 400 for invalid JSON and 422 for other JSON values."""
     try:
-        data = json.loads(body, parse_constant=_refuse_constant)
-        # What cannot be written again, lone surrogates, could not be stored or shown either.
+        data = json.loads(body, parse_constant=_reject_constant)
+        # Lone surrogates can be parsed but not encoded again, so they couldn't be stored.
         text = json.dumps(data, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "The request body is not valid JSON.") from error
@@ -48,96 +29,114 @@ def decode(body: bytes) -> "Fields":
     return Fields(data)
 
 
-def number(query: Mapping[str, str], name: str, *, default: int, least: int, most: int) -> int:
-    """Return a whole number of the query string, the default where it is absent."""
-    given = query.get(name)
-    if given is None:
+def _reject_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def paginate(records: Sequence[JSON], query: Mapping[str, str]) -> Response:
+    """Return the page of records that `limit` (at most 100) and `offset` select."""
+    limit = _parse_number(query, "limit", default=50, minimum=1, maximum=100)
+    offset = _parse_number(query, "offset", default=0, minimum=0, maximum=999_999_999)
+    return json_response(
+        {
+            "data": list(records[offset : offset + limit]),
+            "pagination": {"per_page": limit, "total_pages": math.ceil(len(records) / limit)},
+        }
+    )
+
+
+def _parse_number(query: Mapping[str, str], name: str, *, default: int, minimum: int, maximum: int) -> int:
+    text = query.get(name)
+    if text is None:
         return default
-    if not _NUMBER.fullmatch(given) or not least <= int(given) <= most:
-        raise ApiError(422, f"{name} must be a whole number from {least} to {most}.")
-    return int(given)
+    if not _NUMBER.fullmatch(text) or not minimum <= int(text) <= maximum:
+        raise ApiError(422, f"{name} must be a whole number from {minimum} to {maximum}.")
+    return int(text)
 
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of one JSON object; `where` is the path that leads to it, for the refusals."""
+    """The fields of a JSON object; `prefix` is the path to it in error messages.
+
+    The methods that return values raise ApiError 422.
+    """
 
     data: JSON
-    where: str = ""
+    prefix: str = ""
 
     def has(self, name: str) -> bool:
-        """Tell whether the field was sent at all, `null` included."""
+        """Return whether a field was sent, even if it is `null`."""
         return name in self.data
 
-    def wrong(self, name: str, rule: str) -> ApiError:
-        """Return the refusal of a field."""
-        return ApiError(422, f"{self.where}{name} {rule}.")
+    def create_error(self, name: str, problem: str) -> ApiError:
+        """Return the error for a field."""
+        return ApiError(422, f"{self.prefix}{name} {problem}.")
 
-    def only(self, names: Iterable[str]) -> None:
-        """Refuse fields of any other name: in development a typo should be seen."""
+    def reject_unknown(self, names: Iterable[str]) -> None:
+        """Raise ApiError 422 for a field that isn't in `names`, so that developers notice typos."""
         known = sorted(names)
         for name in self.data:
             if name not in known:
-                raise self.wrong(name, f"is not a known field (known: {', '.join(known)})")
+                raise self.create_error(name, f"is not a known field (known: {', '.join(known)})")
 
-    def text(self, name: str) -> str:
-        """Return a field that must be there, as text that is not blank."""
+    def get_text(self, name: str) -> str:
+        """Return a required string that isn't blank."""
         if self.data.get(name) is None:
-            raise self.wrong(name, "is required")
-        return self.text_or_none(name) or ""
+            raise self.create_error(name, "is required")
+        return self.get_optional_text(name) or ""
 
-    def text_or_none(self, name: str) -> str | None:
-        """Return a field as text that is not blank, None where it is absent or `null`."""
+    def get_optional_text(self, name: str) -> str | None:
+        """Return a string that isn't blank, or None if it is absent or `null`."""
         value = self.data.get(name)
         if value is None:
             return None
         if not isinstance(value, str) or not value.strip():
-            raise self.wrong(name, "must be a string that is not blank")
+            raise self.create_error(name, "must be a string that is not blank")
         return value
 
-    def code(self, name: str, standard: str) -> str:
-        """Return a code of three capital letters that must be there."""
-        value = self.text(name)
+    def get_code(self, name: str, standard: str) -> str:
+        """Return a required code of three capital letters."""
+        value = self.get_text(name)
         if not re.fullmatch("[A-Z]{3}", value):
-            raise self.wrong(name, f"must be a code of {standard}: three capital letters")
+            raise self.create_error(name, f"must be a code of {standard}: three capital letters")
         return value
 
-    def email(self, name: str) -> str:
-        """Return an e-mail address that must be there."""
-        value = self.text(name)
+    def get_email(self, name: str) -> str:
+        """Return a required email address."""
+        value = self.get_text(name)
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
-            raise self.wrong(name, "must be an e-mail address")
+            raise self.create_error(name, "must be an e-mail address")
         return value
 
-    def flag(self, name: str) -> bool:
-        """Return a boolean that must be there."""
+    def get_bool(self, name: str) -> bool:
+        """Return a required boolean."""
         value = self.data.get(name)
         if not isinstance(value, bool):
-            raise self.wrong(name, "must be true or false")
+            raise self.create_error(name, "must be true or false")
         return value
 
-    def texts(self, name: str, *, longest: int) -> list[str]:
-        """Return a list of strings without repeats, empty where it is absent or `null`."""
+    def get_texts(self, name: str, *, max_length: int) -> list[str]:
+        """Return a list of strings without duplicates; it is empty if the field is absent or `null`."""
         value = self.data.get(name)
         if value is None:
             return []
         if not isinstance(value, list):
-            raise self.wrong(name, "must be a list of strings")
+            raise self.create_error(name, "must be a list of strings")
         for item in value:
-            if not isinstance(item, str) or not item.strip() or len(item) > longest:
-                raise self.wrong(name, f"must hold strings of 1 to {longest} characters")
+            if not isinstance(item, str) or not item.strip() or len(item) > max_length:
+                raise self.create_error(name, f"must hold strings of 1 to {max_length} characters")
         return list(dict.fromkeys(value))
 
-    def inner(self, name: str) -> "Fields":
-        """Return the fields of an object that must be there."""
+    def get_object(self, name: str) -> "Fields":
+        """Return the fields of a required object."""
         value = self.data.get(name)
         if not isinstance(value, dict):
-            raise self.wrong(name, "must be an object")
-        return Fields(value, f"{self.where}{name}.")
+            raise self.create_error(name, "must be an object")
+        return Fields(value, f"{self.prefix}{name}.")
 
-    def inners(self, name: str) -> list["Fields"]:
-        """Return the fields of each object in a list, empty where it is absent."""
+    def get_objects(self, name: str) -> list["Fields"]:
+        """Return the fields of each object in a list; it is empty if the field is absent."""
         value = self.data.get(name, [])
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-            raise self.wrong(name, "must be a list of objects")
-        return [Fields(item, f"{self.where}{name}[{index}].") for index, item in enumerate(value)]
+            raise self.create_error(name, "must be a list of objects")
+        return [Fields(item, f"{self.prefix}{name}[{index}].") for index, item in enumerate(value)]

@@ -24,12 +24,12 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Weather',
+            name='SimulatedFault',
             fields=[
             ],
             options={
-                'verbose_name': 'weather',
-                'verbose_name_plural': 'weather',
+                'verbose_name': 'simulated fault',
+                'verbose_name_plural': 'simulated faults',
                 'proxy': True,
                 'default_permissions': (),
                 'indexes': [],

@@ -1,1 +1,1 @@
-"""The sandbox over HTTP: API, portal pages, webhook delivery and storage."""
+"""The sandbox's HTTP side: views, pages, storage of the state and webhook delivery."""

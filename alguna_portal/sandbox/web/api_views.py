@@ -1,9 +1,10 @@
-"""The door of the API: Django's requests to the engine's, and its answers back."""
+"""The API's view: converts Django's requests and responses to the engine's, and drops connections."""
 
 import os
 import socket
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -12,78 +13,63 @@ from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
 from alguna_portal.sandbox.conf import conf
-from alguna_portal.sandbox.engine.engine import Engine, RateLimit
-from alguna_portal.sandbox.engine.types import Answer, Dropped, Request
+from alguna_portal.sandbox.engine.engine import Engine, RateLimiter
+from alguna_portal.sandbox.engine.types import DroppedConnection, Request
 
-from .portal_views import debug_only
-from .store import shared, writing
+from .decorators import debug_only
+from .store import get_writable_state, write_state
 
-# --- from alguna_portal.sandbox.web.connection
-
-
-def cut_off(request: HttpRequest) -> StreamingHttpResponse:
-    """Return a response that closes the connection as soon as a server asks for its content.
-
-    Servers send nothing of a response before its first bytes are there. By then the socket is shut, and the
-    exception, which wsgiref takes for a visitor who went away, ends it quietly. Raising alone would not do: under
-    HTTP/1.1 `runserver` would keep the connection open, and the visitor would wait for ever.
-    """
-    return StreamingHttpResponse(_Cut(request.META.get("wsgi.input")))
+# The limit is per process, as documented for its setting.
+_rate_limiter = RateLimiter()
 
 
-class _Cut:
-    def __init__(self, stream: Any) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> "_Cut":
-        return self
-
-    def __next__(self) -> NoReturn:
-        # `runserver` and LiveServerTestCase wrap the reader of the socket so that nobody reads past the body.
-        reader = getattr(getattr(self._stream, "_read", None), "__self__", self._stream)
-        try:
-            with socket.socket(fileno=os.dup(reader.fileno())) as connection:
-                connection.shutdown(socket.SHUT_RDWR)
-        except (AttributeError, OSError):
-            pass  # another server, which hides its socket: most of them close it on an exception
-        raise ConnectionAbortedError("The sandbox's weather: the connection is dropped.")
-
-
-# One for each process, as the setting's description says.
-_rate_limit = RateLimit()
-
-
-# The engine says what is one transaction; around all of it, a host's would hide the claim of an idempotency key.
+# The engine commits the claim of an idempotency key separately, which ATOMIC_REQUESTS would prevent.
 @transaction.non_atomic_requests
 @csrf_exempt
 @debug_only
 def api(request: HttpRequest, path: str) -> HttpResponseBase:
-    """Answer one call of the API."""
-    asked = Request(
+    """Handle a request to the API."""
+    engine_request = Request(
         method=request.method or "",
         path=f"/{path}",
         query=request.GET.dict(),
         headers=dict(request.headers),
         body=request.body,
     )
-    # The portal lies where this very call found the API: behind whatever host, port or proxy that was.
+    # Portal URLs have the host, port and path prefix under which the client reached the API.
     mount = request.build_absolute_uri(reverse("alguna_sandbox:api", kwargs={"path": ""}))
     engine = Engine(
-        state=shared(),
-        exclusive=writing,
+        state=get_writable_state(),
+        write_lock=write_state,
         api_key=conf.api_key,
         portal_url=mount.rstrip("/"),
-        session_life=conf.session_life,
+        session_lifetime=conf.session_lifetime,
         first_plan=conf.plans[0],
-        may_pass=partial(_rate_limit.allows, conf.requests_per_second),
+        is_within_rate_limit=partial(_rate_limiter.allow, conf.requests_per_second),
     )
-    answer = engine.answer(asked)
-    return cut_off(request) if isinstance(answer, Dropped) else _response(answer)
-
-
-def _response(answer: Answer) -> HttpResponse:
-    response = HttpResponse(answer.body, status=answer.status)
-    for name, value in answer.headers.items():
+    engine_response = engine.handle(engine_request)
+    if isinstance(engine_response, DroppedConnection):
+        return StreamingHttpResponse(_drop_connection(request.META.get("wsgi.input")))
+    response = HttpResponse(engine_response.body, status=engine_response.status)
+    for name, value in engine_response.headers.items():
         response[name] = value
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _drop_connection(stream: Any) -> Iterator[bytes]:
+    """Close the connection as soon as the server reads the content of the response.
+
+    Servers send the headers with the first bytes of the content, and by then the socket is shut down. wsgiref treats
+    the exception like a client that disconnected. An exception alone isn't enough: under HTTP/1.1, `runserver` would
+    keep the connection open, and the client would wait forever.
+    """
+    yield from ()  # makes this a generator
+    # `runserver` and LiveServerTestCase wrap the socket's reader to limit it to the request's body.
+    reader = getattr(getattr(stream, "_read", None), "__self__", stream)
+    try:
+        with socket.socket(fileno=os.dup(reader.fileno())) as connection:
+            connection.shutdown(socket.SHUT_RDWR)
+    except (AttributeError, OSError):
+        pass  # Other servers don't expose the socket, but most of them close it after an exception.
+    raise ConnectionAbortedError("The sandbox's simulated fault: the connection is dropped.")

@@ -1,19 +1,20 @@
-"""An invoice as a PDF document."""
+"""PDF invoices, made with reportlab."""
 
 from io import BytesIO
 
 from alguna_portal.sandbox.engine.types import JSON
 
-from .branding import amount, day
+from .display import add_display_values
 
 
-def invoice_document(invoice: JSON, customer: JSON, *, brand_name: str, brand_color: str) -> bytes:
-    """Return an invoice on one A4 page; raise ImportError where reportlab is not installed."""
-    # Here, not above: only who downloads an invoice needs the library.
+def render_invoice_pdf(invoice: JSON, customer: JSON, *, brand_name: str, brand_color: str) -> bytes:
+    """Return a PDF with one A4 page; raise ImportError if reportlab isn't installed."""
+    # A local import, because reportlab is optional.
     from reportlab.lib.colors import HexColor
     from reportlab.lib.pagesizes import A4
     from reportlab.pdfgen.canvas import Canvas
 
+    invoice = add_display_values(invoice)
     width, height = A4
     left, right = 60, width - 60
     stream = BytesIO()
@@ -29,8 +30,8 @@ def invoice_document(invoice: JSON, customer: JSON, *, brand_name: str, brand_co
     facts = (
         ("From", brand_name),
         ("To", customer["name"]),
-        ("Issued", day(invoice["issued_on"])),
-        ("Due", day(invoice["due_on"])),
+        ("Issued", invoice["issued_date"]),
+        ("Due", invoice["due_date"]),
         ("Status", invoice["status"].capitalize()),
     )
     y = height - 130
@@ -40,14 +41,13 @@ def invoice_document(invoice: JSON, customer: JSON, *, brand_name: str, brand_co
         y -= 18
     y -= 30
     for line in invoice["lines"]:
-        cents = line["quantity"] * line["unit_cents"]
         canvas.drawString(left, y, f"{line['description']} ({line['quantity']})")
-        canvas.drawRightString(right, y, amount(cents, invoice["currency"]))
+        canvas.drawRightString(right, y, line["amount"])
         y -= 20
     canvas.line(left, y + 8, right, y + 8)
     canvas.setFont("Helvetica-Bold", 12)
     canvas.drawString(left, y - 12, "Total")
-    canvas.drawRightString(right, y - 12, amount(invoice["total_cents"], invoice["currency"]))
+    canvas.drawRightString(right, y - 12, invoice["total_amount"])
     canvas.showPage()
     canvas.save()
     return stream.getvalue()

@@ -1,4 +1,4 @@
-"""The engine's state in the table of records, and the transaction around its use."""
+"""Storage of the engine's state in the database, and the transaction that changes it."""
 
 from collections.abc import Iterator, MutableMapping, ValuesView
 from contextlib import contextmanager
@@ -9,11 +9,11 @@ from django.db.models import QuerySet
 from alguna_portal.sandbox.engine.types import COLLECTIONS, JSON, State
 from alguna_portal.sandbox.models import Record
 
-GATE = {"collection": "gate", "key": "gate"}
+LOCK_ROW = {"collection": "lock", "key": "lock"}
 
 
 class Records(MutableMapping[str, JSON]):
-    """One collection of the table as a mapping, the oldest record first; what it gives are copies."""
+    """A collection of records as a mapping of copies, the oldest record first."""
 
     def __init__(self, collection: str, *, using: str) -> None:
         self._collection = collection
@@ -21,7 +21,6 @@ class Records(MutableMapping[str, JSON]):
 
     @property
     def rows(self) -> QuerySet[Record]:
-        """Return the collection's rows."""
         return Record.objects.using(self._using).filter(collection=self._collection).order_by("pk")
 
     def __getitem__(self, key: str) -> JSON:
@@ -48,44 +47,35 @@ class Records(MutableMapping[str, JSON]):
         return self.rows.count()
 
     def values(self) -> ValuesView[JSON]:
-        """Return the records by one query, where the inherited view would ask once for each."""
-        return _Values(self)
+        """Return all records with one query; the inherited view would make one query for each."""
+        return dict(self.rows.values_list("key", "data")).values()
 
 
-class _Values(ValuesView[JSON]):
-    def __init__(self, records: Records) -> None:
-        super().__init__(records)
-        self._records = records
-
-    def __iter__(self) -> Iterator[JSON]:
-        return (row.data for row in self._records.rows)
+def get_state() -> State:
+    """Return the state for reading."""
+    return _create_state(router.db_for_read(Record))
 
 
-def reading() -> State:
-    """Return the state, to be read."""
-    return _state(router.db_for_read(Record))
-
-
-def shared() -> State:
-    """Return the state as its writers see it; who changes it does so within `writing()`."""
-    return _state(router.db_for_write(Record))
+def get_writable_state() -> State:
+    """Return the state in the database for writing; change it only within `write_state()`."""
+    return _create_state(router.db_for_write(Record))
 
 
 @contextmanager
-def writing() -> Iterator[State]:
-    """Give the state to one writer at a time, in a transaction.
+def write_state() -> Iterator[State]:
+    """Lock the state and return it; commit all changes at the end, or roll them back after an exception.
 
-    Every writer first passes one row. On PostgreSQL its lock is what the next one waits for; on SQLite the
-    write itself takes the database's lock, before anything was read that could be stale, so that waiting ends
-    well and not in "database is locked". So nothing that takes long belongs within.
+    All writers first lock the same row. On PostgreSQL they wait for its lock. On SQLite, writing the row locks the
+    database before anything is read, so that writers wait instead of failing with "database is locked". Don't hold
+    this lock for long.
     """
     using = router.db_for_write(Record)
     with transaction.atomic(using=using):
-        gate = Record.objects.using(using)
-        gate.bulk_create([Record(**GATE, data={})], ignore_conflicts=True)
-        gate.select_for_update().get(**GATE)
-        yield _state(using)
+        rows = Record.objects.using(using)
+        rows.bulk_create([Record(**LOCK_ROW, data={})], ignore_conflicts=True)
+        rows.select_for_update().get(**LOCK_ROW)
+        yield _create_state(using)
 
 
-def _state(using: str) -> State:
+def _create_state(using: str) -> State:
     return {name: Records(name, using=using) for name in COLLECTIONS}

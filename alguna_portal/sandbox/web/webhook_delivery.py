@@ -1,12 +1,12 @@
-"""How messages leave this process: over HTTP by a thread of their own, or by the hand of a test.
+"""Webhook delivery: a thread sends messages over HTTP, or a test sends them itself.
 
-with delivering.by_hand(transport) as outbox:      # no thread, no HTTP
+with webhook_delivery.manual_delivery(transport) as outbox:  # no thread, no HTTP
     dashboard.change_plan("42", "plan_growth")
     first, second = outbox.waiting
     outbox.deliver(second)
     outbox.deliver_all()
 
-delivering.quiet(10, hurry=True)                   # over HTTP: until nothing is under way or due
+webhook_delivery.wait_until_delivered(10, hurry=True)  # over HTTP: waits for the thread
 """
 
 import logging
@@ -18,76 +18,72 @@ import requests
 from django.db import router, transaction
 
 from alguna_portal.sandbox.conf import conf
-from alguna_portal.sandbox.engine import faults
-from alguna_portal.sandbox.engine.events import Message, Outbox, Transport, key_of, message_of
-from alguna_portal.sandbox.engine.faults import Fate
+from alguna_portal.sandbox.engine.events import Message, Outbox, Transport, create_message, decode_secret
+from alguna_portal.sandbox.engine.faults import DeliveryFault, take_delivery_fault
 from alguna_portal.sandbox.engine.types import JSON, State
 from alguna_portal.sandbox.models import Record
-
-# --- from alguna_portal.sandbox.web.announcing
 
 logger = logging.getLogger(__name__)
 
 
-def announce(state: State, events: Sequence[JSON]) -> None:
-    """Send events, if there is an address for them, once the transaction around this is committed.
+def send_events(state: State, events: Sequence[JSON]) -> None:
+    """Send events to ALGUNA_SANDBOX_WEBHOOK_URL, if it is set, when the current transaction is committed.
 
-    What the weather makes of each is written in that transaction: call this within `writing()`.
+    Call this within `write_state()`, because simulated faults count messages in the state.
     """
     url, secret = conf.webhook_url, conf.webhook_secret
     if not events or not url:
         return
     try:
-        key = key_of(secret)
+        key = decode_secret(secret)
     except ValueError:
         kinds = ", ".join(event["type"] for event in events)
         logger.exception("%s: not sent, ALGUNA_SANDBOX_WEBHOOK_SECRET cannot be used", kinds)
         return
     for event in events:
-        sending = partial(send, message_of(event), url=url, key=key, fate=faults.of_next(state))
-        transaction.on_commit(sending, using=router.db_for_write(Record))
+        send = partial(send_message, create_message(event), url=url, key=key, fault=take_delivery_fault(state))
+        transaction.on_commit(send, using=router.db_for_write(Record))
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    """Post a message; return the status, raise OSError where there is no answer in time."""
-    answer = requests.post(url, data=body, headers=headers, timeout=conf.webhook_timeout, allow_redirects=False)
-    return answer.status_code
+def _post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    response = requests.post(url, data=body, headers=headers, timeout=conf.webhook_timeout, allow_redirects=False)
+    return response.status_code
 
 
-_over_http = Outbox(post)
-_in_hand: list[Outbox] = []
+_http_outbox = Outbox(_post)
+_manual_outboxes: list[Outbox] = []
 
 
-def send(message: Message, *, url: str, key: bytes, fate: Fate) -> None:
-    """Take a message, to be sent as its fate has it. Nobody waits for that."""
-    outbox = _in_hand[-1] if _in_hand else _over_http
-    outbox.add(message, url=url, key=key, fate=fate, waits=conf.webhook_schedule)
-    if outbox is _over_http:
+def send_message(message: Message, *, url: str, key: bytes, fault: DeliveryFault) -> None:
+    """Add a message to the outbox without waiting for its delivery."""
+    outbox = _manual_outboxes[-1] if _manual_outboxes else _http_outbox
+    outbox.add(message, url=url, key=key, fault=fault, retry_delays=conf.webhook_schedule)
+    if outbox is _http_outbox:
         outbox.start()
 
 
 @contextmanager
-def by_hand(transport: Transport) -> Iterator[Outbox]:
-    """Give out an outbox that takes all messages meanwhile and sends none by itself, whatever its transport.
+def manual_delivery(transport: Transport) -> Iterator[Outbox]:
+    """Return an outbox that collects all messages and only sends them, with the transport, if its methods are called.
 
-    What still waits at the end is not sent.
+    Messages that are still waiting at the end aren't sent.
     """
     outbox = Outbox(transport)
-    _in_hand.append(outbox)
+    _manual_outboxes.append(outbox)
     try:
         yield outbox
     finally:
-        _in_hand.remove(outbox)
+        _manual_outboxes.remove(outbox)
 
 
-def quiet(seconds: float = 10, *, hurry: bool = False) -> None:
-    """Wait until no message is under way or due any more; raise TimeoutError after so many seconds.
+def wait_until_delivered(seconds: float = 10, *, hurry: bool = False) -> None:
+    """Wait until no message is waiting or being sent; raise TimeoutError after so many seconds.
 
-    In a hurry, no message waits: neither since it is late or held back, nor between two tries.
+    With `hurry`, messages are sent immediately, without simulated and retry delays.
     """
-    _over_http.quiet(seconds, hurry=hurry)
+    _http_outbox.wait_until_empty(seconds, hurry=hurry)
 
 
-def clear() -> None:
-    """Send nothing more of what waits: a test leaves nothing to the next one."""
-    _over_http.clear()
+def discard_messages() -> None:
+    """Remove all waiting messages without sending them, for example after a test."""
+    _http_outbox.discard_all()

@@ -20,7 +20,7 @@ COMMANDS = {
     "alguna_provision": "alguna_portal",
     "alguna_sync": "alguna_portal",
     "alguna_prune": "alguna_portal",
-    "alguna_sandbox_weather": "alguna_portal.sandbox",
+    "alguna_sandbox_faults": "alguna_portal.sandbox",
 }
 
 

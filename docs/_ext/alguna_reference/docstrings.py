@@ -18,7 +18,7 @@ from alguna_portal import log_events as events_module
 from alguna_portal import signals as signals_module
 from alguna_portal.conf import checks as checks_module
 from alguna_portal.conf import settings as conf_module
-from alguna_portal.sandbox import checks as sandbox_checks
+from alguna_portal.sandbox import conf as sandbox_conf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,7 @@ def _link_setting(name: str) -> str:
 
 def _find_sandbox_checks() -> Iterator[tuple[str, str, str]]:
     """Return id, message and hint of each check in the sandbox's source, with “…” instead of values."""
-    for node in ast.walk(ast.parse(inspect.getsource(sandbox_checks))):
+    for node in ast.walk(ast.parse(inspect.getsource(sandbox_conf))):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Error":
             keywords = {each.arg: each.value for each in node.keywords}
             yield str(ast.literal_eval(keywords["id"])), _get_text(node.args[0]), _get_text(keywords["hint"])

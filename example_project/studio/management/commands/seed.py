@@ -1,4 +1,4 @@
-"""`manage.py seed`: the demo's companies and people."""
+"""`manage.py seed`: creates the demo's companies and people."""
 
 from typing import Any
 
@@ -10,36 +10,35 @@ from django.db import transaction
 
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer, Membership
-from example_project.studio.conf import port, uses_mailbox, uses_sandbox
-from example_project.studio.demo import COMPANIES, NEWCOMER, PEOPLE, Person, expectation
+from example_project.studio.conf import get_port, uses_mailbox, uses_sandbox
+from example_project.studio.demo import COMPANIES, NEWCOMER, PEOPLE, Person, describe_permissions
 
 ADMIN = "admin"
 ROW = "{:<10} {:<20} {:<12} {:<9} {}"
 
 
 class Command(BaseCommand):
-    """Add what is missing of the demo, and print how to get in."""
+    """Create the missing demo data, and print how to sign in."""
 
     help = "Adds the demo's companies and people. Whoever is there already is left alone, with all that is theirs."
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  (Django's names)
-        """Seed, then tell."""
         if not settings.DEBUG:
             raise CommandError("The demo's people sign in without a password: there is nothing to seed outside DEBUG.")
         with transaction.atomic():
             for person in PEOPLE:
-                _add(person)
-            Customer.objects.get_or_create(alias=NEWCOMER.alias, defaults=NEWCOMER.facts)
+                _create_person(person)
+            Customer.objects.get_or_create(alias=NEWCOMER.alias, defaults=NEWCOMER.defaults)
             if not User.objects.filter(username=ADMIN).exists():
                 User.objects.create_superuser(ADMIN, "admin@example.com", ADMIN)
         if uses_sandbox() and apps.is_installed("alguna_portal.sandbox"):
-            _fill_sandbox()
-        self._tell()
+            _create_sandbox_customers()
+        self._print_summary()
 
-    def _tell(self) -> None:
-        """Print the address, who there is now, and the admin's login."""
+    def _print_summary(self) -> None:
+        """Print the URLs, the people with their current roles, and the admin's login."""
         write, bold = self.stdout.write, self.style.MIGRATE_HEADING
-        write(f"\n  {bold('Kilnkeeper')}  http://localhost:{port()}/\n\n")
+        write(f"\n  {bold('Kilnkeeper')}  http://localhost:{get_port()}/\n\n")
         write("  " + bold(ROW.format("sign in as", "company", "plan", "role", "in Billing").rstrip()))
         for person in PEOPLE:
             memberships = list(
@@ -48,12 +47,14 @@ class Command(BaseCommand):
             cells = [(str(each.customer), each.customer.plan, each.role) for each in memberships] or [("-", "-", "-")]
             for number, row in enumerate(cells):
                 first = number == 0
-                line = ROW.format(person.username if first else "", *row, expectation(memberships) if first else "")
+                line = ROW.format(
+                    person.username if first else "", *row, describe_permissions(memberships) if first else ""
+                )
                 write(f"  {line}".rstrip())
         write("\n  One click on the first page signs you in; no passwords.")
-        write(f"  Admin  http://localhost:{port()}/admin/  ({ADMIN} / {ADMIN})")
+        write(f"  Admin  http://localhost:{get_port()}/admin/  ({ADMIN} / {ADMIN})")
         if uses_mailbox():
-            write(f"  Mailbox  http://localhost:{port()}/demo/mail/  (what the demo mails)")
+            write(f"  Mailbox  http://localhost:{get_port()}/demo/mail/  (what the demo mails)")
         if uses_sandbox():
             write("  Billing opens the sandbox, which plays Alguna on this machine.\n\n")
         else:
@@ -61,8 +62,8 @@ class Command(BaseCommand):
             write(f"  Billing asks {conf.API_URL}, which must know these aliases: {aliases}\n\n")
 
 
-def _add(person: Person) -> None:
-    """Add a person with their companies and roles. One who exists may have been changed since, and is left alone."""
+def _create_person(person: Person) -> None:
+    """Create a person with their companies and roles, unless the person exists: they may have been changed since."""
     email = f"{person.username}@example.com"
     names = {"first_name": person.first_name, "last_name": person.last_name, "email": email}
     user, is_new = User.objects.get_or_create(username=person.username, defaults=names)
@@ -71,13 +72,13 @@ def _add(person: Person) -> None:
     user.set_unusable_password()
     user.save(update_fields=["password"])
     for company, role in person.roles:
-        customer, _ = Customer.objects.get_or_create(alias=company.alias, defaults=company.facts)
+        customer, _ = Customer.objects.get_or_create(alias=company.alias, defaults=company.defaults)
         Membership.objects.create(user=user, customer=customer, role=role)
 
 
-def _fill_sandbox() -> None:
-    """Make the demo's companies known to the sandbox, under the names that they were given first."""
-    # Only here: the module wants the sandbox's models, which are not there outside DEBUG.
+def _create_sandbox_customers() -> None:
+    """Create the demo's companies in the sandbox, with their original names."""
+    # A local import, because the sandbox's models aren't installed outside DEBUG.
     from alguna_portal.sandbox.dashboard import add_customer
 
     for company in COMPANIES:

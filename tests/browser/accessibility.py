@@ -1,4 +1,4 @@
-"""How a page is looked at: by those who see it light or dark, on a telephone, enlarged, or not at all."""
+"""Accessibility and layout of a page: light and dark, on a phone, and enlarged; checked with axe."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +12,8 @@ from tests.browser.conftest import SCREENSHOTS
 Scheme = Literal["light", "dark"]
 
 
-class Sight(NamedTuple):
-    """A window, in CSS pixels, and the colours that its owner asks for."""
+class Viewport(NamedTuple):
+    """A window size in CSS pixels with a device pixel ratio and a colour scheme."""
 
     name: str
     width: int
@@ -22,15 +22,15 @@ class Sight(NamedTuple):
     scheme: Scheme
 
 
-SIGHTS = (
-    Sight("", 1200, 900, 1, "light"),
-    Sight("-dark", 1200, 900, 1, "dark"),
-    # At 200 % a browser has half of its window left, and draws each pixel of it as four.
-    Sight("-zoomed", 600, 450, 2, "dark"),
-    Sight("-320", 320, 700, 1, "light"),
+VIEWPORTS = (
+    Viewport("", 1200, 900, 1, "light"),
+    Viewport("-dark", 1200, 900, 1, "dark"),
+    # At 200 %, the window has half as many CSS pixels in each direction.
+    Viewport("-zoomed", 600, 450, 2, "dark"),
+    Viewport("-320", 320, 700, 1, "light"),
 )
 
-# Texts and fields that end outside of the window, or of what hides what does not fit; not what hides all there is.
+# Texts and fields that are cut off by the window or by a container that hides its overflow.
 CUT_OFF = """parts => {
     const wide = document.documentElement.clientWidth
     const outside = (text, box) => text.left < box.left - 1 || text.right > box.right + 1
@@ -61,56 +61,58 @@ CUT_OFF = """parts => {
 }"""
 
 
-def look(page: Page, name: str, *parts: str) -> None:
-    """Keep pictures of the page, and let nothing of it shut anybody out, be cut off, or need sideways scrolling.
+def check_page(page: Page, name: str, *parts: str) -> None:
+    """Take screenshots; check accessibility, cut-off texts and horizontal scrolling.
 
-    Of a page that is not ours but for some parts, hold only these against the rules: Django's have faults of theirs.
+    With `parts`, check only these, because the rest of the page is Django's.
     """
     SCREENSHOTS.mkdir(exist_ok=True)
     page.wait_for_load_state("load")
-    # Of the admin, which is slow to draw, what is dark is looked at enlarged alone.
-    for sight in [sight for sight in SIGHTS if not (parts and sight.name == "-dark")]:
-        page.set_viewport_size({"width": sight.width, "height": sight.height})
-        show(page, sight.scheme)
-        seen = f"{name}{sight.name}"
-        page.screenshot(path=SCREENSHOTS / f"{seen}.png", full_page=True)
-        with scaled(page, sight):
-            assert page.evaluate("[innerWidth, devicePixelRatio]") == [sight.width, sight.scale]
-            assert page.evaluate("document.documentElement.scrollWidth") <= sight.width, f"{seen} scrolls sideways"
-            assert page.evaluate(CUT_OFF, list(parts)) == [], f"{seen} has something that is cut off"
-            found = faults(page, *parts)
-            assert found.violations_count == 0, f"{seen}: {found.generate_report()}"
+    # The admin is slow to render, so its dark scheme is only checked when enlarged.
+    for viewport in [viewport for viewport in VIEWPORTS if not (parts and viewport.name == "-dark")]:
+        page.set_viewport_size({"width": viewport.width, "height": viewport.height})
+        show(page, viewport.scheme)
+        picture = f"{name}{viewport.name}"
+        page.screenshot(path=SCREENSHOTS / f"{picture}.png", full_page=True)
+        with scaled(page, viewport):
+            assert page.evaluate("[innerWidth, devicePixelRatio]") == [viewport.width, viewport.scale]
+            assert page.evaluate("document.documentElement.scrollWidth") <= viewport.width, (
+                f"{picture} scrolls sideways"
+            )
+            assert page.evaluate(CUT_OFF, list(parts)) == [], f"{picture} has something that is cut off"
+            found = run_axe(page, *parts)
+            assert found.violations_count == 0, f"{picture}: {found.generate_report()}"
     page.set_viewport_size({"width": 1200, "height": 900})
     show(page, "light")
 
 
 @contextmanager
-def scaled(page: Page, sight: Sight) -> Iterator[None]:
-    """Have each pixel of the page drawn as several; Playwright itself does so only from the start."""
-    if sight.scale == 1:
+def scaled(page: Page, viewport: Viewport) -> Iterator[None]:
+    """Emulate a device pixel ratio. Playwright only supports it when a window is opened."""
+    if viewport.scale == 1:
         yield
         return
-    metrics = {"width": sight.width, "height": sight.height, "deviceScaleFactor": sight.scale, "mobile": False}
+    metrics = {"width": viewport.width, "height": viewport.height, "deviceScaleFactor": viewport.scale, "mobile": False}
     session = page.context.new_cdp_session(page)
     session.send("Emulation.setDeviceMetricsOverride", metrics)
     yield
     session.detach()
 
 
-def faults(page: Page, *parts: str) -> AxeResults:
-    """Ask axe what is wrong with the page, or with parts of it."""
+def run_axe(page: Page, *parts: str) -> AxeResults:
+    """Return the accessibility violations in a page or in parts of it."""
     axe = Axe()
-    # Once for each page, since it is half a megabyte.
+    # Load axe once for each page, because it has half a megabyte.
     if not page.evaluate("'axe' in window"):
         page.evaluate(axe.axe_script)
     context = {"include": [[part] for part in parts or ("html",)]}
-    # Its copies of style sheets would be style elements, which the page's policy forbids.
+    # Preloaded style sheets would be style elements, which the page's CSP forbids.
     options = {"resultTypes": ["violations"], "preload": False}
     found = page.evaluate("both => axe.run(...both).then(({ violations }) => ({ violations }))", [context, options])
     return AxeResults(found)
 
 
 def show(page: Page, scheme: Scheme) -> None:
-    """Show the page in a colour scheme, and wait until its colours have faded into it."""
+    """Show the page in a colour scheme, and wait for its transitions."""
     page.emulate_media(color_scheme=scheme)
     page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")

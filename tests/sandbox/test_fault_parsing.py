@@ -1,11 +1,11 @@
-"""The words for bad days."""
+"""The text format of simulated faults."""
 
 import json
 
 import pytest
 
 from alguna_portal.sandbox.engine import faults
-from alguna_portal.sandbox.engine.types import Answer, Dropped
+from alguna_portal.sandbox.engine.types import DroppedConnection, Response
 
 
 @pytest.mark.parametrize(
@@ -23,14 +23,14 @@ from alguna_portal.sandbox.engine.types import Answer, Dropped
         ("webhook-duplicate=1; webhook-reorder=0", "webhook-duplicate=1; webhook-reorder=0"),
     ],
 )
-def test_a_text_is_read_and_written_again(text: str, canonical: str) -> None:
-    """Blanks and empty parts count for nothing."""
-    assert str(faults.read(text)) == canonical
-    assert faults.read(canonical) == faults.read(text)
+def test_fault_is_parsed_and_formatted(text: str, canonical: str) -> None:
+    """Spaces and empty parts are ignored."""
+    assert str(faults.parse_fault(text)) == canonical
+    assert faults.parse_fault(canonical) == faults.parse_fault(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "named"),
+    ("text", "message"),
     [
         ("", "empty"),
         (" ; ", "empty"),
@@ -68,44 +68,40 @@ def test_a_text_is_read_and_written_again(text: str, canonical: str) -> None:
         ("times=2; webhook-loss=1", "times needs"),
     ],
 )
-def test_what_cannot_be_read_names_the_part(text: str, named: str) -> None:
-    """One error, about the part that is wrong."""
-    with pytest.raises(faults.UnreadableFault, match=named):
-        faults.read(text)
+def test_error_names_the_invalid_part(text: str, message: str) -> None:
+    with pytest.raises(faults.InvalidFault, match=message):
+        faults.parse_fault(text)
 
 
 @pytest.mark.parametrize("text", ["status=503; times=2", "session-seconds=5", "single-use=browser", "webhook-loss=1"])
-def test_one_request_has_no_count_no_sessions_and_no_webhooks(text: str) -> None:
-    """What holds for many is not for a header."""
-    with pytest.raises(faults.UnreadableFault, match="one request"):
-        faults.read(text, for_one_request=True)
+def test_some_parts_are_not_allowed_for_one_request(text: str) -> None:
+    with pytest.raises(faults.InvalidFault, match="one request"):
+        faults.parse_fault(text, for_one_request=True)
 
 
-def answer(text: str) -> Answer:
-    given = faults.read(text).answer()
-    assert given is not None
-    return given
+def get_response(text: str) -> Response:
+    response = faults.parse_fault(text).to_response()
+    assert response is not None
+    return response
 
 
-def test_each_failure_has_its_own_answer() -> None:
-    """The API's error, the gateway's, a page, nothing at all."""
-    error = answer("status=429; retry-after=7")
+def test_each_failure_has_its_response() -> None:
+    error = get_response("status=429; retry-after=7")
     assert (error.status, error.headers["Retry-After"]) == (429, "7")
     assert set(json.loads(error.body)) == {"detail", "status"}
-    gateway = answer("gateway")
+    gateway = get_response("gateway")
     assert gateway.status == 401
     assert set(json.loads(gateway.body)) == {"code", "message"}
-    page = answer("html=502; retry-after=1")
+    page = get_response("html=502; retry-after=1")
     assert (page.status, page.headers) == (502, {"Content-Type": "text/html", "Retry-After": "1"})
     assert b"<h1>502</h1>" in page.body
-    assert isinstance(answer("drop"), Dropped)
-    assert faults.read("latency=1").answer() is None
+    assert isinstance(get_response("drop"), DroppedConnection)
+    assert faults.parse_fault("latency=1").to_response() is None
 
 
-def test_what_is_counted_runs_out_and_the_rest_stays() -> None:
-    """Neither how sessions live nor what messages meet is for so many requests."""
-    fault = faults.read("status=503; times=2; single-use=browser; webhook-loss=1")
-    assert str(fault.after_one()) == "status=503; times=1; single-use=browser; webhook-loss=1"
-    assert str(fault.after_one().after_one()) == "single-use=browser; webhook-loss=1"
-    lasting = faults.read("status=503")
-    assert lasting.after_one() == lasting
+def test_times_only_limits_parts_for_requests() -> None:
+    fault = faults.parse_fault("status=503; times=2; single-use=browser; webhook-loss=1")
+    assert str(fault.after_request()) == "status=503; times=1; single-use=browser; webhook-loss=1"
+    assert str(fault.after_request().after_request()) == "single-use=browser; webhook-loss=1"
+    lasting = faults.parse_fault("status=503")
+    assert lasting.after_request() == lasting

@@ -1,4 +1,4 @@
-"""Requests at the same time, on the databases that a sandbox stands on."""
+"""Concurrent requests with and without the same idempotency key, on SQLite and PostgreSQL."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ POSTGRES_URL = url("postgres")
 
 @pytest.fixture
 def postgres() -> Iterator[dict[str, Any]]:
-    """A database of the test's own on PostgreSQL; where there is none, skip aloud, and in CI fail."""
+    """A new PostgreSQL database. If there is no server, skip the test, or fail in CI."""
     database: dict[str, Any] = environ.Env.db_url_config(POSTGRES_URL)
     name = f"sandbox_{uuid4().hex}"
     try:
@@ -35,22 +35,22 @@ def postgres() -> Iterator[dict[str, Any]]:
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def race(database: dict[str, Any]) -> Any:
-    """Run the race in a process of its own; return what came of it."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.sandbox.race", json.dumps(database)],
+def send_requests(database: dict[str, Any]) -> Any:
+    """Send the requests in another process; return its summary of the responses."""
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.sandbox.concurrent_requests", json.dumps(database)],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
         cwd=Path(__file__).parents[2],
     )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    assert process.returncode == 0, process.stderr
+    return json.loads(process.stdout)
 
 
-# One runs, and who comes meanwhile is sent away and does not wait; requests with other keys wait for nobody.
-RIGHT = {
+# One request runs, and the others with the same key get 409 at once. Requests with other keys don't wait.
+EXPECTED = {
     "slow": {"200": 1, "409": 7},
     "while_slow": 409,
     "others": [200],
@@ -63,13 +63,11 @@ RIGHT = {
 
 
 @pytest.mark.slow
-def test_equal_requests_at_once_run_once(tmp_path: Path) -> None:
-    """On one SQLite file."""
+def test_concurrent_requests_on_sqlite(tmp_path: Path) -> None:
     file = str(tmp_path / "race.sqlite3")
-    assert race({"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": {"timeout": 60}}) == RIGHT
+    assert send_requests({"ENGINE": "django.db.backends.sqlite3", "NAME": file, "OPTIONS": {"timeout": 60}}) == EXPECTED
 
 
 @pytest.mark.services
-def test_equal_requests_at_once_run_once_on_postgresql(postgres: dict[str, Any]) -> None:
-    """On PostgreSQL."""
-    assert race(postgres) == RIGHT
+def test_concurrent_requests_on_postgresql(postgres: dict[str, Any]) -> None:
+    assert send_requests(postgres) == EXPECTED

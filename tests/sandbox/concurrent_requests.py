@@ -1,7 +1,7 @@
-"""Send equal and different requests at once to the sandbox on a real database; print what came of it.
+"""Send concurrent requests to the sandbox on a real database, and print a JSON summary of the responses.
 
-A program of its own, because the test run's database lives in memory, where threads do not meet as they do on
-a file or a server. The database is the first argument, as JSON.
+This is a separate process, because the database of the test run is in memory, where threads don't compete like on a
+file or a server. The first argument is the database's configuration as JSON.
 """
 
 import json
@@ -25,7 +25,7 @@ SECONDS = 4
 
 
 def post(key: str, barrier: Barrier, fault: str | None) -> Any:
-    """Wait for the others, then create a customer."""
+    """Wait for the other threads, then create a customer."""
     headers = {
         "Authorization": "Bearer sandbox.secret",
         "Alguna-Version": "2026-04-01",
@@ -44,8 +44,8 @@ def post(key: str, barrier: Barrier, fault: str | None) -> Any:
     return response
 
 
-def at_once(keys: list[str], fault: str | None = None) -> list[Any]:
-    """Send one request for each key, all at the same time."""
+def post_concurrently(keys: list[str], fault: str | None = None) -> list[Any]:
+    """Send a request for each key at the same time."""
     barrier = Barrier(len(keys))
     with ThreadPoolExecutor(len(keys)) as pool:
         return list(pool.map(lambda key: post(key, barrier, fault), keys))
@@ -53,22 +53,22 @@ def at_once(keys: list[str], fault: str | None = None) -> list[Any]:
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
 settings.DEBUG = True
-# A host may put every request in a transaction; the sandbox has to know better.
+# The sandbox must also work in projects that use ATOMIC_REQUESTS.
 settings.DATABASES = {"default": {**json.loads(sys.argv[1]), "ATOMIC_REQUESTS": True}}
 settings.LOGGING = {"version": 1, "loggers": {"django.request": {"level": "CRITICAL"}}}
 django.setup()
 call_command("migrate", "alguna_sandbox", verbosity=0)
 with ThreadPoolExecutor(1) as other:
-    # While these run, or sleep, others must not wait.
-    slow = other.submit(at_once, ["slow"] * THREADS, f"latency={SECONDS}")
+    # Other requests must not wait for these slow ones.
+    slow = other.submit(post_concurrently, ["slow"] * THREADS, f"latency={SECONDS}")
     time.sleep(SECONDS / 4)
-    different = at_once([f"key-{number}" for number in range(THREADS)])
+    different = post_concurrently([f"key-{number}" for number in range(THREADS)])
     late = post("slow", Barrier(1), None)
     others_waited = slow.done()
     first = slow.result()
-replays = at_once(["slow"] * THREADS)
-quick = at_once(["quick"] * THREADS)
-quick_again = at_once(["quick"] * THREADS)
+replays = post_concurrently(["slow"] * THREADS)
+quick = post_concurrently(["quick"] * THREADS)
+quick_again = post_concurrently(["quick"] * THREADS)
 ran = [response for response in first + quick if response.headers.get("Idempotent-Replayed") == "false"]
 conflicts = [response for response in [*first, late, *quick] if response.status_code == 409]
 customers = apps.get_model("alguna_sandbox", "Record").objects.filter(collection="customers")
