@@ -25,7 +25,7 @@ from django.utils.crypto import salted_hmac
 
 from .conf import conf
 from .models import Customer, Membership
-from .roles import Role, get_role
+from .roles import Role
 
 _CACHE_ATTRIBUTE = "_alguna_portal_accesses"
 
@@ -39,7 +39,7 @@ class Access:
 
     def __post_init__(self) -> None:
         """Raise `ValueError` if the role doesn't exist."""
-        object.__setattr__(self, "role", get_role(self.role).value)
+        object.__setattr__(self, "role", Role(self.role).value)
 
     @property
     def choice(self) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from .conf import conf
 from .log_events import log_event
 from .portal_settings import PortalSettings
-from .roles import Role, get_role
+from .roles import Role
 
 if TYPE_CHECKING:
     from .models import Customer
@@ -32,7 +32,7 @@ def merge_settings(customer: "Customer", *, role: str = Role.MANAGER) -> tuple[P
     The role `viewer` turns every permission off. An unknown plan and invalid settings of the customer do so, too, and
     add a warning. The sections that the portal shows still follow the defaults and the valid settings.
     """
-    is_read_only = get_role(role) is Role.VIEWER
+    is_read_only = Role(role) is Role.VIEWER
     merged, warnings = conf.DEFAULTS, []
     if customer.plan:
         if (plan_settings := conf.plan(customer.plan)) is not None:

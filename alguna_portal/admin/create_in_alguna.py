@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.db import DatabaseError, router, transaction
+from django.db import DatabaseError, router
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.text import capfirst
@@ -24,6 +24,7 @@ from alguna_portal.customers.provisioning import validate
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed
 from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer
+from alguna_portal.transactions import enqueue
 
 from . import actions
 from .actions import MAX_LISTED, ListedCustomer, Result, log_change
@@ -124,6 +125,9 @@ class CreateInAlgunaMixin(BaseAdmin):
 
     def _enqueue_all(self, request: HttpRequest, customers: QuerySet[Customer]) -> None:
         """Leave the customers that have no id to workers; report invalid data now, since workers can't."""
+        # Not at the top: Django 5.2 has no tasks framework of its own.
+        from alguna_portal.customers.tasks import provision_customer
+
         known_count = customers.exclude(customer_id=None).count()
         missing = list(customers.filter(customer_id=None))
         queued: list[Customer] = []
@@ -133,9 +137,9 @@ class CreateInAlgunaMixin(BaseAdmin):
             if reasons := self._get_refusals(request, customer):
                 results.append(_get_refused_result(customer, reasons))
                 continue
-            # Inside a transaction, the worker couldn't see the row yet.
             using = router.db_for_write(Customer, instance=customer)
-            transaction.on_commit(partial(_enqueue, customer.pk, failures), using=using)
+            on_failure = partial(_log_queue_failure, customer.pk, failures)
+            enqueue(provision_customer, customer.pk, using=using, on_failure=on_failure)
             if failures:
                 outcome = _("could not be queued (%(failure)s).") % {"failure": failures[0]}
                 results.append(Result(name=get_customer_name(customer), outcome=outcome))
@@ -168,17 +172,10 @@ class CreateInAlgunaMixin(BaseAdmin):
         return []
 
 
-def _enqueue(key: Any, failures: list[str]) -> None:
-    """Enqueue the creation of a customer. If that fails, log it and add the exception's name to `failures`."""
-    # Not at the top: Django 5.2 has no tasks framework of its own.
-    from alguna_portal.customers.tasks import provision_customer
-
-    try:
-        provision_customer.enqueue(key)
-    except Exception as exc:  # noqa: BLE001  (queues raise any exception, and their texts may contain passwords)
-        failures.append(type(exc).__name__)
-        message = "Customer %(customer)s could not be enqueued (%(error)s)."
-        log_event(logger.error, "customer_not_queued", message, customer=key, exc=exc)
+def _log_queue_failure(key: Any, failures: list[str], exc: Exception) -> None:
+    failures.append(type(exc).__name__)
+    message = "Customer %(customer)s could not be enqueued (%(error)s)."
+    log_event(logger.error, "customer_not_queued", message, customer=key, exc=exc)
 
 
 def _provision(customer: Customer, *, within: float) -> Result:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from alguna_portal.conf.addresses import is_listed_host, is_loopback
+from alguna_portal.conf.addresses import is_loopback
 from alguna_portal.exceptions import CustomerMismatch, UnsafePortalURL
 from alguna_portal.redaction import redact_id, redact_text
 
@@ -32,6 +32,11 @@ def validate_session(
     if problem := _find_problem(session.url, url_hosts, loopback_http=loopback_http):
         raise UnsafePortalURL(f"Alguna's portal URL is refused: {problem}.")
     return session
+
+
+def is_listed_host(host: str, hosts: Sequence[str]) -> bool:
+    """Return whether a host name is in a list, in which a leading dot stands for every subdomain."""
+    return any(host.endswith(each) if each.startswith(".") else host == each for each in hosts)
 
 
 def _find_problem(url: str, url_hosts: Sequence[str], *, loopback_http: bool) -> str:

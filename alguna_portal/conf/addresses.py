@@ -1,7 +1,6 @@
 """URLs, host names and contacts in settings: parsers like those in `types`, and checks of host names."""
 
 import re
-from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
@@ -55,11 +54,6 @@ def is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def is_listed_host(host: str, hosts: Sequence[str]) -> bool:
-    """Return whether a host name is in a list, in which a leading dot stands for every subdomain."""
-    return any(host.endswith(each) if each.startswith(".") else host == each for each in hosts)
 
 
 def is_email_address(contact: str) -> bool:

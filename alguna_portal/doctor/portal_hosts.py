@@ -4,8 +4,9 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from alguna_portal.api.portal_url import is_listed_host
 from alguna_portal.conf import conf
-from alguna_portal.conf.addresses import is_listed_host, is_loopback
+from alguna_portal.conf.addresses import is_loopback
 
 from .context import DoctorContext, OutOfTime
 from .probes import NO_CERTIFICATE, NO_SUCH_NAME, Unreachable, send_probe

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from alguna_portal.conf import conf
 from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.roles import get_role
+from alguna_portal.roles import Role
 from alguna_portal.transactions import enqueue, savepoint
 
 from .emails import LinkNotSent, get_link_url, send_emails
@@ -133,7 +133,7 @@ def create_link(
     except ValidationError as exc:
         raise ValidationError({"to": exc.messages}) from exc
     try:
-        role = get_role(conf.LINK_ROLE if role is None else role).value
+        role = Role(conf.LINK_ROLE if role is None else role).value
     except ValueError as exc:
         raise ValidationError({"role": [str(exc)]}) from exc
     try:

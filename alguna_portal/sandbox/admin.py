@@ -9,10 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import URLPattern, path
 
+from .conf import debug_only
 from .engine import faults
-from .models import SimulatedFault
-from .web.decorators import debug_only
-from .web.store import get_state, write_state
+from .models import SimulatedFault, get_state, write_state
 
 COMMON_FAULTS = (
     ("", "…"),

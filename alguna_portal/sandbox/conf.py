@@ -1,17 +1,23 @@
-"""Settings of the sandbox and their system checks. Settings are read on each access, and all have a default."""
+"""Settings of the sandbox, their system checks, and the debug-only guard for its views.
+
+Settings are read on each access, and all have a default.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
 from django.apps import AppConfig
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
 
-from alguna_portal.sandbox.engine.events import decode_secret
-from alguna_portal.sandbox.engine.faults import SINGLE_USE_MODES
-from alguna_portal.sandbox.engine.types import DEFAULT_PLANS, Plan
+from .engine.events import decode_secret
+from .engine.faults import SINGLE_USE_MODES
+from .engine.types import DEFAULT_PLANS, Plan
 
 DEFAULT_COLOR = "#4f46e5"
 # In seconds. Svix, which sends Alguna's webhooks, waits 5 seconds, 5 and 30 minutes, then hours.
@@ -154,3 +160,19 @@ def _is_valid_secret(secret: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+
+
+def debug_only(view: View[P]) -> View[P]:
+    """Return 404 to every request unless DEBUG is on: the sandbox must not be reachable on a public site."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        if not settings.DEBUG:
+            raise Http404
+        return view(request, *args, **kwargs)
+
+    return guarded

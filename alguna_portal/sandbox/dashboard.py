@@ -12,13 +12,19 @@ functions raise LookupError and change nothing.
 
 from dataclasses import replace
 
+from alguna_portal.sandbox.engine.subscriptions import (
+    cancel_subscription,
+    get_running_subscriptions,
+    start_subscription,
+    switch_plan,
+)
+from alguna_portal.sandbox.engine.types import JSON, ApiError, Plan, State, find_plan, utc_now
+from alguna_portal.sandbox.engine.validation import Fields
+from alguna_portal.sandbox.web.webhook_delivery import send_events
+
 from .conf import conf
 from .engine import customers
-from .engine.subscriptions import cancel_subscription, get_running_subscriptions, start_subscription, switch_plan
-from .engine.types import JSON, ApiError, Plan, State, find_plan, utc_now
-from .engine.validation import Fields
-from .web.store import get_state, write_state
-from .web.webhook_delivery import send_events
+from .models import get_state, write_state
 
 
 def add_customer(

@@ -2,8 +2,9 @@
 
 from django.urls import path, re_path
 
+from alguna_portal.sandbox.web.api_views import api
+
 from .web import portal_views
-from .web.api_views import api
 
 app_name = "alguna_sandbox"
 

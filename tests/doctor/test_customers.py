@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from alguna_portal.doctor import context, customers
 from alguna_portal.models import Customer
-from alguna_portal.sandbox.engine.types import Response, Request, json_response
+from alguna_portal.sandbox.engine.types import Request, Response, json_response
 from tests.doctor.conftest import FakeApi, run_command, run_doctor
 
 

@@ -18,7 +18,7 @@ from alguna_portal.doctor import runner
 from alguna_portal.doctor.report import HIDDEN, create_redactor, error
 from alguna_portal.doctor.runner import CHECKS, Check
 from alguna_portal.exceptions import UnexpectedResponse
-from alguna_portal.sandbox.engine.types import Response, Request, json_response
+from alguna_portal.sandbox.engine.types import Request, Response, json_response
 from tests.doctor.conftest import FakeApi, run_command
 from tests.support.mailers import mail_by
 

@@ -13,8 +13,7 @@ import requests
 from django.core.wsgi import get_wsgi_application
 from django.test import Client
 
-from alguna_portal.sandbox.models import Record
-from alguna_portal.sandbox.web.store import Records
+from alguna_portal.sandbox.models import Record, Records
 from tests.sandbox.conftest import ACME, HEADERS, SandboxClient
 
 

@@ -12,12 +12,10 @@ from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
 
-from alguna_portal.sandbox.conf import conf
+from alguna_portal.sandbox.conf import conf, debug_only
 from alguna_portal.sandbox.engine.engine import Engine, RateLimiter
 from alguna_portal.sandbox.engine.types import DroppedConnection, Request
-
-from .decorators import debug_only
-from .store import get_writable_state, write_state
+from alguna_portal.sandbox.models import get_writable_state, write_state
 
 # The limit is per process, as documented for its setting.
 _rate_limiter = RateLimiter()

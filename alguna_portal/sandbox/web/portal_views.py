@@ -13,7 +13,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from alguna_portal.sandbox.conf import conf
+from alguna_portal.sandbox.conf import P, View, conf, debug_only
 from alguna_portal.sandbox.engine.portal import (
     PageNotFound,
     Portal,
@@ -25,11 +25,10 @@ from alguna_portal.sandbox.engine.portal import (
 from alguna_portal.sandbox.engine.portal_forms import TEST_CARDS
 from alguna_portal.sandbox.engine.subscriptions import CANCELED
 from alguna_portal.sandbox.engine.types import JSON, InvalidForm, Plan, State, utc_now
+from alguna_portal.sandbox.models import get_state, write_state
 
-from .decorators import P, View, debug_only
 from .display import add_display_values, create_stylesheet, format_amount
 from .invoice_pdf import render_invoice_pdf
-from .store import get_state, write_state
 from .webhook_delivery import send_events
 
 BROWSER_COOKIE = "alguna_sandbox_browser"

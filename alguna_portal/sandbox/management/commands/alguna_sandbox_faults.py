@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from alguna_portal.sandbox.engine import faults
-from alguna_portal.sandbox.web.store import get_state, write_state
+from alguna_portal.sandbox.models import get_state, write_state
 
 
 class Command(BaseCommand):
