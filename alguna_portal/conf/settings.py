@@ -1,16 +1,20 @@
 """Settings whose names begin with `ALGUNA_PORTAL_`, as attributes of `conf`.
 
 An attribute returns a value of its type, or raises `ImproperlyConfigured` with a text that names the setting and the
-remedy. Nothing is read at import and nothing is cached, so `override_settings` works.
+remedy. Nothing is read at import. A value that can't be changed in place is parsed once: it's parsed again if the
+setting holds another object, or if Django sends `setting_changed`, as `override_settings` does. Other values, such as
+dicts, are parsed on each access.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.utils.functional import empty
+from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
 from alguna_portal.portal_settings import LEGACY_API_VERSION, PortalSettings, find_unsupported_fields
@@ -23,6 +27,11 @@ PREFIX = "ALGUNA_PORTAL_"
 T = TypeVar("T")
 
 
+# Classes whose instances can't be changed in place.
+IMMUTABLE = (str, int, float, timedelta, type(None))
+_NOT_PARSED: tuple[object, Any] = (object(), None)
+
+
 class Setting(Generic[T]):
     """A setting with the id of its system check, its default, and the function that parses and validates it."""
 
@@ -30,12 +39,27 @@ class Setting(Generic[T]):
         self.check = check
         self.default = default
         self.parse = parse
+        # The last immutable value in the settings file, or the default, with what it was parsed to.
+        self._parsed = _NOT_PARSED
+        setting_changed.connect(self._forget)
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = PREFIX + name
 
     def __get__(self, instance: object, owner: type | None = None) -> T:
-        return self.parse(self.name, self.get_raw())
+        # Without local variables: error reports show them, and some settings are secrets.
+        return self._parsed[1] if self._parsed[0] is self.get_raw() else self._read()
+
+    @sensitive_variables()
+    def _read(self) -> T:
+        raw = self.get_raw()
+        value = self.parse(self.name, raw)
+        if raw is self.default or isinstance(raw, IMMUTABLE):
+            self._parsed = (raw, value)
+        return value
+
+    def _forget(self, **_: Any) -> None:
+        self._parsed = _NOT_PARSED
 
     def get_raw(self) -> Any:
         """Return the value in the settings file, or the default."""
@@ -51,12 +75,32 @@ class RequiredSetting(Setting[T]):
         super().__init__(check, None, parse)
         self.remedy = remedy
 
-    @sensitive_variables("raw")
-    def __get__(self, instance: object, owner: type | None = None) -> T:
-        raw = self.get_raw()
-        if raw in (None, ""):
+    def _read(self) -> T:
+        if self.get_raw() in (None, ""):
             raise types.invalid_setting(self.name, f"is not set. {self.remedy}")
-        return self.parse(self.name, raw)
+        return super()._read()
+
+
+class HookSetting(Setting[Callable[..., Any]]):
+    """A callable or its dotted path. It's imported on each access, so that tests can patch it."""
+
+    def __init__(self, check: str, default: str) -> None:
+        super().__init__(check, default, _parse_hook)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Callable[..., Any]:
+        return self.parse(self.name, self.get_raw())
+
+
+def _parse_hook(name: str, raw: object) -> Callable[..., Any]:
+    target = raw
+    if isinstance(raw, str):
+        try:
+            target = import_string(raw)
+        except ImportError as exc:
+            raise types.invalid_setting(name, f"names “{raw}”, which cannot be imported: {exc}.") from exc
+    if not callable(target):
+        raise types.invalid_setting(name, "must be the dotted path of a callable.")
+    return target
 
 
 # Parsers that also read other settings
@@ -197,13 +241,13 @@ class Conf:
 
     # Access and provisioning
 
-    CUSTOMER_RESOLVER = Setting("E016", "alguna_portal.access.resolve_by_membership", types.parse_hook)
+    CUSTOMER_RESOLVER = HookSetting("E016", "alguna_portal.access.resolve_by_membership")
     """The function, or its dotted path, that returns the customers of a request; the built-in one uses memberships.
 
     It takes the request and returns an `Access`, a `Customer`, a list of these, or None. It must be synchronous.
     """
 
-    ACCESS_POLICY = Setting("E017", "alguna_portal.access.allow_every_member", types.parse_hook)
+    ACCESS_POLICY = HookSetting("E017", "alguna_portal.access.allow_every_member")
     """The function, or its dotted path, that can deny access to a customer that the resolver returned.
 
     It takes the keyword arguments `request`, `user`, `customer` and `role`. Only the return value True allows access.
@@ -262,8 +306,11 @@ class Conf:
     def plan(self, name: str) -> PortalSettings | None:
         """Return the portal settings of one plan without parsing the others; None if `PLANS` doesn't have it."""
         setting = SETTINGS["PLANS"]
-        mapping = types.parse_mapping(setting.name, setting.get_raw(), values="portal settings")
-        return _parse_portal_settings(f"{setting.name}[{name!r}]", mapping[name]) if name in mapping else None
+        plans = setting.get_raw()
+        if isinstance(plans, Mapping) and name in plans:
+            return _parse_portal_settings(f"{setting.name}[{name!r}]", plans[name])
+        types.parse_mapping(setting.name, plans, values="portal settings")
+        return None
 
 
 SETTINGS: dict[str, Setting[Any]] = {name: each for name, each in vars(Conf).items() if isinstance(each, Setting)}

@@ -6,7 +6,7 @@ Each function takes the setting's full name and its raw value. It returns a valu
 
 import binascii
 from base64 import b64decode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from importlib.util import find_spec
@@ -14,7 +14,6 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
 LONGEST = timedelta(days=3650).total_seconds()
@@ -106,19 +105,6 @@ def parse_choice(name: str, raw: object, *, choices: tuple[str, ...]) -> str:
 def parse_cache_alias(name: str, raw: object) -> str:
     """Parse the alias of one of the caches in `CACHES`."""
     return parse_choice(name, raw, choices=tuple(settings.CACHES))
-
-
-def parse_hook(name: str, raw: object) -> Callable[..., Any]:
-    """Parse a callable or its dotted path."""
-    target = raw
-    if isinstance(raw, str):
-        try:
-            target = import_string(raw)
-        except ImportError as exc:
-            raise invalid_setting(name, f"names “{raw}”, which cannot be imported: {exc}.") from exc
-    if not callable(target):
-        raise invalid_setting(name, "must be the dotted path of a callable.")
-    return target
 
 
 def parse_mapping(name: str, raw: object, *, values: str) -> Mapping[str, Any]:
