@@ -13,7 +13,6 @@ class AlgunaPortalConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the system checks."""
         from alguna_portal.conf.checks import check_settings
 
         register(check_settings)

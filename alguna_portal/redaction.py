@@ -1,4 +1,4 @@
-"""Redaction of third-party texts and ids for logs and pages, and of variables in Django's error reports."""
+"""Redaction of texts, ids and email addresses in logs and pages, and of variables in Django's error reports."""
 
 import re
 from inspect import isfunction
@@ -31,6 +31,12 @@ def _redact_word(word: str) -> str:
 def redact_id(customer_id: str) -> str:
     """Return an id of Alguna's in full, or a placeholder if it is an email address or a URL."""
     return "[…]" if "@" in customer_id or "://" in customer_id else customer_id
+
+
+def mask_email(address: str) -> str:
+    """Mask an email address: `b…@acme.example`. A text without “@” is returned unchanged."""
+    name, at, host = address.rpartition("@")
+    return f"{name[:1]}…@{host}" if at else address
 
 
 def hide_local_variables(cls: Class) -> Class:

@@ -8,8 +8,8 @@ import pytest
 from tests.mutants import JUSTIFICATIONS, Change, Mutant, create_report, parse_diff, parse_justifications
 
 DIFF = """\
---- alguna_portal/links/opening.py
-+++ alguna_portal/links/opening.py
+--- alguna_portal/links/sending.py
++++ alguna_portal/links/sending.py
 @@ -1,3 +1,3 @@
  def renew(link):
 -    again = make(link,
@@ -17,13 +17,13 @@ DIFF = """\
 +    again = make(link, )
      return again
 """
-RENEW = "alguna_portal.links.opening.renew"
+RENEW = "alguna_portal.links.sending.renew"
 CHANGE = Change(
-    function="alguna_portal.links.opening.renew", was='again = make(link, note="")', now="again = make(link, )"
+    function="alguna_portal.links.sending.renew", was='again = make(link, note="")', now="again = make(link, )"
 )
 JUSTIFICATION = """
 [[survivors]]
-function = "alguna_portal.links.opening.renew"
+function = "alguna_portal.links.sending.renew"
 was = 'again = make(link, note="")'
 now = ["again = make(link, )"]
 why = "That is the default."
@@ -32,12 +32,12 @@ why = "That is the default."
 
 def create_mutant(status: str, change: Change | None = CHANGE) -> Mutant:
     """Return a mutant with a status."""
-    return Mutant(path=Path("alguna_portal/links/opening.py"), status=status, change=change)
+    return Mutant(path=Path("alguna_portal/links/sending.py"), status=status, change=change)
 
 
 def test_a_mutant_is_identified_by_its_change() -> None:
     """The number of the mutant and line breaks don't matter. A method is named with its class."""
-    assert parse_diff("alguna_portal.links.opening.x_renew__mutmut_7", DIFF) == CHANGE
+    assert parse_diff("alguna_portal.links.sending.x_renew__mutmut_7", DIFF) == CHANGE
     assert (
         parse_diff("alguna_portal.api.client.xǁClientǁfind__mutmut_1", DIFF).function
         == "alguna_portal.api.client.Client.find"

@@ -24,7 +24,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from alguna_portal.models import Customer
-from alguna_portal.models.portal_link import mask_email
+from alguna_portal.redaction import mask_email
 from alguna_portal.transactions import non_atomic
 
 # A level of Django's messages framework, and a text.
@@ -75,7 +75,6 @@ class BaseAdmin(admin.ModelAdmin):
         return get_change_url(obj, self.admin_site)
 
     def get_object_page_url(self, name: str, obj: Model) -> str:
-        """Return the URL of one of the `object_pages`."""
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}"
         return reverse(name, args=[quote(obj.pk)], current_app=self.admin_site.name)
 
@@ -96,7 +95,6 @@ class BaseAdmin(admin.ModelAdmin):
         return add_preserved_filters({"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}, url)
 
     def show_messages(self, request: HttpRequest, messages: Iterable[Message]) -> None:
-        """Show messages on the next page."""
         for level, text in messages:
             self.message_user(request, text, level)
 

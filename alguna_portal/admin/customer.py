@@ -155,7 +155,6 @@ class CustomerAdmin(CreateInAlgunaMixin, SendPortalLinksMixin):
             super().save_model(request, obj, form, change)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Add the links to the object pages and to related lists."""
         customer = context.get("original")
         with_members = all(each.formset.model is not Membership for each in context["inline_admin_formsets"])
         tools = self._get_tools(request, customer, with_members=with_members) if customer else []
@@ -181,25 +180,21 @@ class CustomerAdmin(CreateInAlgunaMixin, SendPortalLinksMixin):
     # Translators: whether the customer is there.
     @admin.display(description=_("in Alguna"))
     def in_alguna(self, customer: Customer) -> SafeString | str:
-        """Look up the customer in Alguna."""
         saved = _get_saved(customer)
         return render_alguna_customer(saved) if saved else "-"
 
     @admin.display(description=_("plan in Alguna"))
     def plan_in_alguna(self, customer: Customer) -> SafeString | str:
-        """Show the plan of the last synchronization."""
         saved = _get_saved(customer)
         return render_alguna_plan(saved) if saved else "-"
 
     # Translators: what is sent for one, after “Sent to Alguna for a portal session”.
     @admin.display(description=_("for a manager"))
     def sent_as_manager(self, customer: Customer) -> SafeString | str:
-        """Show the request for a manager's session."""
         return _render_session_request(customer, Role.MANAGER)
 
     @admin.display(description=_("for a viewer"))
     def sent_as_viewer(self, customer: Customer) -> SafeString | str:
-        """Show the request for a viewer's session."""
         return _render_session_request(customer, Role.VIEWER)
 
 

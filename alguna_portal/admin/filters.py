@@ -44,7 +44,6 @@ class CustomerFilter(admin.SimpleListFilter):
         return [(str(customer.pk), get_customer_name(customer))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        """Return the customer's objects."""
         key = self.value()
         return queryset if key is None else queryset.filter(customer=key)
 
@@ -56,11 +55,9 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        """Offer all states."""
         return [(state.value, str(state.label)) for state in PortalLink.State]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[PortalLink]) -> QuerySet[PortalLink]:  # noqa: ARG002
-        """Return the links in the chosen state."""
         state = self.value()
         if state is None:
             return queryset
@@ -76,7 +73,6 @@ class PlanMappedFilter(admin.SimpleListFilter):
     parameter_name = "plan_in_alguna"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        """Offer the plans that aren't mapped."""
         return [("unmapped", str(_("plan not mapped")))] if get_plan_ids() else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:  # noqa: ARG002
@@ -103,7 +99,6 @@ class TypeFilter(admin.SimpleListFilter):
         return [(each, each) for each in sorted(types)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery]:  # noqa: ARG002
-        """Return the deliveries of the chosen type."""
         value = self.value()
         return queryset if value is None else queryset.filter(Q(type=value) | Q(type__startswith=f"{value}."))
 

@@ -36,7 +36,6 @@ class UserSelect(AutocompleteSelect):
     user: AbstractBaseUser | None = None
 
     def optgroups(self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None) -> Any:
-        """Return the option of the selected user."""
         if self.user is None or list(value) != [str(self.user.pk)]:
             return super().optgroups(name, value, attr)
         return [(None, [self.create_option(name, self.user.pk, str(self.user), True, 0)], 0)]
@@ -48,7 +47,6 @@ class UserRawIdWidget(ForeignKeyRawIdWidget):
     user: AbstractBaseUser | None = None
 
     def label_and_url_for_value(self, value: Any) -> tuple[str, str]:
-        """Return the name and the URL of the user."""
         if self.user is None or str(value) != str(self.user.pk):
             return super().label_and_url_for_value(value)
         return Truncator(self.user).words(14), get_change_url(self.user, self.admin_site)
@@ -69,7 +67,6 @@ class AutocompleteMixin(BaseModelAdmin):
     """Use the `raw_id_fields` as autocomplete fields if the user can search for their objects in this site."""
 
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-        """Return the fields whose objects can be searched for."""
 
         def is_searchable(name: str) -> bool:
             model: Any = Membership._meta.get_field(name).related_model
@@ -90,7 +87,6 @@ class MembershipInline(AutocompleteMixin, admin.TabularInline):
     raw_id_fields = ["user"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        """Select users in the same query."""
         return super().get_queryset(request).select_related("user")
 
     def formfield_for_foreignkey(self, db_field: "ForeignKey[Any]", request: HttpRequest, **kwargs: Any) -> Any:
@@ -120,10 +116,8 @@ class MembershipAdmin(AutocompleteMixin, BaseAdmin):
 
     @admin.display(description=_("user"))
     def user_name(self, membership: Membership) -> str:
-        """Show the user."""
         return get_user_name(membership.user)
 
     @admin.display(description=_("customer"))
     def customer_name(self, membership: Membership) -> str:
-        """Show the customer."""
         return get_customer_name(membership.customer)

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.models import PortalAccess, PortalLink
-from alguna_portal.models.portal_link import mask_email
+from alguna_portal.redaction import mask_email
 
 from .base import ReadOnlyAdmin, get_customer_name, get_user_name, render_link
 from .filters import CustomerFilter
@@ -76,12 +76,10 @@ class PortalAccessAdmin(ReadOnlyAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PortalAccess]:
-        """Select users and customers in the same query."""
         return super().get_queryset(request).select_related("user", "customer")
 
     @admin.display(description=_("user"))
     def user_name(self, access: PortalAccess) -> str:
-        """Show the user."""
         return get_user_name(access.user, access.user_key) or "-"
 
     @admin.display(description=_("user's key, as recorded"))
@@ -108,7 +106,6 @@ class PortalAccessAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("portal settings"))
     def settings_sent(self, access: PortalAccess) -> SafeString:
-        """Show the portal settings as they were sent to Alguna."""
         return format_html("<pre>{}</pre>", json.dumps(access.portal_settings, indent=2, ensure_ascii=False))
 
     @admin.action(permissions=["view"], description=_("Export selected as CSV"))

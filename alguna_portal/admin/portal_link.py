@@ -57,20 +57,16 @@ class PortalLinkAdmin(ReadOnlyAdmin):
         css = {"all": ["alguna_portal/admin.css"]}
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        """Check the permission to revoke links."""
         return request.user.has_perm("alguna_portal.revoke_portallink")
 
     def has_send_permission(self, request: HttpRequest) -> bool:
-        """Check the permission to send links."""
         return request.user.has_perm("alguna_portal.send_portallink")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PortalLink]:
-        """Select customers and senders in the same query."""
         return super().get_queryset(request).select_related("customer", "sent_by")
 
     @admin.display(description=_("customer"), ordering="customer__name")
     def customer_name(self, link: PortalLink) -> SafeString | str:
-        """Show the customer, with a link to its change page."""
         return render_link(self.get_change_url(link.customer), get_customer_name(link.customer))
 
     @admin.display(description=_("recipient"))
@@ -87,7 +83,6 @@ class PortalLinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("uses"), ordering="uses")
     def used(self, link: PortalLink) -> str:
-        """Show the number of uses, and the limit if there is one."""
         if link.max_uses is None:
             return str(link.uses)
         # Translators: how often a link was used, of how many times at most.
@@ -101,7 +96,6 @@ class PortalLinkAdmin(ReadOnlyAdmin):
         return get_user_name(link.sent_by) or "-"
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Add the buttons for the actions."""
         link, buttons = context["original"], []
         if self.has_revoke_permission(request) and link.revoked_at is None:
             buttons.append((self.get_object_page_url("revoke", link), gettext("Revoke")))

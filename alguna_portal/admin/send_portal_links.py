@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from alguna_portal.conf import conf
 from alguna_portal.links import LinkNotSent, get_link_url, send_link, send_links
 from alguna_portal.models import Customer, PortalLink
-from alguna_portal.models.portal_link import mask_email
+from alguna_portal.redaction import mask_email
 from alguna_portal.roles import Role
 
 from . import actions
@@ -87,14 +87,12 @@ class CustomerGroup:
     count: int = 0
 
     def add(self, customer: ListedCustomer) -> None:
-        """Count a customer, and list it if there is room."""
         self.count += 1
         if len(self.listed) < MAX_LISTED:
             self.listed.append(customer)
 
     @property
     def unlisted(self) -> int:
-        """The number of customers that are only counted."""
         return self.count - len(self.listed)
 
 

@@ -103,7 +103,6 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         return False
 
     def has_handle_permission(self, request: HttpRequest) -> bool:
-        """Check the permission for the action."""
         return request.user.has_perm("alguna_portal.change_webhookdelivery")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
@@ -112,7 +111,6 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("state"))
     def outcome(self, delivery: WebhookDelivery) -> SafeString | str:
-        """Show the state, and the remedy for a plan that isn't mapped."""
         label = delivery.get_state_display()
         if delivery.state != State.UNMAPPED:
             return label
@@ -121,7 +119,6 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("handled by"))
     def handled_by(self, delivery: WebhookDelivery) -> SafeString | str:
-        """List the receivers that have handled the message."""
         return format_html_join("", "<div>{}</div>", ((name,) for name in delivery.done)) or "-"
 
     @admin.action(permissions=["handle"], description=_("Handle again"))

@@ -158,7 +158,6 @@ class _DaemonExecutor(Executor):
     """The worker threads as an executor for asyncio, which doesn't wait for them at exit."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Call a function in a worker thread."""
         return _start(partial(function, *args, **kwargs))
 
 

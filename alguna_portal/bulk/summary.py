@@ -102,7 +102,6 @@ class ProgressBar(Progress):
         self._bar = tqdm(total=total, unit=f" {unit}", file=self._terminal, dynamic_ncols=True, miniters=1)
 
     def show(self, summary: Summary, *, pause: float = 0.0) -> None:
-        """Move the bar."""
         notes = [f"{summary.failed} failed"] * (summary.failed > 0) + [f"waiting {ceil(pause)} s"] * (pause > 0)
         self._bar.set_postfix_str(", ".join(notes), refresh=False)
         moved = self._bar.update(summary.done - self._bar.n)
@@ -110,11 +109,9 @@ class ProgressBar(Progress):
             self._bar.refresh()
 
     def write(self, text: str) -> None:
-        """Write a message above the bar."""
         self._bar.write(text, file=self._terminal)
 
     def close(self) -> None:
-        """Leave the bar on the terminal."""
         self._bar.refresh()
         self._bar.close()
 
@@ -130,7 +127,6 @@ class ProgressLog(Progress):
         self._last = ""
 
     def show(self, summary: Summary, *, pause: float = 0.0) -> None:
-        """Write a line if the last one is ten seconds old."""
         seconds = self._clock() - self._started
         speed = f", {summary.done / seconds:.1f} a second" if seconds > 0 else ""
         waiting = f", waiting {ceil(pause)} s for Alguna" if pause > 0 else ""
@@ -140,12 +136,10 @@ class ProgressLog(Progress):
             self.write(self._last)
 
     def write(self, text: str) -> None:
-        """Write a line."""
         self._stream.write(text, style_func=str)
         self._stream.flush()
 
     def close(self) -> None:
-        """Write the last line."""
         if self._last:
             self.write(self._last)
 

@@ -9,7 +9,6 @@ alguna_portal.W005      processes can't share the cache
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from operator import itemgetter
 from typing import Any
@@ -17,9 +16,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.core.cache import caches
-from django.core.cache.backends.dummy import DummyCache
-from django.core.cache.backends.filebased import FileBasedCache
-from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends import dummy, filebased, locmem
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's name)
 from django.core.exceptions import ImproperlyConfigured
 
@@ -31,23 +28,13 @@ IDS = dict(sorted(((name, setting.check) for name, setting in SETTINGS.items()),
 REQUIRED_ON_USE = [name for name, setting in SETTINGS.items() if isinstance(setting, RequiredSetting)]
 
 
-@dataclass(frozen=True, kw_only=True)
-class HookCall:
-    """The arguments that a hook is called with, and what to write if it can't be called with them."""
-
-    positional: tuple[str, ...] = ()
-    keywords: tuple[str, ...] = ()
-    remedy: str
-
-
-HOOKS = {
-    "CUSTOMER_RESOLVER": HookCall(
-        positional=("request",),
-        remedy="Write it as “def customer_of(request):”.",
-    ),
-    "ACCESS_POLICY": HookCall(
-        keywords=("request", "user", "customer", "role"),
-        remedy="Write it as “def may_open(*, request, user, customer, role):”; “**_” takes those it does not use.",
+# The positional and keyword arguments that a hook is called with, and what to write if it can't be called with them.
+HOOKS: dict[str, tuple[list[str], list[str], str]] = {
+    "CUSTOMER_RESOLVER": (["request"], [], "Write it as “def customer_of(request):”."),
+    "ACCESS_POLICY": (
+        [],
+        ["request", "user", "customer", "role"],
+        "Write it as “def may_open(*, request, user, customer, role):”; “**_” takes those it does not use.",
     ),
 }
 
@@ -79,8 +66,8 @@ def _check_values() -> Iterator[CheckMessage]:
 def _check_hooks() -> Iterator[CheckMessage]:
     for name, call in HOOKS.items():
         try:
-            found = _find_problem(getattr(conf, name), call)
-            problem = f"{PREFIX}{name} {found}" if found else None
+            found = _find_problem(getattr(conf, name), *call)
+            problem = found and f"{PREFIX}{name} {found}"
         except Exception as exc:  # noqa: BLE001  (the project's module is imported and can raise anything)
             problem = str(exc)
             if not (isinstance(exc, ImproperlyConfigured) and problem.startswith(PREFIX + name)):
@@ -90,7 +77,7 @@ def _check_hooks() -> Iterator[CheckMessage]:
             yield Error(problem, id=f"alguna_portal.{IDS[name]}")
 
 
-def _find_problem(hook: Callable[..., Any], call: HookCall) -> str | None:
+def _find_problem(hook: Callable[..., Any], positional: list[str], keywords: list[str], remedy: str) -> str | None:
     """Return why a hook can't be called, with the remedy, or None if no problem is found."""
     if inspect.isclass(hook):
         return "is a class, and calling it only makes an instance. Name a function, or an instance that has __call__."
@@ -105,10 +92,10 @@ def _find_problem(hook: Callable[..., Any], call: HookCall) -> str | None:
     except (TypeError, ValueError):
         return None  # functions in C have no signature
     try:
-        signature.bind(*call.positional, **dict.fromkeys(call.keywords))
+        signature.bind(*positional, **dict.fromkeys(keywords))
     except TypeError as exc:
-        shown = ", ".join([*call.positional, *(f"{keyword}=…" for keyword in call.keywords)])
-        return f"cannot be called with ({shown}): {exc}. {call.remedy}"
+        shown = ", ".join([*positional, *(f"{keyword}=…" for keyword in keywords)])
+        return f"cannot be called with ({shown}): {exc}. {remedy}"
     return None
 
 
@@ -148,7 +135,7 @@ def _check_cache() -> Iterator[CheckMessage]:
     except ImproperlyConfigured:
         return
     cache = caches[alias]
-    if not settings.DEBUG and isinstance(cache, DummyCache | FileBasedCache | LocMemCache):
+    if not settings.DEBUG and isinstance(cache, dummy.DummyCache | filebased.FileBasedCache | locmem.LocMemCache):
         yield Warning(
             f"The cache “{alias}” is a {type(cache).__name__}, which processes cannot share and lock: each of them "
             "makes portal sessions of its own, and none learns from another that Alguna is down.",

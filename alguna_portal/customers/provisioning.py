@@ -70,6 +70,14 @@ def provision(customer: Customer, *, within: float | None = None) -> Provisioned
     return result
 
 
+def may_provision(customer: Customer) -> bool:
+    """Return whether a customer that Alguna doesn't know is created when its portal is opened.
+
+    A customer with a known id exists in Alguna under another alias, or in another account.
+    """
+    return conf.PROVISION_ON_OPEN and not customer.customer_id
+
+
 def validate(customer: Customer) -> None:
     """Raise `ValidationError` with the errors of each field that is sent to Alguna."""
     errors: dict[str, list[str]] = {}

@@ -1,8 +1,8 @@
 """Portal links sent by email: signed, revocable and expiring."""
 
 from .emails import LinkNotSent, format_expiry, get_link_url
-from .opening import LinkUnusable, get_link_by_token, open_link, renew
-from .sending import SendResult, send_again, send_link, send_links
+from .opening import LinkUnusable, get_link_by_token, open_link
+from .sending import SendResult, renew, send_again, send_link, send_links
 
 __all__ = [
     "LinkNotSent",

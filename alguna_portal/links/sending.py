@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, validate_email
 from django.db import IntegrityError, router
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 # How long after the first email its recipient can renew expired links: enough for late payers, but limited.
 RENEWABLE = timedelta(days=90)
+RENEWAL_PAUSE = timedelta(minutes=10)  # per link
+RENEWALS_PER_DAY = 5  # per recipient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,3 +220,30 @@ def _enqueue(link: PortalLink, result: SendResult) -> None:
 
     failed = LinkNotSent(str(link.pk))
     enqueue(mail_link, link.pk, get_language(), using=link._state.db, on_failure=fail, failed=failed)
+
+
+def renew(link: PortalLink) -> bool:
+    """Email a new link to the recipient of a link that is expired or used up; return whether it was sent.
+
+    It isn't sent if the link still works, is too old or was renewed less than `RENEWAL_PAUSE` ago, if this link or a
+    later one to the same recipient was revoked, or if the recipient had `RENEWALS_PER_DAY` renewals within a day. Don't
+    show the result to the person who asked for the link.
+    """
+    now = timezone.now()
+    if link.state not in (PortalLink.State.EXPIRED, PortalLink.State.USED_UP):
+        return False
+    not_recent = Q(renewed_at=None) | Q(renewed_at__lte=now - RENEWAL_PAUSE)
+    row = PortalLink.objects.filter(not_recent, pk=link.pk, revoked_at=None, renewable_until__gt=now)
+    # Only one of several simultaneous requests updates the row.
+    if not row.update(renewed_at=now):
+        return False
+    to_recipient = PortalLink.objects.filter(recipient=link.recipient)
+    # Revoking a link denies access to the person, so an older email must not restore it.
+    if to_recipient.filter(customer=link.customer, revoked_at__gte=link.created_at).exists():
+        return False
+    if to_recipient.exclude(renews=None).filter(created_at__gt=now - timedelta(days=1)).count() >= RENEWALS_PER_DAY:
+        return False
+    renewal = create_link(link.customer, link.recipient, sent_by=None, role=link.role, note="")
+    renewal.renews = link.renews or link
+    renewal.renewable_until = link.renewable_until
+    return bool(deliver_links([renewal], SendResult()).sent)

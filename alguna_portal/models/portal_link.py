@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from alguna_portal.redaction import mask_email
 from alguna_portal.roles import Role
 
 from .customer import Customer
@@ -105,12 +106,6 @@ class PortalLink(models.Model):
         rows = type(self).objects.using(router.db_for_write(type(self), instance=self))
         rows.filter(Q(pk=first) | Q(renews=first), revoked_at=None).update(revoked_at=timezone.now())
         self.revoked_at = rows.filter(pk=self.pk).values_list("revoked_at", flat=True).first()
-
-
-def mask_email(address: str) -> str:
-    """Mask an email address: `b…@acme.example`. A text without “@” is returned unchanged."""
-    name, at, host = address.rpartition("@")
-    return f"{name[:1]}…@{host}" if at else address
 
 
 def get_usable_filter(now: datetime) -> Q:

@@ -53,7 +53,6 @@ class WebhookDelivery(models.Model):
         return f"{self.type}, {self.get_state_display()}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, with the hash of the id."""
         self.message_key = self.message_key or hash_message_id(self.message_id)
         super().save(*args, **kwargs)
 

@@ -8,22 +8,13 @@ from django.core.exceptions import ObjectDoesNotExist, ValidationError
 
 from alguna_portal.api import get_client
 from alguna_portal.api.responses import PortalSession
-from alguna_portal.conf import conf
-from alguna_portal.customers import provision
+from alguna_portal.customers.provisioning import may_provision, provision
 from alguna_portal.exceptions import CustomerUnknown
 from alguna_portal.models import Customer
 from alguna_portal.portal_settings import PortalSettings
 
 # The longest time for which a session is cached, whatever lifetime Alguna returns.
 MAX_LIFETIME = timedelta(days=30)
-
-
-def may_provision(customer: Customer) -> bool:
-    """Return whether a customer that Alguna doesn't know is created when its portal is opened.
-
-    A customer with a known id exists in Alguna under another alias, or in another account.
-    """
-    return conf.PROVISION_ON_OPEN and not customer.customer_id
 
 
 def create_session(customer: Customer, portal_settings: PortalSettings, *, within: float) -> PortalSession:

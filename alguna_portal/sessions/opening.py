@@ -15,6 +15,7 @@ from alguna_portal.api.responses import PortalSession
 from alguna_portal.audit import Outcome, Via
 from alguna_portal.cache import is_database_cache
 from alguna_portal.conf import conf
+from alguna_portal.customers.provisioning import may_provision
 from alguna_portal.exceptions import AlgunaUnavailable, UnexpectedResponse
 from alguna_portal.log_events import log_event
 from alguna_portal.models import Customer, PortalLink
@@ -23,7 +24,7 @@ from alguna_portal.portal_settings import PortalSettings
 from alguna_portal.roles import Role
 
 from .cache import SessionCacheEntry, deserialize_session, get_cache_entry, serialize_session
-from .creation import create_session, may_provision
+from .creation import create_session
 from .single_flight import single_flight
 
 logger = logging.getLogger(__name__)

@@ -1,7 +1,6 @@
 """The fake Alguna: the sandbox's engine as an adapter of `requests`, with its state in memory."""
 
 import base64
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from django.urls import reverse
 from requests.adapters import BaseAdapter, HTTPAdapter
 from urllib3 import HTTPResponse
 
+from alguna_portal.api.responses import parse_json_object
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
 from alguna_portal.sandbox.engine import customers, events, subscriptions, types
@@ -165,7 +165,7 @@ class FakeAlguna(BaseAdapter):
         method, path, headers = request.method or "", unquote(parts.path), dict(request.headers)
         query = dict(parse_qsl(parts.query, keep_blank_values=True))
         body = request.body.encode() if isinstance(request.body, str) else bytes(request.body or b"")
-        data = _parse_object(body)
+        data = parse_json_object(body) or {}
         self.requests.append(ReceivedRequest(method=method, path=path, headers=headers, body=data))
         alias = data.get("customer_alias") or data.get("accountAlias")
         if isinstance(alias, str):
@@ -213,7 +213,7 @@ class FakeAlguna(BaseAdapter):
         return failure
 
     def _record_session(self, request_data: dict[str, Any], alias: str | None, response: types.Response) -> None:
-        data = _parse_object(response.body)
+        data = parse_json_object(response.body) or {}
         if url := data.get("url") or data.get("sessionUrl"):
             session_id, customer_id = data.get("id", ""), data.get("customer_id", "")
             settings = {name: value for name, value in request_data.items() if isinstance(value, dict)}
@@ -237,12 +237,3 @@ def fake_alguna(*, knows_everyone: bool = True, webhook_secret: str = "") -> Ite
 def _get_plan(plan_id: str) -> types.Plan:
     """Return the default plan with an id, or a new plan: the fake has every plan that your account may have."""
     return types.find_plan(types.DEFAULT_PLANS, plan_id) or types.Plan(id=plan_id, name=plan_id, amount_cents=0)
-
-
-def _parse_object(body: bytes) -> dict[str, Any]:
-    """Return a JSON object; for other bodies, return an empty one."""
-    try:
-        data = json.loads(body)
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}

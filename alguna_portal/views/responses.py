@@ -167,7 +167,6 @@ class PageResponses:
         return PortalRedirect(session.url)
 
     def render_login_required(self, login_url: str) -> HttpResponse:
-        """Redirect to the sign-in page."""
         return HttpResponseRedirect(login_url)
 
     def render_choices(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
@@ -175,7 +174,6 @@ class PageResponses:
         return render_page(self.request, "choose", 200, accesses=accesses, fresh=fresh)
 
     def render_no_access(self) -> HttpResponse:
-        """Deny access."""
         return render_page(self.request, "no_access", 403)
 
     def render_prefetch(self) -> HttpResponse:
@@ -187,7 +185,6 @@ class PageResponses:
         return HttpResponseNotAllowed(METHODS)
 
     def render_failure(self, exc: AlgunaError, *, retry_url: str) -> HttpResponse:
-        """Render the page for an exception."""
         return render_failure_page(self.request, exc, retry_url=retry_url)
 
 
@@ -205,11 +202,9 @@ class HtmxResponses(PageResponses):
         return self._redirect(HttpResponse(status=401), login_url)
 
     def render_choices(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:  # noqa: ARG002
-        """Redirect to the page with the choices."""
         return self._redirect(HttpResponse(), f"{reverse('alguna_portal:billing')}{'?fresh=1' if fresh else ''}")
 
     def render_no_access(self) -> HttpResponse:
-        """Redirect to the page that denies access."""
         return self._redirect(super().render_no_access(), self.request.get_full_path())
 
     def render_failure(self, exc: AlgunaError, *, retry_url: str) -> HttpResponse:

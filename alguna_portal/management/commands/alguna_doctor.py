@@ -24,7 +24,6 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the options."""
         parser.add_argument("--json", action="store_true", help="write one JSON object, for machines")
         parser.add_argument("--offline", action="store_true", help="ask neither Alguna nor anybody else on the network")
         parser.add_argument(

@@ -31,7 +31,6 @@ class Command(CustomersCommand):
     )
 
     def get_queryset(self) -> QuerySet[Customer]:
-        """Return the customers without an id."""
         return get_customers_on_plan(self.options["plan"]).filter(customer_id=None)
 
     def read(self, customers: QuerySet[Customer]) -> Iterator[Customer]:
@@ -53,21 +52,17 @@ class Command(CustomersCommand):
             self.progress.show(self.summary)
 
     def prepare(self, customer: Customer) -> None:
-        """Validate the fields that are sent."""
         provisioning.validate(customer)
 
     def call_api(self, customer: Customer, client: RateLimitedClient) -> tuple[str, Provisioned]:
-        """Find or create the customer in Alguna."""
         return provisioning.get_or_create_remote(customer, client)
 
     def store(self, customer: Customer, result: tuple[str, Provisioned]) -> str:
-        """Store the customer's id."""
         provisioned = provisioning.store_customer_id(customer, *result)
         provisioning.notify_provisioned(customer, provisioned)
         return LABELS[provisioned]
 
     def format_counts(self) -> str:
-        """Return the number of customers for each outcome."""
         if self.options["dry_run"]:
             return f"{self.summary.outcomes['valid']} would be provisioned, {self.summary.failed} would be refused"
         return super().format_counts()

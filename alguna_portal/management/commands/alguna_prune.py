@@ -36,7 +36,6 @@ class Command(BaseCommand):
         parser.add_argument("--dry-run", action="store_true", help="only say how many there are")
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
-        """Delete or count the records, and print how many there are."""
         days = int(options["days"])
         if days < 1:
             raise CommandError("--days is at least 1: what is younger than a day is kept.")

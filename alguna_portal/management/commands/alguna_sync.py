@@ -38,7 +38,6 @@ class Command(CustomersCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the options."""
         super().add_arguments(parser)
         stale_help = "only customers that were not synced in the last so many minutes, by an event or otherwise"
         parser.add_argument("--stale", type=parse_positive_int, metavar="MINUTES", help=stale_help)
@@ -84,7 +83,6 @@ class Command(CustomersCommand):
             raise ValidationError("The customer was deleted here before Alguna was asked.") from None
 
     def call_api(self, customer: Customer, client: RateLimitedClient) -> FetchedPlan:
-        """Get the customer's plan from Alguna."""
         return plan_sync.fetch_plan(customer, client)
 
     def store(self, customer: Customer, result: FetchedPlan) -> str:
