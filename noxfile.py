@@ -22,7 +22,7 @@ import nox
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tests.support.databases import SERVERS, declared_missing, url
+from tests.support.databases import SERVERS, get_database_url, read_declared_missing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ def is_available(requirement: str) -> bool:
         return path is not None and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0
     if requirement == "mariadb" and not (shutil.which("mariadb_config") or shutil.which("mysql_config")):
         return False
-    server = urlsplit(url(requirement))
+    server = urlsplit(get_database_url(requirement))
     ports = {"postgres": 5432, "mariadb": 3306}
     try:
         with socket.create_connection((server.hostname or "127.0.0.1", server.port or ports[requirement]), timeout=5):
@@ -114,7 +114,7 @@ def check_requirements(session: nox.Session, cell: Cell) -> None:
     """Skip the session with a message if a requirement is missing. In CI, fail unless .ci/missing declares it."""
     missing = [requirement for requirement in cell.requirements if not is_available(requirement)]
     try:
-        message = get_skip_message(missing, declared=declared_missing(), ci=bool(os.environ.get("CI")))
+        message = get_skip_message(missing, declared=read_declared_missing(), ci=bool(os.environ.get("CI")))
     except LookupError as exc:
         session.error(str(exc))
     if message:

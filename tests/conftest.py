@@ -23,7 +23,7 @@ from alguna_portal.testing import FakeAlguna
 API = "https://api.alguna.io"
 
 
-class Alguna:
+class FakeApi:
     """Fake of the API for portal sessions, below `requests`. Records the requests.
 
     The attributes change the responses. `meanwhile` is called during each request; `failed` has the failures so far.
@@ -37,7 +37,7 @@ class Alguna:
         self.host = "portal.alguna.io"
         self.change: dict[str, Any] = {}
         self.failed: list[int | Exception] = []
-        self.meanwhile: Callable[[], object] = lambda: None
+        self.on_request: Callable[[], object] = lambda: None
         self.requests: list[requests.PreparedRequest] = []
         self._failures: list[tuple[int, dict[str, str], str] | Exception] = []
         self.serve(API)
@@ -62,7 +62,7 @@ class Alguna:
 
     def _respond(self, request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
         self.requests.append(request)
-        self.meanwhile()
+        self.on_request()
         # The client keeps this thread alive. An open connection in it would prevent dropping the test database.
         connections.close_all()
         if self._failures:
@@ -83,10 +83,10 @@ class Alguna:
 
 
 @pytest.fixture
-def alguna() -> Iterator[Alguna]:
+def alguna() -> Iterator[FakeApi]:
     """The fake API for portal sessions. By default, all requests succeed."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as http:
-        yield Alguna(http)
+        yield FakeApi(http)
 
 
 @pytest.fixture(autouse=True)
@@ -130,7 +130,7 @@ def viewer(acme: Customer) -> User:
 
 
 @pytest.fixture
-def stranger(db: None) -> User:
+def non_member(db: None) -> User:
     """A user without a membership."""
     return User.objects.create_user("sue", "sue@elsewhere.example")
 
@@ -150,14 +150,14 @@ def link(customer: Customer) -> PortalLink:
 
 
 @pytest.fixture
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_rate_limiter_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Milliseconds instead of seconds for the pauses of the rate limiter."""
     monkeypatch.setattr(rate_limiter, "FIRST_PAUSE", 0.002)
     monkeypatch.setattr(rate_limiter, "LONGEST_PAUSE", 0.004)
 
 
 @pytest.fixture
-def fresh_alguna(settings: Settings) -> Iterator[FakeAlguna]:
+def empty_fake(settings: Settings) -> Iterator[FakeAlguna]:
     """The public fake of the test kit without customers, set up with `settings` like in the pytest plugin."""
     fake = FakeAlguna(knows_everyone=False)
     for name, value in fake.settings.items():

@@ -6,7 +6,7 @@ from pathlib import Path
 import django
 import environ
 
-from tests.support.databases import url
+from tests.support.databases import get_database_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -52,7 +52,7 @@ TEMPLATES = [
         },
     },
 ]
-DATABASES = {"default": environ.Env.db_url_config(url(os.environ.get("TESTS_DATABASE", "sqlite")))}
+DATABASES = {"default": environ.Env.db_url_config(get_database_url(os.environ.get("TESTS_DATABASE", "sqlite")))}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 if django.VERSION >= (6, 1):

@@ -71,20 +71,20 @@ async def async_policy(**_: Any) -> bool:
 
 
 def test_members_open_the_portals_of_their_companies_in_their_roles(
-    manager: User, viewer: User, stranger: User, umbrella: Customer
+    manager: User, viewer: User, non_member: User, umbrella: Customer
 ) -> None:
     Membership.objects.create(user=manager, customer=umbrella, role="viewer")
     assert get_portals(manager) == [("acme-1", "manager"), ("umbrella-2", "viewer")]
     assert get_portals(viewer) == [("acme-1", "viewer")]
-    assert get_portals(stranger) == []
+    assert get_portals(non_member) == []
 
 
-def test_portals_are_sorted_by_name_and_alias(stranger: User) -> None:
+def test_portals_are_sorted_by_name_and_alias(non_member: User) -> None:
     for alias, name in (("c", "Umbrella"), ("b", "Acme"), ("a", "Acme")):
-        Membership.objects.create(user=stranger, customer=Customer.objects.create(alias=alias, name=name))
-    assert [alias for alias, _ in get_portals(stranger)] == ["a", "b", "c"]
+        Membership.objects.create(user=non_member, customer=Customer.objects.create(alias=alias, name=name))
+    assert [alias for alias, _ in get_portals(non_member)] == ["a", "b", "c"]
     Membership.objects.filter(customer__alias="a").delete()
-    assert [alias for alias, _ in get_portals(stranger)] == ["b", "c"]
+    assert [alias for alias, _ in get_portals(non_member)] == ["b", "c"]
 
 
 def test_a_changed_membership_counts_from_the_next_request(manager: User) -> None:
@@ -94,10 +94,10 @@ def test_a_changed_membership_counts_from_the_next_request(manager: User) -> Non
     assert get_portals(manager) == []
 
 
-def test_users_are_not_matched_by_email_address(acme: Customer, stranger: User) -> None:
-    acme.email = stranger.email
+def test_users_are_not_matched_by_email_address(acme: Customer, non_member: User) -> None:
+    acme.email = non_member.email
     acme.save()
-    assert get_portals(stranger) == []
+    assert get_portals(non_member) == []
 
 
 def test_an_inactive_user_opens_nothing(manager: User) -> None:
@@ -136,33 +136,33 @@ def test_one_query_for_each_request(manager: User, django_assert_num_queries: Dj
     ],
 )
 def test_resolvers_of_hosts_with_their_own_organizations(
-    settings: Settings, stranger: User, resolver: Any, expected: list[tuple[str, str]]
+    settings: Settings, non_member: User, resolver: Any, expected: list[tuple[str, str]]
 ) -> None:
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolver
-    assert get_portals(stranger) == expected
+    assert get_portals(non_member) == expected
 
 
 def test_a_saved_customer_is_opened_by_its_members_only(
-    settings: Settings, manager: User, viewer: User, stranger: User, umbrella: Customer
+    settings: Settings, manager: User, viewer: User, non_member: User, umbrella: Customer
 ) -> None:
     """Even if the resolver returns it for every user."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = "tests.test_access.resolve_acme"
     Membership.objects.create(user=manager, customer=umbrella)
     assert get_portals(manager) == [("acme-1", "manager")]
     assert get_portals(viewer) == [("acme-1", "viewer")]
-    assert get_portals(stranger) == []
+    assert get_portals(non_member) == []
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_all
     assert get_portals(viewer) == [("acme-1", "viewer")]
-    assert get_portals(stranger) == []
+    assert get_portals(non_member) == []
 
 
 @pytest.mark.parametrize(("result", "named"), [("org-7", "a str"), (["org-7"], "a list with a str"), (7, "a int")])
 def test_an_invalid_result_of_a_resolver_is_an_error(
-    settings: Settings, stranger: User, result: object, named: str
+    settings: Settings, non_member: User, result: object, named: str
 ) -> None:
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = lambda request: result
     with pytest.raises(TypeError, match=f"returned {named}; return an Access, a Customer, a list of them, or None"):
-        get_portals(stranger)
+        get_portals(non_member)
 
 
 def test_an_unknown_role_is_an_error() -> None:
@@ -199,17 +199,17 @@ def test_a_policy_must_return_true(settings: Settings, manager: User) -> None:
     assert get_portals(manager) == []
 
 
-def test_access_is_decided_again_if_the_user_of_a_request_changes(manager: User, stranger: User) -> None:
+def test_access_is_decided_again_if_the_user_of_a_request_changes(manager: User, non_member: User) -> None:
     request = create_request(manager)
     assert len(get_accesses(request)) == 1
-    request.user = stranger
+    request.user = non_member
     assert get_accesses(request) == []
 
 
-def test_customers_without_rows_have_different_choices(settings: Settings, stranger: User) -> None:
+def test_customers_without_rows_have_different_choices(settings: Settings, non_member: User) -> None:
     """They don't contain the alias."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_list
-    request = create_request(stranger)
+    request = create_request(non_member)
     for each in get_accesses(request):
         assert get_access(request, each.choice) is each
         assert each.customer.alias not in each.choice
@@ -223,11 +223,11 @@ def test_a_choice_is_stable(settings: Settings) -> None:
     assert get_choice(Customer(alias="org-7")) == hmac.new(key, b"org-7", sha256).hexdigest()[:32]
 
 
-def test_denied_access(settings: Settings, stranger: User) -> None:
+def test_denied_access(settings: Settings, non_member: User) -> None:
     """By choice, or the only one."""
     settings.ALGUNA_PORTAL_ACCESS_POLICY = deny_all
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_list
-    request = create_request(stranger)
+    request = create_request(non_member)
     assert get_denied_access(request, None) is None
     assert get_accesses(request) == []
     assert get_denied_access(request, None) is None
@@ -237,7 +237,7 @@ def test_denied_access(settings: Settings, stranger: User) -> None:
         assert denied.customer.alias == alias
     assert get_denied_access(request, get_choice(Customer(alias="org-9"))) is None
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_access
-    request = create_request(stranger)
+    request = create_request(non_member)
     get_accesses(request)
     denied = get_denied_access(request, "")
     assert denied is not None
@@ -263,12 +263,12 @@ def test_memberships_are_queried_once_for_many_customers(
         assert [each.customer.alias for each in get_accesses(request)] == ["acme-1"]
 
 
-def test_denied_access_is_that_of_the_current_user(settings: Settings, manager: User, stranger: User) -> None:
+def test_denied_access_is_that_of_the_current_user(settings: Settings, manager: User, non_member: User) -> None:
     settings.ALGUNA_PORTAL_ACCESS_POLICY = deny_all
     umbrella = Customer.objects.create(alias="umbrella-2")
-    Membership.objects.create(user=stranger, customer=umbrella)
+    Membership.objects.create(user=non_member, customer=umbrella)
     request = create_request(manager)
-    for user, alias in ((manager, "acme-1"), (stranger, "umbrella-2"), (manager, "acme-1")):
+    for user, alias in ((manager, "acme-1"), (non_member, "umbrella-2"), (manager, "acme-1")):
         request.user = user
         denied = get_denied_access(request, None)
         assert denied is not None

@@ -16,7 +16,7 @@ from pytest_django import Settings
 from alguna_portal.exceptions import AlgunaError, UnexpectedResponse
 from alguna_portal.models import Customer, Membership, PortalAccess
 from alguna_portal.sessions import open_session
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 
 BILLING = reverse("alguna_portal:billing")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -42,7 +42,7 @@ def allow_all(**_: Any) -> bool:
     return True
 
 
-def test_a_click_is_recorded_without_the_url(alguna: Alguna, umbrella: Customer) -> None:
+def test_a_click_is_recorded_without_the_url(alguna: FakeApi, umbrella: Customer) -> None:
     boss = User.objects.create_user("boss")
     Membership.objects.create(user=boss, customer=umbrella)
     with time_machine.travel(NOW, tick=False):
@@ -60,7 +60,7 @@ def test_a_click_is_recorded_without_the_url(alguna: Alguna, umbrella: Customer)
     assert "token1" not in content
 
 
-def test_a_cached_session_is_recorded_as_reused(alguna: Alguna, manager: User) -> None:
+def test_a_cached_session_is_recorded_as_reused(alguna: FakeApi, manager: User) -> None:
     client = sign_in(manager)
     client.get(BILLING)
     client.get(BILLING)
@@ -70,7 +70,7 @@ def test_a_cached_session_is_recorded_as_reused(alguna: Alguna, manager: User) -
 
 @pytest.mark.parametrize("reuse", ["user", "never"])
 def test_without_a_cached_session_it_is_recorded_as_opened(
-    settings: Settings, alguna: Alguna, manager: User, reuse: str
+    settings: Settings, alguna: FakeApi, manager: User, reuse: str
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     sign_in(manager).get(BILLING)
@@ -86,7 +86,7 @@ def test_without_a_cached_session_it_is_recorded_as_opened(
     ],
 )
 def test_a_failure_is_recorded_with_the_exceptions_name(
-    settings: Settings, alguna: Alguna, manager: User, status: int, outcome: str, error: str
+    settings: Settings, alguna: FakeApi, manager: User, status: int, outcome: str, error: str
 ) -> None:
     settings.ALGUNA_PORTAL_DEFAULTS = {"invoice_list_settings": {"show_section": True}}
     alguna.fail(status, '{"detail": "no such thing"}')
@@ -95,7 +95,7 @@ def test_a_failure_is_recorded_with_the_exceptions_name(
     assert get_rows("portal_settings") == [{"invoice_list_settings": {"show_section": True}}]
 
 
-def test_invalid_settings_are_recorded(settings: Settings, alguna: Alguna, manager: User) -> None:
+def test_invalid_settings_are_recorded(settings: Settings, alguna: FakeApi, manager: User) -> None:
     settings.ALGUNA_PORTAL_API_KEY = ""
     client = sign_in(manager)
     client.raise_request_exception = False
@@ -103,7 +103,7 @@ def test_invalid_settings_are_recorded(settings: Settings, alguna: Alguna, manag
     assert get_rows("outcome", "error") == [("failed", "ImproperlyConfigured")]
 
 
-def test_a_session_reused_in_an_outage_is_recorded_as_reused(alguna: Alguna, manager: User) -> None:
+def test_a_session_reused_in_an_outage_is_recorded_as_reused(alguna: FakeApi, manager: User) -> None:
     client = sign_in(manager)
     with time_machine.travel(NOW, tick=False) as now:
         client.get(BILLING)
@@ -114,20 +114,20 @@ def test_a_session_reused_in_an_outage_is_recorded_as_reused(alguna: Alguna, man
 
 
 @pytest.mark.parametrize("query", ["", "?customer=999999"])
-def test_denied_access_is_recorded(alguna: Alguna, stranger: User, query: str) -> None:
+def test_denied_access_is_recorded(alguna: FakeApi, non_member: User, query: str) -> None:
     """Without the requested customer, which may be another user's."""
-    assert sign_in(stranger).get(BILLING + query).status_code == 403
+    assert sign_in(non_member).get(BILLING + query).status_code == 403
     row = get_rows("outcome", "user", "customer", "customer_alias", "role")
-    assert row == [("denied", stranger.pk, None, "", "")]
+    assert row == [("denied", non_member.pk, None, "", "")]
 
 
 def test_requests_that_open_no_portal_are_not_recorded(
-    alguna: Alguna, manager: User, stranger: User, umbrella: Customer
+    alguna: FakeApi, manager: User, non_member: User, umbrella: Customer
 ) -> None:
     Client().get(BILLING)
     sign_in(manager).get(BILLING, headers={"Sec-Purpose": "prefetch"})
     sign_in(manager).head(BILLING)
-    assert sign_in(stranger).head(BILLING).status_code == 403
+    assert sign_in(non_member).head(BILLING).status_code == 403
     Membership.objects.create(user=manager, customer=umbrella)
     assert sign_in(manager).get(BILLING).status_code == 200
     assert not PortalAccess.objects.exists()
@@ -135,7 +135,7 @@ def test_requests_that_open_no_portal_are_not_recorded(
 
 @pytest.mark.parametrize("asked_for", [True, False])
 def test_access_denied_by_the_policy_is_recorded_with_the_customer(
-    settings: Settings, alguna: Alguna, manager: User, acme: Customer, umbrella: Customer, asked_for: bool
+    settings: Settings, alguna: FakeApi, manager: User, acme: Customer, umbrella: Customer, asked_for: bool
 ) -> None:
     settings.ALGUNA_PORTAL_ACCESS_POLICY = deny_all
     if asked_for:
@@ -146,7 +146,7 @@ def test_access_denied_by_the_policy_is_recorded_with_the_customer(
 
 
 def test_if_several_customers_are_denied_none_is_recorded(
-    settings: Settings, alguna: Alguna, manager: User, umbrella: Customer
+    settings: Settings, alguna: FakeApi, manager: User, umbrella: Customer
 ) -> None:
     settings.ALGUNA_PORTAL_ACCESS_POLICY = deny_all
     Membership.objects.create(user=manager, customer=umbrella)
@@ -155,14 +155,14 @@ def test_if_several_customers_are_denied_none_is_recorded(
     assert get_rows("customer") == [None, None]
 
 
-def test_a_user_of_another_model_is_not_recorded_as_a_user(alguna: Alguna, manager: User, acme: Customer) -> None:
+def test_a_user_of_another_model_is_not_recorded_as_a_user(alguna: FakeApi, manager: User, acme: Customer) -> None:
     acme.pk = manager.pk
     open_session(Customer(alias="org-7"), user=acme)  # type: ignore[arg-type]
     assert get_rows("user", "user_key") == [(None, str(manager.pk))]
 
 
 @pytest.mark.django_db
-def test_a_long_or_invalid_session_id(alguna: Alguna) -> None:
+def test_a_long_or_invalid_session_id(alguna: FakeApi) -> None:
     alguna.change = {"id": "s" * 255}
     open_session(Customer(alias="org-7"))
     for odd in ("s" * 256, "s\nERROR all is lost"):
@@ -173,7 +173,7 @@ def test_a_long_or_invalid_session_id(alguna: Alguna) -> None:
 
 
 @pytest.mark.django_db
-def test_open_session_is_recorded(alguna: Alguna, viewer: User) -> None:
+def test_open_session_is_recorded(alguna: FakeApi, viewer: User) -> None:
     open_session(Customer(alias="org-7"), user=viewer, role="viewer")
     open_session(Customer(alias="org-8"), user=AnonymousUser())
     open_session(Customer(alias=9))
@@ -185,7 +185,7 @@ def test_open_session_is_recorded(alguna: Alguna, viewer: User) -> None:
 
 
 def test_impersonation_is_recorded(
-    settings: Settings, alguna: Alguna, manager: User, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, alguna: FakeApi, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.ALGUNA_PORTAL_ACCESS_POLICY = allow_all
     monkeypatch.setattr(User, "is_hijacked", True, raising=False)
@@ -193,7 +193,7 @@ def test_impersonation_is_recorded(
     assert get_rows("impersonated") == [True]
 
 
-def test_rows_stay_if_user_and_customer_are_deleted(alguna: Alguna, manager: User, acme: Customer) -> None:
+def test_rows_stay_if_user_and_customer_are_deleted(alguna: FakeApi, manager: User, acme: Customer) -> None:
     sign_in(manager).get(BILLING)
     key = manager.pk
     manager.delete()
@@ -201,7 +201,7 @@ def test_rows_stay_if_user_and_customer_are_deleted(alguna: Alguna, manager: Use
     assert get_rows("user", "user_key", "customer", "customer_alias") == [(None, str(key), None, "acme-1")]
 
 
-def test_a_user_deleted_meanwhile_is_recorded(alguna: Alguna, manager: User) -> None:
+def test_a_user_deleted_meanwhile_is_recorded(alguna: FakeApi, manager: User) -> None:
     User.objects.filter(pk=manager.pk).delete()
     open_session(Customer(alias="org-7"), user=manager)
     assert get_rows("user_key") == [str(manager.pk)]
@@ -209,11 +209,11 @@ def test_a_user_deleted_meanwhile_is_recorded(alguna: Alguna, manager: User) -> 
 
 
 def test_the_audit_setting(
-    settings: Settings, alguna: Alguna, manager: User, stranger: User, caplog: pytest.LogCaptureFixture
+    settings: Settings, alguna: FakeApi, manager: User, non_member: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.ALGUNA_PORTAL_AUDIT = False
     sign_in(manager).get(BILLING)
-    sign_in(stranger).get(BILLING)
+    sign_in(non_member).get(BILLING)
     alguna.fail(503)
     sign_in(manager).get(BILLING + "?fresh=1")
     assert not PortalAccess.objects.exists()
@@ -221,7 +221,7 @@ def test_the_audit_setting(
 
 @pytest.mark.parametrize("failure", [DatabaseError("INSERT … mia@acme.example"), RuntimeError("mia@acme.example")])
 def test_a_failure_to_record_is_logged_without_its_text(
-    alguna: Alguna,
+    alguna: FakeApi,
     manager: User,
     acme: Customer,
     monkeypatch: pytest.MonkeyPatch,
@@ -239,7 +239,7 @@ def test_a_failure_to_record_is_logged_without_its_text(
 
 
 def test_a_database_error_does_not_break_the_transaction(
-    alguna: Alguna, manager: User, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    alguna: FakeApi, manager: User, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PortalAccess._meta, "db_table", "elsewhere")
     assert sign_in(manager).get(BILLING)["Location"] == alguna.url(1)
@@ -250,14 +250,14 @@ def test_a_database_error_does_not_break_the_transaction(
 
 @pytest.mark.django_db(transaction=True)
 def test_outside_a_transaction_there_is_no_savepoint(
-    alguna: Alguna, manager: User, django_assert_num_queries: Any
+    alguna: FakeApi, manager: User, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(1):
         open_session(Customer(alias="org-7"), user=manager)
 
 
 def test_a_failure_is_raised_even_if_it_can_not_be_recorded(
-    alguna: Alguna, manager: User, monkeypatch: pytest.MonkeyPatch
+    alguna: FakeApi, manager: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PortalAccess, "save", lambda self, **_: 1 / 0)
     alguna.fail(401)
@@ -269,13 +269,13 @@ def resolve_long_alias(request: HttpRequest) -> Customer:
     return Customer(alias="x" * 300)
 
 
-def test_a_long_alias_is_truncated(settings: Settings, alguna: Alguna, stranger: User) -> None:
+def test_a_long_alias_is_truncated(settings: Settings, alguna: FakeApi, non_member: User) -> None:
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_long_alias
-    sign_in(stranger).get(BILLING)
+    sign_in(non_member).get(BILLING)
     assert get_rows("customer_alias") == ["x" * 255]
 
 
-def test_str_contains_no_personal_data(alguna: Alguna, manager: User, caplog: pytest.LogCaptureFixture) -> None:
+def test_str_contains_no_personal_data(alguna: FakeApi, manager: User, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with time_machine.travel(NOW, tick=False):
         sign_in(manager).get(BILLING)

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from alguna_portal.links import send_link
 from alguna_portal.links.emails import to_one_line
 from alguna_portal.models import Customer, PortalLink
-from tests.support.emails import html_of, path, sent, text
+from tests.support.emails import get_html, get_link_path, get_sent_emails, get_text
 from tests.test_translations import PACKAGE, every_locale, read_catalogue
 
 # Everything in a template except its text: tags, variables and markup.
@@ -54,7 +54,7 @@ def assert_in_language(html: str, locale: str) -> None:
 @every_locale
 @pytest.mark.usefixtures("_locale_middleware")
 def test_pages_are_translated(link: PortalLink, locale: str) -> None:
-    page = text(Client(headers={"Accept-Language": to_language(locale)}).get(path(link)))
+    page = get_text(Client(headers={"Accept-Language": to_language(locale)}).get(get_link_path(link)))
     assert_in_language(page, locale)
     assert f"<title>{get_translation(locale, 'Open billing')}</title>" in page
     assert get_translation(locale, "Billing of %(company)s") % {"company": "Acme"} in page
@@ -63,10 +63,10 @@ def test_pages_are_translated(link: PortalLink, locale: str) -> None:
 
 @every_locale
 @pytest.mark.usefixtures("_locale_middleware")
-def test_error_pages_are_translated(stranger: User, locale: str) -> None:
+def test_error_pages_are_translated(non_member: User, locale: str) -> None:
     client = Client(headers={"Accept-Language": to_language(locale)})
-    client.force_login(stranger)
-    page = text(client.get("/billing/", headers={"Accept": "text/html"}))
+    client.force_login(non_member)
+    page = get_text(client.get("/billing/", headers={"Accept": "text/html"}))
     assert_in_language(page, locale)
     assert f"<h1>{get_translation(locale, TROUBLE)}</h1>" in page
 
@@ -75,8 +75,8 @@ def test_error_pages_are_translated(stranger: User, locale: str) -> None:
 def test_emails_are_translated(customer: Customer, locale: str) -> None:
     with override(to_language(locale)):
         send_link(customer)
-    (message,) = sent()
-    html = unescape(html_of(message))
+    (message,) = get_sent_emails()
+    html = unescape(get_html(message))
     assert message.subject == to_one_line(
         get_translation(locale, "Billing of %(company)s: your link") % {"company": "Acme"}
     )
@@ -93,7 +93,7 @@ def test_emails_are_translated(customer: Customer, locale: str) -> None:
 @pytest.mark.usefixtures("_locale_middleware")
 def test_the_admin_is_translated(admin_client: Client, customer: Customer, locale: str) -> None:
     address = f"/admin/alguna_portal/customer/{customer.pk}/send-portal-link/"
-    page = text(admin_client.get(address, headers={"Accept-Language": to_language(locale)}))
+    page = get_text(admin_client.get(address, headers={"Accept-Language": to_language(locale)}))
     for msgid in ("The link", "Send to", "Cancel", "The mail is sent while you wait."):
         assert get_translation(locale, msgid) in page
 

@@ -24,10 +24,10 @@ from alguna_portal.customers import provision
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership
 from alguna_portal.testing import FakeAlguna
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.docs.processes import run_module
 from tests.docs.test_setups import write_project
-from tests.support.emails import press
+from tests.support.emails import submit_link
 from tests.support.logs import STANDARD_FIELDS
 
 BILLING = reverse("alguna_portal:billing")
@@ -136,7 +136,7 @@ def get_events(log: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
     return events
 
 
-def test_opened_portal_is_logged(alguna: Alguna, ann: User, customer: Customer, log: pytest.LogCaptureFixture) -> None:
+def test_opened_portal_is_logged(alguna: FakeApi, ann: User, customer: Customer, log: pytest.LogCaptureFixture) -> None:
     click(ann)
     (fields,) = get_events(log)
     assert 0 <= fields.pop("seconds") < 60
@@ -151,16 +151,16 @@ def test_opened_portal_is_logged(alguna: Alguna, ann: User, customer: Customer, 
     }
 
 
-def test_denied_click_is_logged(alguna: Alguna, stranger: User, log: pytest.LogCaptureFixture) -> None:
+def test_denied_click_is_logged(alguna: FakeApi, non_member: User, log: pytest.LogCaptureFixture) -> None:
     """Without a customer."""
-    click(stranger)
-    keys = {"customer": None, "user": stranger.pk, "link": None, "via": "view", "role": ""}
+    click(non_member)
+    keys = {"customer": None, "user": non_member.pk, "link": None, "via": "view", "role": ""}
     assert get_events(log) == [{"event": "portal_denied", **keys}]
 
 
 @pytest.mark.parametrize("by_link", [False, True])
 def test_failed_click_is_logged(
-    alguna: Alguna, ann: User, customer: Customer, log: pytest.LogCaptureFixture, by_link: bool
+    alguna: FakeApi, ann: User, customer: Customer, log: pytest.LogCaptureFixture, by_link: bool
 ) -> None:
     """An outage as a warning with `retry_after`, other failures as errors."""
     link = send_link(customer)
@@ -172,12 +172,12 @@ def test_failed_click_is_logged(
         (401, {}, {"error": "AuthenticationFailed", "status": 401}),
     ):
         alguna.fail(status, '{"detail": "Ask ap@acme.example at https://x.example"}', **headers)
-        press(link) if by_link else click(ann)
+        submit_link(link) if by_link else click(ann)
         name = "portal_unavailable" if "retry_after" in failure else "portal_failed"
         assert get_events(log) == [{"event": name, **whose, **failure}]
 
 
-def test_retry_is_logged(settings: Settings, alguna: Alguna, ann: User, log: pytest.LogCaptureFixture) -> None:
+def test_retry_is_logged(settings: Settings, alguna: FakeApi, ann: User, log: pytest.LogCaptureFixture) -> None:
     """With the number of the attempt and the wait."""
     settings.ALGUNA_PORTAL_RETRIES = 1
     alguna.fail(429, Retry_After="2")
@@ -189,7 +189,7 @@ def test_retry_is_logged(settings: Settings, alguna: Alguna, ann: User, log: pyt
     assert opened["event"] == "portal_opened"
 
 
-def test_open_breaker_is_logged_once(alguna: Alguna, ann: User, log: pytest.LogCaptureFixture) -> None:
+def test_open_breaker_is_logged_once(alguna: FakeApi, ann: User, log: pytest.LogCaptureFixture) -> None:
     """After failures in a row. Later clicks fail without a call."""
     for _ in range(FAILURES):
         alguna.fail(503)
@@ -212,7 +212,7 @@ class FailingCache(LocMemCache):
         raise OSError("http://user:secret-of-the-tests@cache")
 
 
-def test_cache_failure_is_logged(settings: Settings, alguna: Alguna, ann: User, log: pytest.LogCaptureFixture) -> None:
+def test_cache_failure_is_logged(settings: Settings, alguna: FakeApi, ann: User, log: pytest.LogCaptureFixture) -> None:
     """With the alias of the cache and the class of the exception, without its text."""
     settings.CACHES = {"default": {"BACKEND": f"{__name__}.FailingCache"}}
     click(ann)
@@ -221,7 +221,7 @@ def test_cache_failure_is_logged(settings: Settings, alguna: Alguna, ann: User, 
     assert opened["event"] == "portal_opened"
 
 
-def test_unknown_plan_is_logged(alguna: Alguna, ann: User, customer: Customer, log: pytest.LogCaptureFixture) -> None:
+def test_unknown_plan_is_logged(alguna: FakeApi, ann: User, customer: Customer, log: pytest.LogCaptureFixture) -> None:
     """The portal opens without permissions."""
     customer.plan = "gold"
     customer.save()
@@ -231,9 +231,7 @@ def test_unknown_plan_is_logged(alguna: Alguna, ann: User, customer: Customer, l
     assert opened["event"] == "portal_opened"
 
 
-def test_created_customer_is_logged(
-    fresh_alguna: FakeAlguna, customer: Customer, log: pytest.LogCaptureFixture
-) -> None:
+def test_created_customer_is_logged(empty_fake: FakeAlguna, customer: Customer, log: pytest.LogCaptureFixture) -> None:
     provision(customer)
     assert get_events(log) == [{"event": "customer_provisioned", "customer": customer.pk, "how": "created"}]
 

@@ -8,7 +8,7 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer
 from alguna_portal.plans import settings_for
-from tests.support.logs import logged
+from tests.support.logs import get_log_events
 
 CANCEL = ("plan_overview_settings", "allow_subscription_cancel")
 UNSET, ON, OFF = {}, {CANCEL[0]: {CANCEL[1]: True}}, {CANCEL[0]: {CANCEL[1]: False}}  # type: ignore[var-annotated]
@@ -58,7 +58,7 @@ def test_an_unknown_plan_turns_permissions_off_and_is_logged(
     customer.pk = 7
     settings_for(customer)
     message = "Plan 'platinum' is not in ALGUNA_PORTAL_PLANS. The portal opens without any powers."
-    assert logged(caplog, "settings_doubted") == [
+    assert get_log_events(caplog, "settings_doubted") == [
         ("WARNING", f"Customer (unsaved): {message}", {"customer": None, "plan": "platinum"}),
         ("WARNING", f"Customer 7: {message}", {"customer": 7, "plan": "platinum"}),
     ]

@@ -20,8 +20,8 @@ from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.sessions import aopen_session, open_session
 from alguna_portal.testing import FakeAlguna
-from tests.conftest import Alguna
-from tests.support.emails import press
+from tests.conftest import FakeApi
+from tests.support.emails import submit_link
 
 BILLING = reverse("alguna_portal:billing")
 SIGNALS = {name: each for name, each in vars(signals).items() if isinstance(each, Signal)}
@@ -87,7 +87,7 @@ def test_every_signal_is_documented() -> None:
     assert all(get_documented_arguments().values())
 
 
-def test_portal_opened(alguna: Alguna, manager: User, acme: Customer, received: Received) -> None:
+def test_portal_opened(alguna: FakeApi, manager: User, acme: Customer, received: Received) -> None:
     for reused in (False, True):
         click(manager)
         expected = create_arguments(acme, manager, reused=reused)
@@ -99,7 +99,7 @@ def test_portal_opened(alguna: Alguna, manager: User, acme: Customer, received: 
     [(503, "unavailable", "AlgunaUnavailable"), (401, "failed", "AuthenticationFailed")],
 )
 def test_portal_failed(
-    alguna: Alguna, viewer: User, acme: Customer, received: Received, status: int, outcome: str, error: str
+    alguna: FakeApi, viewer: User, acme: Customer, received: Received, status: int, outcome: str, error: str
 ) -> None:
     alguna.fail(status)
     click(viewer)
@@ -108,7 +108,7 @@ def test_portal_failed(
 
 
 def test_portal_failed_by_invalid_settings(
-    settings: Settings, alguna: Alguna, manager: User, received: Received
+    settings: Settings, alguna: FakeApi, manager: User, received: Received
 ) -> None:
     settings.ALGUNA_PORTAL_API_KEY = ""
     assert click(manager).status_code == 500
@@ -116,14 +116,14 @@ def test_portal_failed_by_invalid_settings(
     assert (arguments["outcome"], arguments["error"]) == ("failed", "ImproperlyConfigured")
 
 
-def test_portal_failed_by_denied_access(alguna: Alguna, stranger: User, received: Received) -> None:
-    click(stranger)
-    expected = create_arguments(None, stranger, "", seconds=None, outcome="denied", error="")
+def test_portal_failed_by_denied_access(alguna: FakeApi, non_member: User, received: Received) -> None:
+    click(non_member)
+    expected = create_arguments(None, non_member, "", seconds=None, outcome="denied", error="")
     assert pop_only(received, "portal_failed") == expected
 
 
 def test_requests_that_open_no_portal_send_no_signal(
-    alguna: Alguna, manager: User, umbrella: Customer, received: Received
+    alguna: FakeApi, manager: User, umbrella: Customer, received: Received
 ) -> None:
     Client().get(BILLING)
     client = Client()
@@ -135,26 +135,26 @@ def test_requests_that_open_no_portal_send_no_signal(
     assert received == []
 
 
-def test_signals_of_a_mailed_link(alguna: Alguna, customer: Customer, received: Received) -> None:
+def test_signals_of_a_mailed_link(alguna: FakeApi, customer: Customer, received: Received) -> None:
     link = send_link(customer, role="viewer")
     assert pop_only(received, "link_sent") == {"sender": PortalLink, "link": link}
     common = {"sender": Customer, "customer": customer, "user": None, "link": link, "via": "link", "role": "viewer"}
-    press(link)
+    submit_link(link)
     assert without_seconds(pop_only(received, "portal_opened")) == common | {"reused": False}
     alguna.fail(503)
-    press(link)
+    submit_link(link)
     assert without_seconds(pop_only(received, "portal_failed")) == common | {
         "outcome": "unavailable",
         "error": "AlgunaUnavailable",
     }
     link.revoke()
-    press(link)
+    submit_link(link)
     assert pop_only(received, "portal_failed") == common | {"seconds": None, "outcome": "denied", "error": ""}
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("open_it", [open_session, async_to_sync(aopen_session)])
-def test_signals_of_open_session(alguna: Alguna, received: Received, open_it: Callable[..., Any]) -> None:
+def test_signals_of_open_session(alguna: FakeApi, received: Received, open_it: Callable[..., Any]) -> None:
     org = Customer(alias="org-7")
     open_it(org)
     arguments = without_seconds(pop_only(received, "portal_opened"))
@@ -169,8 +169,8 @@ def test_signals_of_open_session(alguna: Alguna, received: Received, open_it: Ca
     assert arguments == common | {"outcome": "failed", "error": "AuthenticationFailed"}
 
 
-def test_customer_provisioned(fresh_alguna: FakeAlguna, acme: Customer, umbrella: Customer, received: Received) -> None:
-    fresh_alguna.add_customer("umbrella-2")
+def test_customer_provisioned(empty_fake: FakeAlguna, acme: Customer, umbrella: Customer, received: Received) -> None:
+    empty_fake.add_customer("umbrella-2")
     for customer, created in ((acme, True), (umbrella, False)):
         customer.currency = "EUR"
         provision(customer)
@@ -184,19 +184,19 @@ def test_customer_provisioned(fresh_alguna: FakeAlguna, acme: Customer, umbrella
 
 
 def test_signals_are_sent_without_the_audit_trail(
-    settings: Settings, alguna: Alguna, manager: User, stranger: User, received: Received
+    settings: Settings, alguna: FakeApi, manager: User, non_member: User, received: Received
 ) -> None:
     settings.ALGUNA_PORTAL_AUDIT = False
     click(manager)
-    click(stranger)
+    click(non_member)
     assert [name for name, _ in received] == ["portal_opened", "portal_failed"]
     assert not PortalAccess.objects.exists()
 
 
 def test_exceptions_of_receivers_are_logged_and_ignored(
-    alguna: Alguna,
+    alguna: FakeApi,
     manager: User,
-    stranger: User,
+    non_member: User,
     customer: Customer,
     received: Received,
     caplog: pytest.LogCaptureFixture,
@@ -210,7 +210,7 @@ def test_exceptions_of_receivers_are_logged_and_ignored(
         assert click(manager)["Location"] == alguna.url(1)
         alguna.fail(503)
         assert click(manager, "?fresh=1").status_code == 503
-        assert click(stranger).status_code == 403
+        assert click(non_member).status_code == 403
         assert send_link(customer).sent_at
     finally:
         for each in SIGNALS.values():
@@ -236,16 +236,16 @@ def get_texts(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
 
 
 def test_arguments_contain_no_credentials(
-    alguna: Alguna, manager: User, customer: Customer, received: Received
+    alguna: FakeApi, manager: User, customer: Customer, received: Received
 ) -> None:
     """Neither their texts, nor their pickles, nor their attributes."""
     opened = click(manager)["Location"]
     click(manager)
     link = send_link(customer)
-    press(link)
+    submit_link(link)
     alguna.change = {"url": "https://elsewhere.example/hs/token9"}
     click(manager, "?fresh=1")
-    press(link)
+    submit_link(link)
     assert [name for name, _ in received] == ["portal_opened"] * 2 + ["link_sent", "portal_opened"] + [
         "portal_failed"
     ] * 2

@@ -18,8 +18,8 @@ from alguna_portal.links.emails import LinkNotSent
 from alguna_portal.links.tasks import mail_link
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
-from tests.support.logs import logged
-from tests.support.mailers import mail_by
+from tests.support.logs import get_log_events
+from tests.support.mailers import use_email_backend
 
 PACKAGE = "django.tasks" if "django.tasks" in sys.modules else "django_tasks"
 
@@ -46,9 +46,9 @@ def queued(settings: Settings) -> Any:
 
 
 @pytest.fixture
-def alguna(fresh_alguna: FakeAlguna) -> FakeAlguna:
+def alguna(empty_fake: FakeAlguna) -> FakeAlguna:
     """A fake Alguna without customers."""
-    return fresh_alguna
+    return empty_fake
 
 
 @pytest.mark.django_db(transaction=True)
@@ -101,18 +101,18 @@ def test_a_failing_queue_is_reported(
         send_link(customer)
     assert PortalLink.objects.count() == 0
     assert "secret" not in caplog.text
-    for level, text, fields in logged(caplog, "link_not_queued"):
+    for level, text, fields in get_log_events(caplog, "link_not_queued"):
         assert fields == {"link": fields["link"], "error": "ConnectionRefusedError"}
         assert isinstance(fields["link"], int)
         assert (level, text) == ("ERROR", f"Link {fields['link']} could not be enqueued (ConnectionRefusedError).")
-    assert len(logged(caplog, "link_not_queued")) == 2
+    assert len(get_log_events(caplog, "link_not_queued")) == 2
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_failure_in_the_immediate_backend_is_reported(settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
-    mail_by(settings, "tests.support.mailers.Down")
+    use_email_backend(settings, "tests.support.mailers.Down")
     assert send_links([customer]).failed == [(customer, "LinkNotSent")]
     assert PortalLink.objects.count() == 0
 
@@ -147,12 +147,12 @@ def test_a_revoked_or_deleted_link_is_not_sent(queued: Any, customer: Customer) 
 def test_a_failed_email_fails_the_task(settings: Settings, queued: Any, customer: Customer) -> None:
     """The queue shows the exception without an address and can retry."""
     link = send_link(customer)
-    mail_by(settings, "tests.support.mailers.Down")
+    use_email_backend(settings, "tests.support.mailers.Down")
     with pytest.raises(LinkNotSent, match=rf"Link {link.pk} could not be mailed \(ConnectionRefusedError\)"):
         mail_link.call(link.pk, None)
     link.refresh_from_db()
     assert (link.state, link.failure) == ("failed", "ConnectionRefusedError")
-    mail_by(settings, "django.core.mail.backends.locmem.EmailBackend")
+    use_email_backend(settings, "django.core.mail.backends.locmem.EmailBackend")
     mail_link.call(link.pk, None)
     assert len(mail.outbox) == 1
     link.refresh_from_db()

@@ -14,9 +14,9 @@ from tests.test_tasks import backend
 
 
 @pytest.fixture
-def fake(fresh_alguna: FakeAlguna) -> FakeAlguna:
+def fake(empty_fake: FakeAlguna) -> FakeAlguna:
     """An Alguna API without customers."""
-    return fresh_alguna
+    return empty_fake
 
 
 @pytest.fixture

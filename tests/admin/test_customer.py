@@ -14,13 +14,13 @@ ADD = get_list_url(Customer, "add")
 pytestmark = pytest.mark.usefixtures("fake_with_all_customers")
 
 
-def test_a_customer_is_added_with_members(admin_client: Client, stranger: User) -> None:
-    members = {"memberships-TOTAL_FORMS": 1, "memberships-0-user": stranger.pk, "memberships-0-role": "viewer"}
+def test_a_customer_is_added_with_members(admin_client: Client, non_member: User) -> None:
+    members = {"memberships-TOTAL_FORMS": 1, "memberships-0-user": non_member.pk, "memberships-0-role": "viewer"}
     data = create_form_data(name="Acme", alias="acme-1", plan="enterprise", currency="EUR", **members)
     assert admin_client.post(ADD, data).status_code == 302
     customer = Customer.objects.get()
     assert (customer.alias, customer.plan, customer.customer_id) == ("acme-1", "enterprise", None)
-    assert [(each.user, each.role) for each in customer.memberships.all()] == [(stranger, "viewer")]
+    assert [(each.user, each.role) for each in customer.memberships.all()] == [(non_member, "viewer")]
 
 
 def test_an_empty_id_is_stored_as_null(admin_client: Client) -> None:
@@ -128,8 +128,8 @@ def test_users_are_searched_if_their_admin_allows_it(
     assert f'<input type="text" name="memberships-0-user" value="{manager.pk}"' in shown
 
 
-def test_the_view_permission_opens_a_read_only_page(acme: Customer, stranger: User) -> None:
-    client = sign_in(stranger, "view_customer")
+def test_the_view_permission_opens_a_read_only_page(acme: Customer, non_member: User) -> None:
+    client = sign_in(non_member, "view_customer")
     assert '"customer_alias": "acme-1"' in get_text(client.get(get_url(acme)))
     assert client.post(get_url(acme), create_form_data(alias="x")).status_code == 403
 

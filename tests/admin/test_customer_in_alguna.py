@@ -106,8 +106,8 @@ def test_only_displayed_pages_look_up_the_saved_customer(
     assert len(fake.requests) == 1
 
 
-def test_the_view_permission_shows_the_state(fake: FakeAlguna, acme: Customer, stranger: User) -> None:
-    client = sign_in(stranger, "view_customer")
+def test_the_view_permission_shows_the_state(fake: FakeAlguna, acme: Customer, non_member: User) -> None:
+    client = sign_in(non_member, "view_customer")
     assert get_state(client, acme) == "No"
 
 

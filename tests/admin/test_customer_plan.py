@@ -25,7 +25,7 @@ UNMAPPED = (
 
 
 @pytest.fixture(autouse=True)
-def _fake(fresh_alguna: FakeAlguna, settings: Settings) -> None:
+def _fake(empty_fake: FakeAlguna, settings: Settings) -> None:
     """An Alguna API without customers, with two mapped plans."""
     settings.ALGUNA_PORTAL_PLAN_IDS = PLAN_IDS
 

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from alguna_portal.admin import actions
 from alguna_portal.models import Customer
 from tests.support.admin import get_messages, get_url
-from tests.support.mailers import mail_by
+from tests.support.mailers import use_email_backend
 from tests.test_translations import every_locale, read_catalogue
 
 DJANGO = Path(django.__file__).parent
@@ -48,7 +48,7 @@ def test_message_parts_are_escaped() -> None:
 def test_a_failed_email_to_another_recipient_is_reported_in_the_language(
     admin_client: Client, settings: Settings, customer: Customer
 ) -> None:
-    mail_by(settings, "tests.support.mailers.Down")
+    use_email_backend(settings, "tests.support.mailers.Down")
     settings.LANGUAGE_CODE = "de"
     done = admin_client.post(
         get_url(customer, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"}, follow=True

@@ -68,29 +68,29 @@ def test_the_number_of_queries_is_constant_with_user_ids(admin_client: Client, a
     assert len(re.findall(r"<strong>\s*p0\d\d\s*</strong>", check_queries(admin_client, acme))) == 20
 
 
-def test_the_number_of_queries_is_constant_on_a_read_only_page(stranger: User, acme: Customer) -> None:
-    client = sign_in(stranger, "view_customer", "view_membership")
+def test_the_number_of_queries_is_constant_on_a_read_only_page(non_member: User, acme: Customer) -> None:
+    client = sign_in(non_member, "view_customer", "view_membership")
     assert check_queries(client, acme).count(">p0") == 20
 
 
-def test_a_rejected_form_shows_the_newly_selected_user(admin_client: Client, manager: User, stranger: User) -> None:
+def test_a_rejected_form_shows_the_newly_selected_user(admin_client: Client, manager: User, non_member: User) -> None:
     customer = Customer.objects.get()
     fields = get_form_data(admin_client.get(get_url(customer)))
-    refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
-    assert f'<option value="{stranger.pk}" selected>sue</option>' in get_text(refused)
+    refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": non_member.pk, "currency": "ZZZ"})
+    assert f'<option value="{non_member.pk}" selected>sue</option>' in get_text(refused)
     assert ">mia</option>" not in get_text(refused)
 
 
 @pytest.mark.usefixtures("_no_users")
-def test_a_rejected_form_shows_the_newly_entered_user(admin_client: Client, manager: User, stranger: User) -> None:
+def test_a_rejected_form_shows_the_newly_entered_user(admin_client: Client, manager: User, non_member: User) -> None:
     customer = Customer.objects.get()
     fields = get_form_data(admin_client.get(get_url(customer)))
-    refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": stranger.pk, "currency": "ZZZ"})
+    refused = admin_client.post(get_url(customer), {**fields, "memberships-0-user": non_member.pk, "currency": "ZZZ"})
     assert re.findall(r"<strong>(?:<a [^>]*>)?(mia|sue)<", get_text(refused)) == ["sue"]
 
 
-def test_a_member_links_to_the_users_page(manager: User, stranger: User) -> None:
-    client = sign_in(stranger, "change_customer", "view_customer", "change_membership", "view_membership")
+def test_a_member_links_to_the_users_page(manager: User, non_member: User) -> None:
+    client = sign_in(non_member, "change_customer", "view_customer", "change_membership", "view_membership")
     shown = get_text(client.get(get_url(Customer.objects.get())))
     address = get_url(manager)
     assert re.search(rf'<strong>\s*<a href="{address}">mia</a>\s*</strong>', shown)
@@ -128,10 +128,10 @@ def test_the_page_links_to_the_list_of_many_members(admin_client: Client, acme: 
 
 
 def test_the_link_to_members_needs_permission_and_a_registered_admin(
-    admin_client: Client, stranger: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
+    admin_client: Client, non_member: User, acme: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_members(acme, 101)
-    assert ">Members<" not in get_text(sign_in(stranger, "view_customer").get(get_url(acme)))
+    assert ">Members<" not in get_text(sign_in(non_member, "view_customer").get(get_url(acme)))
     unregister(monkeypatch, Membership)
     assert ">Members<" not in get_text(admin_client.get(get_url(acme)))
 
@@ -177,10 +177,10 @@ def test_the_list_shows_no_email_address_and_has_a_constant_number_of_queries(ad
 
 
 def test_a_membership_is_added_with_searched_user_and_customer(
-    admin_client: Client, acme: Customer, stranger: User
+    admin_client: Client, acme: Customer, non_member: User
 ) -> None:
     assert get_text(admin_client.get(ADD_MEMBER)).count('class="admin-autocomplete"') == 2
-    fields = {"user": stranger.pk, "customer": acme.pk, "role": "viewer"}
+    fields = {"user": non_member.pk, "customer": acme.pk, "role": "viewer"}
     assert admin_client.post(ADD_MEMBER, fields).status_code == 302
     assert Membership.objects.values("user", "customer", "role").get() == fields
 
@@ -192,11 +192,11 @@ def test_without_a_user_admin_the_user_id_is_entered(admin_client: Client) -> No
     assert '<input type="text" name="user"' in shown
 
 
-def test_memberships_follow_djangos_permissions(stranger: User, manager: User) -> None:
+def test_memberships_follow_djangos_permissions(non_member: User, manager: User) -> None:
     page = get_url(Membership.objects.get())
-    assert sign_in(stranger, "change_customer").get(MEMBERS).status_code == 403
-    assert 'name="_save"' not in get_text(sign_in(stranger, "view_membership").get(page))
-    client = sign_in(stranger, "view_membership", "change_membership")
+    assert sign_in(non_member, "change_customer").get(MEMBERS).status_code == 403
+    assert 'name="_save"' not in get_text(sign_in(non_member, "view_membership").get(page))
+    client = sign_in(non_member, "view_membership", "change_membership")
     assert 'name="_save"' in get_text(client.get(page))
     assert client.get(ADD_MEMBER).status_code == 403
 

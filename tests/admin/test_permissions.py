@@ -56,8 +56,8 @@ def is_done(obj: Any) -> bool:
 
 
 @every_action
-def test_the_needed_permissions_suffice(stranger: User, action: str, obj: Model) -> None:
-    client = sign_in(stranger, *NEEDED[action])
+def test_the_needed_permissions_suffice(non_member: User, action: str, obj: Model) -> None:
+    client = sign_in(non_member, *NEEDED[action])
     assert f'<option value="{action}">' in get_text(client.get(get_list_url(type(obj))))
     shown = get_text(client.get(get_url(obj)))
     for other in ON_CUSTOMERS if action in ON_CUSTOMERS else ("revoke", "send_again"):
@@ -66,8 +66,8 @@ def test_the_needed_permissions_suffice(stranger: User, action: str, obj: Model)
     assert is_done(obj)
 
 
-def test_sending_needs_no_permission_to_change_customers(stranger: User, customer: Customer) -> None:
-    client = sign_in(stranger, "view_customer", "send_portallink")
+def test_sending_needs_no_permission_to_change_customers(non_member: User, customer: Customer) -> None:
+    client = sign_in(non_member, "view_customer", "send_portallink")
     run_confirmed_action(client, "send_portal_link", customer)
     assert client.post(get_url(customer, "send_portal_link"), {"role": "manager"}).status_code == 302
     assert get_recipients() == ["billing@acme.example"] * 2
@@ -84,9 +84,9 @@ def test_sending_needs_no_permission_to_change_customers(stranger: User, custome
     ],
 )
 def test_without_the_actions_permission_nothing_happens(
-    stranger: User, fake: FakeAlguna, action: str, obj: Model, permissions: list[str]
+    non_member: User, fake: FakeAlguna, action: str, obj: Model, permissions: list[str]
 ) -> None:
-    client = sign_in(stranger, *permissions)
+    client = sign_in(non_member, *permissions)
     assert f'<option value="{action}">' not in get_text(client.get(get_list_url(type(obj))))
     assert get_url(obj, action) not in get_text(client.get(get_url(obj)))
     requests = len(fake.requests)
@@ -99,9 +99,9 @@ def test_without_the_actions_permission_nothing_happens(
 
 
 @pytest.mark.parametrize("action", ["send_portal_link", "revoke", "send_again"])
-def test_without_the_view_permission_nothing_happens(stranger: User, action: str, obj: Model) -> None:
+def test_without_the_view_permission_nothing_happens(non_member: User, action: str, obj: Model) -> None:
     other = "view_portallink" if action in ON_CUSTOMERS else "view_customer"
-    client = sign_in(stranger, "revoke_portallink", "send_portallink", other)
+    client = sign_in(non_member, "revoke_portallink", "send_portallink", other)
     assert run_action(client, action, obj, **FORM).status_code == 403
     assert client.get(get_url(obj, action)).status_code == 403
     assert client.post(get_url(obj, action), FORM).status_code == 403
@@ -110,10 +110,10 @@ def test_without_the_view_permission_nothing_happens(stranger: User, action: str
 
 @every_action
 def test_users_who_are_not_staff_are_redirected_to_the_login(
-    client: Client, stranger: User, action: str, obj: Model
+    client: Client, non_member: User, action: str, obj: Model
 ) -> None:
-    stranger.user_permissions.set(Permission.objects.filter(codename__in=NEEDED[action]))
-    client.force_login(stranger)
+    non_member.user_permissions.set(Permission.objects.filter(codename__in=NEEDED[action]))
+    client.force_login(non_member)
     url = get_url(obj, action)
     for response in (client.get(url), client.post(url, FORM), Client().get(url)):
         assert response.headers["Location"].startswith("/admin/login/")

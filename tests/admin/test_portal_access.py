@@ -94,9 +94,9 @@ def test_the_view_permission_allows_the_export(auditor: Client, acme: Customer) 
     assert response.headers["Content-Type"].startswith("text/csv")
 
 
-def test_the_view_permission_is_required(stranger: User, acme: Customer) -> None:
-    each = create_access(stranger, acme)
-    client = sign_in(stranger, "view_customer")
+def test_the_view_permission_is_required(non_member: User, acme: Customer) -> None:
+    each = create_access(non_member, acme)
+    client = sign_in(non_member, "view_customer")
     assert client.get(LIST).status_code == 403
     assert client.get(get_url(each)).status_code == 403
     assert "Portal accesses" not in get_text(client.get(get_url(acme)))

@@ -52,10 +52,10 @@ def links_by_state(acme: Customer) -> dict[str, PortalLink]:
     }
 
 
-def test_the_list_shows_a_link(auditor: Client, stranger: User, acme: Customer, settings: Settings) -> None:
+def test_the_list_shows_a_link(auditor: Client, non_member: User, acme: Customer, settings: Settings) -> None:
     settings.TIME_ZONE = "UTC"
     create_link(
-        acme, sent_by=stranger, uses=2, max_uses=3, role="viewer", created_at=AT, expires_at=AT + timedelta(days=9999)
+        acme, sent_by=non_member, uses=2, max_uses=3, role="viewer", created_at=AT, expires_at=AT + timedelta(days=9999)
     )
     assert get_cells(auditor.get(LIST)) == {
         "customer_name": f'<a href="{get_url(acme)}">Acme</a>',
@@ -112,10 +112,10 @@ def test_important_states_have_a_style() -> None:
         assert f".alguna-portal-{state} {{" in sheet
 
 
-def test_the_sender_of_a_renewal_is_the_recipient(auditor: Client, stranger: User, acme: Customer) -> None:
-    first = create_link(acme, sent_by=stranger)
+def test_the_sender_of_a_renewal_is_the_recipient(auditor: Client, non_member: User, acme: Customer) -> None:
+    first = create_link(acme, sent_by=non_member)
     renewal = create_link(acme, renews=first)
-    create_link(acme, renews=first, sent_by=stranger)
+    create_link(acme, renews=first, sent_by=non_member)
     listed = get_text(auditor.get(LIST))
     senders = [each.split("</td>")[0] for each in listed.split('<td class="field-sender">')[1:]]
     assert senders == ["sue", "asked for by the recipient", "sue"]
@@ -161,7 +161,7 @@ def test_links_are_searched_by_customer_and_whole_address(
     assert get_rows(auditor.get(LIST, {"q": "else@umbrella.exampl"})) == []
 
 
-def test_the_number_of_queries_is_constant(auditor: Client, stranger: User) -> None:
+def test_the_number_of_queries_is_constant(auditor: Client, non_member: User) -> None:
     counts = []
     for number in range(2):
         for each in range(1 + number * 5):
@@ -173,8 +173,8 @@ def test_the_number_of_queries_is_constant(auditor: Client, stranger: User) -> N
     assert counts[0] == counts[1]
 
 
-def test_the_page_is_read_only_and_shows_no_key_or_address(auditor: Client, stranger: User, acme: Customer) -> None:
-    link = create_link(acme, sent_by=stranger, note="Your card <b>has expired</b>.")
+def test_the_page_is_read_only_and_shows_no_key_or_address(auditor: Client, non_member: User, acme: Customer) -> None:
+    link = create_link(acme, sent_by=non_member, note="Your card <b>has expired</b>.")
     shown = get_text(auditor.get(get_url(link)))
     assert "Your card <b>has expired</b>." in shown
     assert b"<b>has" not in auditor.get(get_url(link)).content
@@ -200,13 +200,13 @@ def test_superusers_delete_links_but_cannot_add_or_change_them(admin_client: Cli
 
 
 def test_a_customers_page_links_to_its_links(
-    admin_client: Client, stranger: User, acme: Customer, umbrella: Customer
+    admin_client: Client, non_member: User, acme: Customer, umbrella: Customer
 ) -> None:
     link = create_link(acme)
     create_link(umbrella)
     url = f"{LIST}?customer={acme.pk}"
     assert f'<a href="{url}">Portal links</a>' in get_text(admin_client.get(get_url(acme)))
-    assert "Portal links" not in get_text(sign_in(stranger, "view_customer").get(get_url(acme)))
+    assert "Portal links" not in get_text(sign_in(non_member, "view_customer").get(get_url(acme)))
     listed = admin_client.get(url)
     assert get_rows(listed) == [link]
     assert "Acme" in get_text(listed).split('id="changelist-filter"')[1]

@@ -29,7 +29,7 @@ from tests.support.admin import (
     run_action,
     unregister,
 )
-from tests.support.mailers import mail_by
+from tests.support.mailers import use_email_backend
 
 LIST = get_list_url(PortalLink)
 STAYS = ("info", "A new link, to the same recipient: the earlier one stays what it is.")
@@ -105,7 +105,7 @@ def test_failures_are_grouped_by_error_and_name_each_customer_once(
     umbrella: Customer,
     link: PortalLink,
 ) -> None:
-    mail_by(settings, "tests.support.mailers.Picky")
+    use_email_backend(settings, "tests.support.mailers.Picky")
     monkeypatch.setattr(actions, "MAX_MESSAGES", 1)
     malformed = create_link(acme, recipient="no address")
     refused = [create_link(acme, recipient=f"refused{number}@acme.example") for number in range(3)]
@@ -125,12 +125,12 @@ def test_failures_are_grouped_by_error_and_name_each_customer_once(
 
 
 def test_links_are_sent_again_over_one_connection(admin_client: Client, settings: Settings, acme: Customer) -> None:
-    mail_by(settings, "tests.support.mailers.Picky")
-    mailers.Picky.opened = 0
+    use_email_backend(settings, "tests.support.mailers.Picky")
+    mailers.RefusingBackend.opened = 0
     run_action(
         admin_client, "send_again", *(create_link(acme, recipient=f"b{number}@acme.example") for number in range(5))
     )
-    assert (len(get_recipients()), mailers.Picky.opened) == (5, 1)
+    assert (len(get_recipients()), mailers.RefusingBackend.opened) == (5, 1)
 
 
 def test_revoked_links_are_only_sent_again_from_their_page(
@@ -186,7 +186,7 @@ def test_an_unexpected_error_does_not_hide_links_sent_again(
 def test_without_a_customer_admin_messages_contain_no_links(
     admin_client: Client, settings: Settings, link: PortalLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mail_by(settings, "tests.support.mailers.Down")
+    use_email_backend(settings, "tests.support.mailers.Down")
     unregister(monkeypatch, Customer)
     messages = get_messages(run_action(admin_client, "send_again", link))
     assert messages == [("error", "1 portal link failed (ConnectionRefusedError): Acme")]

@@ -49,14 +49,14 @@ def create_customers(count: int) -> list[Customer]:
 
 
 def test_five_hundred_links_are_sent_in_one_request(admin_client: Client, settings: Settings) -> None:
-    mailers.mail_by(settings, "tests.support.mailers.Picky")
-    mailers.Picky.opened = 0
+    mailers.use_email_backend(settings, "tests.support.mailers.Picky")
+    mailers.RefusingBackend.opened = 0
     page = run_action(admin_client, "send_portal_link", *create_customers(500))
     with CaptureQueriesContext(connection) as queries:
         done = confirm(admin_client, page)
     assert get_messages(done) == [("success", "500 portal links sent.")]
     assert sorted(get_recipients()) == sorted(f"c{number}@example.com" for number in range(500))
-    assert mailers.Picky.opened == 1
+    assert mailers.RefusingBackend.opened == 1
     assert PortalLink.objects.exclude(sent_at=None).values("customer").distinct().count() == 500
     assert LogEntry.objects.values("object_id").distinct().count() == 500
     # Outside of a test's transaction there are no savepoints.
@@ -129,7 +129,7 @@ class Clock(EmailBackend):
 
 
 def test_the_batch_has_a_time_limit(admin_client: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    mailers.mail_by(settings, f"{__name__}.Clock")
+    mailers.use_email_backend(settings, f"{__name__}.Clock")
     monkeypatch.setattr(Clock, "now", 0.0)
     monkeypatch.setattr(sending, "monotonic", lambda: Clock.now)
     customers = create_customers(4)
@@ -147,14 +147,14 @@ def test_the_batch_has_a_time_limit(admin_client: Client, settings: Settings, mo
 
 def test_an_unexpected_error_does_not_hide_sent_links(failing_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     customers = create_customers(3)
-    stranger = User.objects.create_user("sue")
-    send_links(customers, sent_by=stranger)
+    non_member = User.objects.create_user("sue")
+    send_links(customers, sent_by=non_member)
     send_links(customers, sent_by=User.objects.get(username="admin"))
     page = run_action(failing_client, "send_portal_link", *customers)
     mail.outbox.clear()
     other = Customer.objects.create(alias="other", name="Other")
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
-        create_link(customers[2], sent_by=stranger)
+        create_link(customers[2], sent_by=non_member)
         create_link(other, sent_by=User.objects.get(username="admin"))
     fail_at_call(monkeypatch, PortalLink, "save", 3)
     assert confirm(failing_client, page).status_code == 500

@@ -28,7 +28,7 @@ from tests.support.admin import (
     run_action,
     sign_in,
 )
-from tests.support.webhooks import listening
+from tests.support.webhooks import register_receiver
 from tests.test_tasks import backend
 
 LIST = get_list_url(WebhookDelivery)
@@ -52,10 +52,10 @@ def refuse(_event: object) -> None:
 
 
 @pytest.fixture
-def fake(fresh_alguna: FakeAlguna, settings: Settings) -> FakeAlguna:
+def fake(empty_fake: FakeAlguna, settings: Settings) -> FakeAlguna:
     """An Alguna API without customers, with two mapped plans."""
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_starter": "starter", "plan_growth": "growth"}
-    return fresh_alguna
+    return empty_fake
 
 
 @pytest.fixture
@@ -128,20 +128,20 @@ def test_the_type_filter_offers_recent_types_and_the_chosen_one(admin_client: Cl
     assert not found.result_list
 
 
-def test_the_action_needs_the_change_permission(stranger: User, delivery: WebhookDelivery, acme: Customer) -> None:
-    assert sign_in(stranger).get(LIST).status_code == 403
-    client = sign_in(stranger, "view_webhookdelivery")
+def test_the_action_needs_the_change_permission(non_member: User, delivery: WebhookDelivery, acme: Customer) -> None:
+    assert sign_in(non_member).get(LIST).status_code == 403
+    client = sign_in(non_member, "view_webhookdelivery")
     assert "handle_again" not in get_text(client.get(LIST))
     run_action(client, "handle_again", delivery)
     delivery.refresh_from_db()
     assert (delivery.state, delivery.tries) == ("failed", 0)
-    client = sign_in(stranger, "change_webhookdelivery")
+    client = sign_in(non_member, "change_webhookdelivery")
     assert "handle_again" in get_text(client.get(LIST))
     assert handle_again(client, delivery) == [("success", "1 message handled.")]
 
 
 def test_redelivery_runs_each_receiver_once(admin_client: Client, delivery: WebhookDelivery, acme: Customer) -> None:
-    with listening("subscription.*") as heard:
+    with register_receiver("subscription.*") as heard:
         assert handle_again(admin_client, delivery) == [("success", "1 message handled.")]
         assert handle_again(admin_client, delivery) == [("info", "1 message was left out: it is handled already.")]
     assert len(heard) == 1
@@ -178,7 +178,7 @@ def test_each_outcome_is_reported_without_personal_data(
         return get(**key)
 
     monkeypatch.setattr(WebhookDelivery.objects, "get", get_changed)
-    with listening("invoice.void", then=refuse):
+    with register_receiver("invoice.void", then=refuse):
         messages = handle_again(admin_client, *rows)
     (failed,) = (text for level, text in messages if "LookupError" in text)
     assert messages == [
@@ -235,7 +235,7 @@ def test_the_batch_has_a_time_limit_and_starts_with_the_oldest(
     def take_long(_event: object) -> None:
         clock[0] += 8.0
 
-    with listening("invoice.*", then=take_long) as heard:
+    with register_receiver("invoice.*", then=take_long) as heard:
         messages = handle_again(admin_client, *rows)
     assert messages == [
         ("success", "2 messages handled."),
@@ -251,7 +251,7 @@ def test_many_different_errors_share_a_message(admin_client: Client, monkeypatch
     def raise_error(event: Any) -> None:
         raise {"0": KeyError, "1": LookupError, "2": LookupError}[event.type.partition(".")[2]]
 
-    with listening("invoice.*", then=raise_error):
+    with register_receiver("invoice.*", then=raise_error):
         messages = handle_again(admin_client, *rows)
     assert len(messages) == 2
     assert messages[0][1].startswith("2 messages failed (")
@@ -292,7 +292,7 @@ def test_an_immediate_queue_is_reported_by_outcome(
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
     bad = create_delivery(type="invoice.void")
-    with listening("invoice.void", then=refuse):
+    with register_receiver("invoice.void", then=refuse):
         messages = handle_again(admin_client, delivery, bad)
     assert [level for level, _text in messages] == ["success", "error"]
     assert messages[0][1] == "1 message handled."

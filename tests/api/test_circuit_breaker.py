@@ -24,7 +24,7 @@ from alguna_portal.api.circuit_breaker import (
 from alguna_portal.exceptions import AlgunaRefused, AlgunaUnavailable, BreakerOpen
 from alguna_portal.models import Customer
 from alguna_portal.sessions import open_session
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 
 CUSTOMER = Customer(alias="acme-1")
 
@@ -39,14 +39,14 @@ def move_clock() -> Iterator[Move]:
         yield lambda seconds: traveller.shift(timedelta(seconds=seconds))
 
 
-def click(alguna: Alguna, failure: Any = None, body: str = "{}") -> str:
+def click(alguna: FakeApi, failure: Any = None, body: str = "{}") -> str:
     """Open a new session and return its URL; with `failure`, Alguna's response is that failure."""
     if failure is not None:
         alguna.fail(failure, body)
     return open_session(CUSTOMER, user=User(pk=1), fresh=True).url
 
 
-def fail(alguna: Alguna, failure: Any = 503, *, times: int = 1) -> None:
+def fail(alguna: FakeApi, failure: Any = 503, *, times: int = 1) -> None:
     """Open sessions whose requests are sent and fail."""
     for _ in range(times):
         with pytest.raises(AlgunaUnavailable) as caught:
@@ -62,7 +62,7 @@ def assert_open(match: str | None = None) -> BreakerOpen:
 
 
 @pytest.mark.parametrize("failure", [500, 503, requests.ConnectionError(), requests.ReadTimeout()])
-def test_breaker_opens_after_failures_in_a_row(alguna: Alguna, failure: Any) -> None:
+def test_breaker_opens_after_failures_in_a_row(alguna: FakeApi, failure: Any) -> None:
     """The click fails without a request, and the exception says how long to wait."""
     fail(alguna, failure, times=FAILURES)
     with pytest.raises(BreakerOpen, match="Alguna failed several times in a row") as caught:
@@ -73,7 +73,7 @@ def test_breaker_opens_after_failures_in_a_row(alguna: Alguna, failure: Any) -> 
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 408, 409, 422, 429])
-def test_4xx_responses_do_not_open_the_breaker(alguna: Alguna, status: int) -> None:
+def test_4xx_responses_do_not_open_the_breaker(alguna: FakeApi, status: int) -> None:
     """They show that Alguna works."""
     for _ in range(FAILURES + 1):
         with pytest.raises((AlgunaRefused, AlgunaUnavailable)):
@@ -82,7 +82,7 @@ def test_4xx_responses_do_not_open_the_breaker(alguna: Alguna, status: int) -> N
 
 
 @pytest.mark.parametrize("between", [None, 404])
-def test_response_between_failures_resets_the_count(alguna: Alguna, between: int | None) -> None:
+def test_response_between_failures_resets_the_count(alguna: FakeApi, between: int | None) -> None:
     for _ in range(3):
         fail(alguna, times=FAILURES - 1)
         try:
@@ -92,14 +92,14 @@ def test_response_between_failures_resets_the_count(alguna: Alguna, between: int
     assert click(alguna)
 
 
-def test_old_failures_do_not_count(alguna: Alguna, move_clock: Move) -> None:
+def test_old_failures_do_not_count(alguna: FakeApi, move_clock: Move) -> None:
     for _ in range(FAILURES * 2):
         move_clock(MEMORY_SECONDS)
         fail(alguna)
     assert click(alguna)
 
 
-def test_retries_of_one_call_count_once(alguna: Alguna, settings: Settings) -> None:
+def test_retries_of_one_call_count_once(alguna: FakeApi, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_RETRIES = 6
     settings.ALGUNA_PORTAL_TIME_BUDGET = 60
     for _ in range(6):
@@ -108,7 +108,7 @@ def test_retries_of_one_call_count_once(alguna: Alguna, settings: Settings) -> N
 
 
 @pytest.mark.parametrize("interruption", [SystemExit(), KeyboardInterrupt(), KeyError("a bug")])
-def test_interrupted_call_is_neither_success_nor_failure(alguna: Alguna, interruption: BaseException) -> None:
+def test_interrupted_call_is_neither_success_nor_failure(alguna: FakeApi, interruption: BaseException) -> None:
     """The breaker stays open, and the call is no longer in progress."""
     fail(alguna, times=FAILURES)
     caches["default"].delete(CircuitBreaker()._open_until)
@@ -119,7 +119,7 @@ def test_interrupted_call_is_neither_success_nor_failure(alguna: Alguna, interru
     assert caches["default"].get_many(probe._in_progress) == {}
 
 
-def test_successful_probe_closes_the_breaker(alguna: Alguna, move_clock: Move) -> None:
+def test_successful_probe_closes_the_breaker(alguna: FakeApi, move_clock: Move) -> None:
     """After that, a single failure doesn't open it again."""
     fail(alguna, times=FAILURES)
     move_clock(OPEN_SECONDS - 1)
@@ -132,7 +132,7 @@ def test_successful_probe_closes_the_breaker(alguna: Alguna, move_clock: Move) -
 
 @pytest.mark.parametrize("budget", [12, 60])
 def test_failed_probe_opens_the_breaker_again(
-    alguna: Alguna, settings: Settings, move_clock: Move, budget: int
+    alguna: FakeApi, settings: Settings, move_clock: Move, budget: int
 ) -> None:
     """One request is sent as a probe each time, even after minutes and however long a call may take."""
     settings.ALGUNA_PORTAL_TIME_BUDGET = budget
@@ -148,7 +148,7 @@ def test_failed_probe_opens_the_breaker_again(
     assert_open()
 
 
-def test_interrupted_probe_is_replaced(alguna: Alguna, settings: Settings, move_clock: Move) -> None:
+def test_interrupted_probe_is_replaced(alguna: FakeApi, settings: Settings, move_clock: Move) -> None:
     """Only one probe is in progress at a time. If it never ends, it blocks others for the longest time of a call."""
     settings.ALGUNA_PORTAL_TIME_BUDGET = 10
     fail(alguna, times=FAILURES)
@@ -160,14 +160,14 @@ def test_interrupted_probe_is_replaced(alguna: Alguna, settings: Settings, move_
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
-def test_retry_after_is_limited_if_clocks_differ(alguna: Alguna, move_clock: Move, minutes: int) -> None:
+def test_retry_after_is_limited_if_clocks_differ(alguna: FakeApi, move_clock: Move, minutes: int) -> None:
     """The process that opened the breaker may have another time."""
     fail(alguna, times=FAILURES)
     caches["default"].set(CircuitBreaker()._open_until, time() + minutes * 60, timeout=15)
     assert assert_open().retry_after == (1 if minutes < 0 else OPEN_SECONDS)
 
 
-def test_slow_calls_open_the_breaker_before_a_timeout(alguna: Alguna, move_clock: Move) -> None:
+def test_slow_calls_open_the_breaker_before_a_timeout(alguna: FakeApi, move_clock: Move) -> None:
     """If several calls have been in progress for long, the next one fails at once."""
     slow_calls = [CircuitBreaker() for _ in range(SLOW_CALLS + 1)]
     for breaker in slow_calls:
@@ -179,7 +179,7 @@ def test_slow_calls_open_the_breaker_before_a_timeout(alguna: Alguna, move_clock
     assert click(alguna)
 
 
-def test_calls_of_dead_processes_expire(alguna: Alguna, settings: Settings, move_clock: Move) -> None:
+def test_calls_of_dead_processes_expire(alguna: FakeApi, settings: Settings, move_clock: Move) -> None:
     """They count as in progress for the longest time that a call may take."""
     settings.ALGUNA_PORTAL_TIME_BUDGET = 10
     for _ in range(SLOW_CALLS):
@@ -190,7 +190,7 @@ def test_calls_of_dead_processes_expire(alguna: Alguna, settings: Settings, move
     assert click(alguna)
 
 
-def test_each_api_has_its_own_breaker(alguna: Alguna, settings: Settings) -> None:
+def test_each_api_has_its_own_breaker(alguna: FakeApi, settings: Settings) -> None:
     fail(alguna, times=FAILURES)
     alguna.serve("https://api.sandbox.alguna.io")
     settings.ALGUNA_PORTAL_API_URL = "https://api.sandbox.alguna.io"
@@ -207,7 +207,7 @@ class BrokenCache(LocMemCache):
     set = add = get = delete = delete_many = get_many
 
 
-def test_without_a_cache_there_is_no_breaker(alguna: Alguna, settings: Settings) -> None:
+def test_without_a_cache_there_is_no_breaker(alguna: FakeApi, settings: Settings) -> None:
     settings.CACHES = {"default": {"BACKEND": f"{__name__}.BrokenCache"}}
     fail(alguna, times=FAILURES + 2)
     assert click(alguna)

@@ -31,8 +31,8 @@ from alguna_portal.exceptions import (
     UnsafePortalURL,
 )
 from alguna_portal.portal_settings import PortalSettings
-from tests.conftest import API, Alguna
-from tests.support.recording_server import RecordingServer, serve
+from tests.conftest import API, FakeApi
+from tests.support.recording_server import RecordingServer, run_recording_server
 
 NO_CANCEL = PortalSettings.parse({"plan_overview_settings": {"allow_subscription_cancel": False}})
 
@@ -40,7 +40,7 @@ NO_CANCEL = PortalSettings.parse({"plan_overview_settings": {"allow_subscription
 @pytest.fixture
 def server(settings: Settings) -> Iterator[RecordingServer]:
     """A server on a real socket at `ALGUNA_PORTAL_API_URL`."""
-    with serve() as server:
+    with run_recording_server() as server:
         settings.ALGUNA_PORTAL_API_URL = server.url
         yield server
 
@@ -57,7 +57,7 @@ def create_and_fail(kind: type[Exception], match: str | None = None) -> Exceptio
     return caught.value
 
 
-def test_request_has_the_documented_body_and_headers(alguna: Alguna) -> None:
+def test_request_has_the_documented_body_and_headers(alguna: FakeApi) -> None:
     assert create(customer_id="cust_abc123") == alguna.url(1)
     assert alguna.bodies == [
         {"customer_alias": "acme-1", "plan_overview_settings": {"allow_subscription_cancel": False}}
@@ -70,14 +70,14 @@ def test_request_has_the_documented_body_and_headers(alguna: Alguna) -> None:
     assert UUID(sent["Idempotency-Key"]).version == 4
 
 
-def test_version_header_is_the_version_of_the_client(alguna: Alguna) -> None:
+def test_version_header_is_the_version_of_the_client(alguna: FakeApi) -> None:
     client = AlgunaClient.from_settings()
     client.api_version = "2027-01-01"
     client.create_portal_session("acme-1", NO_CANCEL)
     assert alguna.requests[0].headers["Alguna-Version"] == "2027-01-01"
 
 
-def test_each_session_has_its_own_idempotency_key(alguna: Alguna) -> None:
+def test_each_session_has_its_own_idempotency_key(alguna: FakeApi) -> None:
     """With the same key, Alguna would return the first session for a day."""
     create()
     create()
@@ -85,13 +85,13 @@ def test_each_session_has_its_own_idempotency_key(alguna: Alguna) -> None:
     assert first != second
 
 
-def test_request_has_both_timeouts(alguna: Alguna, settings: Settings) -> None:
+def test_request_has_both_timeouts(alguna: FakeApi, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_TIMEOUT = (1, 2)
     create()
     assert alguna.requests[0].req_kwargs["timeout"] == (1, 2)  # type: ignore[attr-defined]
 
 
-def test_missing_key_raises_before_a_request(settings: Settings, alguna: Alguna) -> None:
+def test_missing_key_raises_before_a_request(settings: Settings, alguna: FakeApi) -> None:
     """The exception isn't an `AlgunaError`, so that code for outages doesn't hide it."""
     del settings.ALGUNA_PORTAL_API_KEY
     create_and_fail(ImproperlyConfigured, match="ALGUNA_PORTAL_API_KEY is not set")
@@ -102,13 +102,13 @@ def test_missing_key_raises_before_a_request(settings: Settings, alguna: Alguna)
 @pytest.mark.parametrize(
     ("alias", "sent"), [("acme-1", "acme-1"), (42, "42"), (UUID(int=7), "00000000-0000-0000-0000-000000000007")]
 )
-def test_alias_is_sent_as_text_and_unset_settings_are_not_sent(alguna: Alguna, alias: object, sent: str) -> None:
+def test_alias_is_sent_as_text_and_unset_settings_are_not_sent(alguna: FakeApi, alias: object, sent: str) -> None:
     create(alias, PortalSettings())
     assert alguna.bodies == [{"customer_alias": sent}]
 
 
 @pytest.mark.parametrize("alias", [None, ""])
-def test_empty_alias_raises_before_a_request(alguna: Alguna, alias: str | None) -> None:
+def test_empty_alias_raises_before_a_request(alguna: FakeApi, alias: str | None) -> None:
     with pytest.raises(ValueError, match="A customer without an alias has no portal"):
         create(alias)
     assert alguna.requests == []
@@ -121,7 +121,7 @@ def test_empty_alias_raises_before_a_request(alguna: Alguna, alias: str | None) 
      requests.exceptions.ProxyError("http://user:password@proxy"), requests.exceptions.ChunkedEncodingError(),
      ProtocolError("broke off"), OSError("no such CA bundle"), ValueError("not an address")],
 )  # fmt: skip
-def test_transport_failures_raise_unavailable(alguna: Alguna, failure: Exception) -> None:
+def test_transport_failures_raise_unavailable(alguna: FakeApi, failure: Exception) -> None:
     """The text contains the class name of the failure, but not its text."""
     alguna.fail(failure)
     exc = create_and_fail(AlgunaUnavailable)
@@ -183,7 +183,7 @@ def test_forked_process_opens_its_own_connections(server: RecordingServer, monke
     assert len(server.peers) == 2
 
 
-def test_http_is_accepted_for_a_loopback_host_with_debug_only(alguna: Alguna, settings: Settings) -> None:
+def test_http_is_accepted_for_a_loopback_host_with_debug_only(alguna: FakeApi, settings: Settings) -> None:
     alguna.change = {"url": "http://localhost:8000/sandbox/hs/x"}
     settings.ALGUNA_PORTAL_URL_HOSTS = ["localhost"]
     create_and_fail(UnsafePortalURL)
@@ -191,7 +191,7 @@ def test_http_is_accepted_for_a_loopback_host_with_debug_only(alguna: Alguna, se
     create()
 
 
-def test_circuit_breaker_records_how_each_call_ended(alguna: Alguna) -> None:
+def test_circuit_breaker_records_how_each_call_ended(alguna: FakeApi) -> None:
     circuit_breaker = mock.create_autospec(CircuitBreaker, instance=True)
     client = AlgunaClient.from_settings(circuit_breaker=circuit_breaker)
     client.create_portal_session("acme-1", NO_CANCEL)
@@ -223,7 +223,7 @@ def test_error_report_of_a_response_does_not_show_the_key(server: RecordingServe
 
 
 @pytest.mark.parametrize("change", [{"id": 7}, {"expires_at": "never"}, {"url": "https://evil.example/hs/token1"}])
-def test_error_report_of_an_invalid_session_does_not_show_its_url(alguna: Alguna, change: dict[str, Any]) -> None:
+def test_error_report_of_an_invalid_session_does_not_show_its_url(alguna: FakeApi, change: dict[str, Any]) -> None:
     alguna.change = change
     assert "hs/token1" not in get_report(create_and_fail(UnexpectedResponse))
 
@@ -265,7 +265,7 @@ def test_repr_does_not_show_the_key() -> None:
     assert "secret-of-the-tests" not in repr(client) + repr(vars(client))
 
 
-def test_subscriptions_are_read_to_the_last_page(alguna: Alguna) -> None:
+def test_subscriptions_are_read_to_the_last_page(alguna: FakeApi) -> None:
     """With 100 on each page, and an exception for more than 2,000."""
     everything = [{"customer_id": "cust_1", "status": "active", "plan_id": f"plan_{number}"} for number in range(2001)]
     sent: list[tuple[str | None, str]] = []
@@ -290,7 +290,7 @@ def test_subscriptions_are_read_to_the_last_page(alguna: Alguna) -> None:
     assert len(client.subscriptions("cust_1")) == 1999
 
 
-def test_ids_are_quoted_in_urls(alguna: Alguna) -> None:
+def test_ids_are_quoted_in_urls(alguna: FakeApi) -> None:
     alguna.http.get(f"{API}/customers/a%2Fb%3Fc", json={"id": "a/b?c", "aliases": ["acme-1"]})
     client = AlgunaClient.from_settings()
     assert client.aliases("a/b?c") == ["acme-1"]
@@ -298,7 +298,7 @@ def test_ids_are_quoted_in_urls(alguna: Alguna) -> None:
     assert not client.has_alias("a/b?c", "acme-2")
 
 
-def test_customer_creation_has_the_same_idempotency_key_unless_again(alguna: Alguna) -> None:
+def test_customer_creation_has_the_same_idempotency_key_unless_again(alguna: FakeApi) -> None:
     """The key depends on the data. Without an email address, there is no contact."""
     alguna.http.post(f"{API}/customers", json={"id": "cust_1", "aliases": ["acme-1"]})
     client = AlgunaClient.from_settings()

@@ -12,9 +12,9 @@ from pytest_django import Settings
 from alguna_portal.api.client import AlgunaClient
 from alguna_portal.exceptions import AlgunaError, AlgunaRefused, AlgunaUnavailable, CustomerUnknown, UnexpectedResponse
 from alguna_portal.portal_settings import PortalSettings
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support import misbehaving_servers as servers
-from tests.support.logs import logged
+from tests.support.logs import get_log_events
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def create(**options: Any) -> str:
      (requests.ConnectionError(), {}), (requests.ConnectTimeout(), {}), (requests.ReadTimeout(), {})],
 )  # fmt: skip
 def test_temporary_failure_is_retried_with_the_same_idempotency_key(
-    alguna: Alguna, slept: list[float], failure: Any, headers: dict[str, str]
+    alguna: FakeApi, slept: list[float], failure: Any, headers: dict[str, str]
 ) -> None:
     alguna.fail(failure, **headers)
     assert create() == alguna.url(2)
@@ -58,7 +58,7 @@ def test_temporary_failure_is_retried_with_the_same_idempotency_key(
      (200, "<html>", UnexpectedResponse), (302, "", UnexpectedResponse)],
 )  # fmt: skip
 def test_permanent_failure_is_not_retried(
-    alguna: Alguna, slept: list[float], status: int, body: str, kind: type[AlgunaError]
+    alguna: FakeApi, slept: list[float], status: int, body: str, kind: type[AlgunaError]
 ) -> None:
     alguna.fail(status, body)
     with pytest.raises(kind):
@@ -67,7 +67,7 @@ def test_permanent_failure_is_not_retried(
 
 
 @pytest.mark.parametrize("retries", [0, 1, 3])
-def test_retries_setting_limits_attempts(settings: Settings, alguna: Alguna, slept: list[float], retries: int) -> None:
+def test_retries_setting_limits_attempts(settings: Settings, alguna: FakeApi, slept: list[float], retries: int) -> None:
     settings.ALGUNA_PORTAL_RETRIES = retries
     for status in (500, 502, 503, 504, 500)[: retries + 1]:
         alguna.fail(status)
@@ -77,7 +77,7 @@ def test_retries_setting_limits_attempts(settings: Settings, alguna: Alguna, sle
     assert caught.value.status == alguna.failed[-1]
 
 
-def test_waits_are_random_with_a_bound_that_doubles(settings: Settings, alguna: Alguna, slept: list[float]) -> None:
+def test_waits_are_random_with_a_bound_that_doubles(settings: Settings, alguna: FakeApi, slept: list[float]) -> None:
     settings.ALGUNA_PORTAL_RETRIES = 6
     settings.ALGUNA_PORTAL_TIME_BUDGET = 1000
     for _ in range(6):
@@ -88,7 +88,7 @@ def test_waits_are_random_with_a_bound_that_doubles(settings: Settings, alguna: 
 
 
 @pytest.mark.parametrize("form", ["seconds", "date"])
-def test_retry_after_is_respected(alguna: Alguna, slept: list[float], form: str) -> None:
+def test_retry_after_is_respected(alguna: FakeApi, slept: list[float], form: str) -> None:
     now = datetime.now(UTC)
     date = format_datetime(now.replace(tzinfo=UTC) + timedelta(seconds=3), usegmt=True)
     alguna.fail(429, Retry_After="3" if form == "seconds" else date, Date=format_datetime(now, usegmt=True))
@@ -98,7 +98,7 @@ def test_retry_after_is_respected(alguna: Alguna, slept: list[float], form: str)
 
 @pytest.mark.parametrize(("wait", "within"), [(60, None), (5, 4), (50, 1000)])
 def test_wait_longer_than_the_time_left_fails_at_once(
-    alguna: Alguna, slept: list[float], wait: int, within: float | None
+    alguna: FakeApi, slept: list[float], wait: int, within: float | None
 ) -> None:
     """`within` can shorten the time budget, but not extend it."""
     alguna.fail(503, Retry_After=str(wait))
@@ -110,13 +110,13 @@ def test_wait_longer_than_the_time_left_fails_at_once(
 
 
 def test_every_retry_is_logged_without_secrets(
-    alguna: Alguna, slept: list[float], caplog: pytest.LogCaptureFixture
+    alguna: FakeApi, slept: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
     leaky = '{"detail": "bob@acme.example key_1.secret-of-the-tests https://portal.alguna.io/hs/t"}'
     alguna.fail(503, leaky, Retry_After="1")
     alguna.fail(requests.ConnectionError("key_1.secret-of-the-tests"))
     create()
-    (level, first, fields), (_, second, of_second) = logged(caplog, "call_repeated")
+    (level, first, fields), (_, second, of_second) = get_log_events(caplog, "call_repeated")
     assert first.startswith("Attempt 1 failed and is repeated in 1.0 s. Alguna answered 503 (“[e-mail] [key] [URL]”).")
     assert second.startswith(f"Attempt 2 failed and is repeated in {slept[1]:.1f} s. Alguna cannot be reached")
     assert (level, fields) == ("WARNING", {"attempt": 1, "error": "AlgunaUnavailable", "status": 503, "seconds": 1.0})
@@ -134,7 +134,7 @@ def test_call_ends_within_the_time_budget(settings: Settings, behave: servers.Be
     """These servers would block a caller for half a minute or send invalid responses."""
     settings.ALGUNA_PORTAL_TIMEOUT = (1, 10)
     settings.ALGUNA_PORTAL_TIME_BUDGET = 1
-    with servers.served(behave) as settings.ALGUNA_PORTAL_API_URL:
+    with servers.run_server(behave) as settings.ALGUNA_PORTAL_API_URL:
         started = monotonic()
         with pytest.raises(AlgunaUnavailable):
             create()
@@ -146,18 +146,18 @@ def test_call_ends_within_the_time_budget(settings: Settings, behave: servers.Be
 def test_large_body_is_not_read_completely(settings: Settings, behave: servers.Behave) -> None:
     """Neither if it is sent as such, nor if it is compressed."""
     with (
-        servers.served(behave) as settings.ALGUNA_PORTAL_API_URL,
+        servers.run_server(behave) as settings.ALGUNA_PORTAL_API_URL,
         pytest.raises(UnexpectedResponse, match="more than 1048576"),
     ):
         create()
 
 
 @pytest.mark.parametrize("within", [0, -1])
-def test_no_request_is_sent_without_time(alguna: Alguna, within: float) -> None:
+def test_no_request_is_sent_without_time(alguna: FakeApi, within: float) -> None:
     with pytest.raises(AlgunaUnavailable, match=r"^There was no time left to ask Alguna\. Try again later\.$"):
         create(within=within)
     assert alguna.requests == []
 
 
-def test_request_is_sent_with_half_a_second_left(alguna: Alguna) -> None:
+def test_request_is_sent_with_half_a_second_left(alguna: FakeApi) -> None:
     assert create(within=0.5) == alguna.url(1)

@@ -21,14 +21,14 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.meanwhile: Callable[[], object] = lambda: None
+        self.on_request: Callable[[], object] = lambda: None
 
     def __call__(self) -> float:
         return self.now
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
-        self.meanwhile()
+        self.on_request()
 
 
 @pytest.fixture
@@ -104,10 +104,10 @@ def test_a_pause_applies_to_scheduled_turns_and_ends_without_a_burst(limiter: Ra
     began = clock.now
 
     def interfere() -> None:
-        clock.meanwhile = lambda: None
+        clock.on_request = lambda: None
         limiter.pause(3, new=True)
 
-    clock.meanwhile = interfere
+    clock.on_request = interfere
     assert limiter.turn() == 1
     assert 3.0 <= clock.now - began < 3.1
     times = [clock.now, *take_turns(limiter, clock, 3)]
@@ -118,11 +118,11 @@ def test_a_pause_that_ended_during_sleep_is_followed_by_no_burst(limiter: RateLi
     limiter.turn()
 
     def interfere() -> None:
-        clock.meanwhile = lambda: None
+        clock.on_request = lambda: None
         limiter.pause(3, new=True)
         clock.now += 5
 
-    clock.meanwhile = interfere
+    clock.on_request = interfere
     assert limiter.turn() == 1
     times = [clock.now, *take_turns(limiter, clock, 1)]
     assert times[1] - times[0] > 0.02
@@ -171,7 +171,7 @@ def test_rest_makes_one_thread_wait(limiter: RateLimiter, clock: Clock) -> None:
     began = clock.now
     limiter.rest(2)
     assert clock.now - began == pytest.approx(2)
-    clock.meanwhile = limiter.close
+    clock.on_request = limiter.close
     with pytest.raises(RateLimiterClosed):
         limiter.rest(2)
     assert clock.now - began < 3

@@ -26,8 +26,8 @@ from alguna_portal.customers.plan_sync import (
 from alguna_portal.exceptions import AlgunaUnavailable, CustomerMismatch, UnexpectedResponse
 from alguna_portal.models import Customer, WebhookDelivery
 from alguna_portal.sessions import open_session
-from tests.conftest import API, Alguna
-from tests.support.webhooks import SECRET, message, tell
+from tests.conftest import API, FakeApi
+from tests.support.webhooks import SECRET, create_message, post_message
 
 pytestmark = pytest.mark.django_db
 
@@ -72,7 +72,7 @@ class AlgunaRecords:
 
 
 @pytest.fixture
-def records(alguna: Alguna, settings: Settings) -> AlgunaRecords:
+def records(alguna: FakeApi, settings: Settings) -> AlgunaRecords:
     """Records in Alguna; three of its plans are in `PLAN_IDS`."""
     settings.ALGUNA_PORTAL_WEBHOOK_SECRETS = [SECRET]
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_e": "enterprise", "plan_g": "growth", "plan_s": "starter"}
@@ -166,7 +166,7 @@ def test_subscriptions_of_another_customer_are_an_error(records: AlgunaRecords, 
 
 
 @pytest.mark.parametrize("listed", [None, {}, "x", [1], [{}], [{"customer_id": "cust_1", "status": 1}]])
-def test_an_invalid_list_is_an_error(alguna: Alguna, acme: Customer, listed: Any, settings: Settings) -> None:
+def test_an_invalid_list_is_an_error(alguna: FakeApi, acme: Customer, listed: Any, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_e": "enterprise"}
     alguna.http.add("GET", f"{API}/subscriptions", json={"data": listed})
     with pytest.raises(UnexpectedResponse):
@@ -177,26 +177,29 @@ def test_an_invalid_list_is_an_error(alguna: Alguna, acme: Customer, listed: Any
 def test_a_subscription_event_fetches_the_current_plan(records: AlgunaRecords, acme: Customer, kind: str) -> None:
     """The event's own data aren't used."""
     records.set_subscriptions(("active", "plan_e"))
-    assert tell(message(f"subscription.{kind}", accountId="cust_1", status="canceled", planId="plan_g")) == 204
+    assert (
+        post_message(create_message(f"subscription.{kind}", accountId="cust_1", status="canceled", planId="plan_g"))
+        == 204
+    )
     assert get_plan(acme) == ("enterprise", "plan_e")
 
 
 def test_other_events_make_no_api_call(records: AlgunaRecords, acme: Customer) -> None:
-    tell(message("invoice.paid", accountId="cust_1"))
-    tell(message("subscription.updated"))
+    post_message(create_message("invoice.paid", accountId="cust_1"))
+    post_message(create_message("subscription.updated"))
     assert records.requested == []
 
 
 def test_without_plan_ids_events_make_no_api_call(records: AlgunaRecords, acme: Customer, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_PLAN_IDS = {}
-    assert tell(message("subscription.updated", accountId="cust_1")) == 204
+    assert post_message(create_message("subscription.updated", accountId="cust_1")) == 204
     assert records.requested == []
 
 
 def test_an_events_customer_is_matched_by_alias(records: AlgunaRecords, umbrella: Customer) -> None:
     records.aliases = {"cust_1": ["other", umbrella.alias]}
     records.set_subscriptions(("active", "plan_g"))
-    assert tell(message("subscription.updated", accountId="cust_1")) == 204
+    assert post_message(create_message("subscription.updated", accountId="cust_1")) == 204
     assert get_plan(umbrella) == ("growth", "plan_g")
     assert umbrella.customer_id == "cust_1"
 
@@ -206,7 +209,7 @@ def test_events_of_unmatched_customers_are_handled(records: AlgunaRecords, acme:
     Customer.objects.filter(pk=acme.pk).update(customer_id=None)
     for aliases in ({}, {"cust_1": ["unheard", "ACME-1"]}, {"cust_1": [acme.alias, umbrella.alias]}):
         records.aliases = aliases
-        assert tell(message("subscription.updated", accountId="cust_1")) == 204
+        assert post_message(create_message("subscription.updated", accountId="cust_1")) == 204
     assert records.requested == []
     assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"handled"}
 
@@ -215,13 +218,13 @@ def test_an_unmapped_plan_is_logged_and_can_be_handled_again(
     records: AlgunaRecords, acme: Customer, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     records.set_subscriptions(("active", "plan_new"))
-    assert tell(message("subscription.updated", accountId="cust_1"), ident="m") == 204
+    assert post_message(create_message("subscription.updated", accountId="cust_1"), ident="m") == 204
     assert get_plan(acme) == ("starter", "plan_new")
     assert WebhookDelivery.objects.get().state == "unmapped"
     (record,) = [each for each in caplog.records if getattr(each, "event", "") == "plan_not_mapped"]
     assert "'plan_new' is not in ALGUNA_PORTAL_PLAN_IDS" in record.getMessage()
     settings.ALGUNA_PORTAL_PLAN_IDS = {"plan_new": "growth"}
-    assert tell(message("subscription.updated", accountId="cust_1"), ident="m") == 204
+    assert post_message(create_message("subscription.updated", accountId="cust_1"), ident="m") == 204
     assert get_plan(acme) == ("growth", "plan_new")
     assert WebhookDelivery.objects.get().state == "handled"
 
@@ -229,10 +232,10 @@ def test_an_unmapped_plan_is_logged_and_can_be_handled_again(
 def test_in_an_outage_the_event_is_sent_again(records: AlgunaRecords, acme: Customer) -> None:
     records.set_subscriptions(("active", "plan_e"))
     records.status = 503
-    assert tell(message("subscription.updated", accountId="cust_1"), ident="m") == 503
+    assert post_message(create_message("subscription.updated", accountId="cust_1"), ident="m") == 503
     assert get_plan(acme) == ("starter", "")
     records.status = 200
-    assert tell(message("subscription.updated", accountId="cust_1"), ident="m") == 204
+    assert post_message(create_message("subscription.updated", accountId="cust_1"), ident="m") == 204
     assert get_plan(acme) == ("enterprise", "plan_e")
 
 
@@ -247,9 +250,9 @@ def test_an_event_of_a_customer_deleted_meanwhile_is_sent_again_once(
 
     monkeypatch.setattr(plan_sync, "fetch_plan", delete)
     records.set_subscriptions(("active", "plan_e"))
-    assert tell(message("subscription.updated", accountId="cust_1"), ident="m") == 503
+    assert post_message(create_message("subscription.updated", accountId="cust_1"), ident="m") == 503
     monkeypatch.undo()
-    assert tell(message("subscription.updated", accountId="cust_1"), ident="m") == 204
+    assert post_message(create_message("subscription.updated", accountId="cust_1"), ident="m") == 204
 
 
 def test_a_customer_that_alguna_has_deleted_keeps_its_plan(records: AlgunaRecords, acme: Customer) -> None:
@@ -264,9 +267,9 @@ def test_another_customers_aliases_are_not_matched(
     """Nor is an id that can't be part of a path."""
     records.aliases = {"cust_1": [umbrella.alias]}
     records.customer_id = "cust_2"
-    assert tell(message("subscription.updated", accountId="cust_1")) == 503
+    assert post_message(create_message("subscription.updated", accountId="cust_1")) == 503
     for odd in ("..", "cust_1/../cust_2", "a b", "é"):
-        assert tell(message("subscription.updated", accountId=odd)) == 204
+        assert post_message(create_message("subscription.updated", accountId=odd)) == 204
     umbrella.refresh_from_db()
     assert umbrella.customer_id is None
 
@@ -286,7 +289,7 @@ def test_all_calls_of_an_event_share_one_budget(
     monkeypatch.setattr(AlgunaClient, "_call", slow)
     records.aliases = {"cust_1": [umbrella.alias]}
     records.set_subscriptions(("active", "plan_g"))
-    assert tell(message("subscription.updated", accountId="cust_1")) == 204
+    assert post_message(create_message("subscription.updated", accountId="cust_1")) == 204
     assert len(seconds) == 2
     assert seconds[1] < seconds[0] - 0.04
 
@@ -315,18 +318,18 @@ def test_sequence_numbers_are_unique_and_ascending(acme: Customer) -> None:
 
 
 def test_a_changed_plan_has_separate_sessions(
-    records: AlgunaRecords, alguna: Alguna, acme: Customer, manager: User
+    records: AlgunaRecords, alguna: FakeApi, acme: Customer, manager: User
 ) -> None:
     alguna.customer_id = "cust_1"
     first = open_session(acme, user=manager)
     records.set_subscriptions(("active", "plan_e"))
-    tell(message("subscription.updated", accountId="cust_1"))
+    post_message(create_message("subscription.updated", accountId="cust_1"))
     acme.refresh_from_db()
     second = open_session(acme, user=manager)
     assert (first.url, second.url) == (alguna.url(1), alguna.url(2))
     assert alguna.bodies[1]["plan_overview_settings"] == {"allow_subscription_cancel": False}
     records.set_subscriptions(("active", "plan_s"))
-    tell(message("subscription.updated", accountId="cust_1"))
+    post_message(create_message("subscription.updated", accountId="cust_1"))
     acme.refresh_from_db()
     assert open_session(acme, user=manager).url == alguna.url(1)
 

@@ -37,15 +37,15 @@ class Subscriptions(RuleBasedStateMachine):
         self.delivered: list[WebhookMessage] = []
         self.lost: set[str] = set()
         self.syncs: list[tuple[Customer, FetchedPlan, int]] = []
-        self.meanwhile = ExitStack()
-        self.meanwhile.enter_context(override_settings(**self.alguna.settings, ALGUNA_PORTAL_PLAN_IDS=PLAN_IDS))
-        self.meanwhile.enter_context(self.alguna.under_requests())
+        self.on_request = ExitStack()
+        self.on_request.enter_context(override_settings(**self.alguna.settings, ALGUNA_PORTAL_PLAN_IDS=PLAN_IDS))
+        self.on_request.enter_context(self.alguna.under_requests())
 
     def teardown(self) -> None:
         try:
             self.settle()
         finally:
-            self.meanwhile.close()
+            self.on_request.close()
             Customer.objects.all().delete()
             WebhookDelivery.objects.all().delete()
 

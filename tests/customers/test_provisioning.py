@@ -30,7 +30,7 @@ from alguna_portal.models import Customer
 from alguna_portal.signals import customer_provisioned
 from alguna_portal.testing import FakeAlguna
 from tests.conftest import API
-from tests.support.logs import logged
+from tests.support.logs import get_log_events
 
 LOOKUP = f"{API}/customers/lookup"
 CUSTOMERS = f"{API}/customers"
@@ -42,9 +42,9 @@ Notified = list[tuple[Customer, bool]]
 
 
 @pytest.fixture
-def alguna(fresh_alguna: FakeAlguna) -> FakeAlguna:
+def alguna(empty_fake: FakeAlguna) -> FakeAlguna:
     """An Alguna without customers."""
-    return fresh_alguna
+    return empty_fake
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_a_customer_is_looked_up_then_created_and_its_id_stored(
     assert get_stored_id(customer) == customer.customer_id
     assert str(customer.customer_id).startswith("cust_")
     assert notified == [(customer, True)]
-    assert logged(caplog, "customer_provisioned") == [
+    assert get_log_events(caplog, "customer_provisioned") == [
         ("INFO", f"Customer {customer.pk}: created in Alguna.", {"customer": customer.pk, "how": "created"})
     ]
     assert "acme" not in caplog.text.lower()
@@ -153,7 +153,7 @@ def test_a_customer_without_a_row_gets_an_id(
     assert customer.customer_id
     assert alguna.requests[1].body["aliases"] == ["7"]
     assert notified == [(customer, True)]
-    assert logged(caplog, "customer_provisioned") == [
+    assert get_log_events(caplog, "customer_provisioned") == [
         ("INFO", "Customer (unsaved): created in Alguna.", {"customer": None, "how": "created"})
     ]
 

@@ -19,7 +19,7 @@ from alguna_portal.doctor.runner import CHECKS, Check
 from alguna_portal.models import Customer
 from tests.doctor.conftest import FakeApi, run_command, run_doctor
 from tests.doctor.smtp_server import SmtpServer
-from tests.support.misbehaving_servers import hang, served
+from tests.support.misbehaving_servers import hang, run_server
 
 REJECTED_KEY: dict[str, Any] = {"ALGUNA_PORTAL_API_KEY": "key_1.another"}
 DEFAULT_SENDER: dict[str, Any] = {"DEFAULT_FROM_EMAIL": "webmaster@localhost"}
@@ -147,7 +147,7 @@ def test_hanging_api_has_a_time_limit(production: Settings, monkeypatch: pytest.
     production.ALGUNA_PORTAL_TIMEOUT = production.ALGUNA_PORTAL_TIME_BUDGET = 60
     Customer.objects.create(alias="a")
     start = monotonic()
-    with served(hang) as production.ALGUNA_PORTAL_API_URL:
+    with run_server(hang) as production.ALGUNA_PORTAL_API_URL:
         report = run_doctor()
     assert monotonic() - start < 10
     assert report["key.works"]["found"] == "Alguna could not be asked."

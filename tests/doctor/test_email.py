@@ -12,7 +12,7 @@ from pytest_django import Settings
 from alguna_portal.doctor.context import DoctorContext
 from tests.doctor.conftest import run_doctor
 from tests.doctor.smtp_server import SmtpServer
-from tests.support.mailers import mail_by
+from tests.support.mailers import use_email_backend
 
 
 class CustomBackend(BaseEmailBackend):
@@ -59,7 +59,7 @@ def test_backend_that_sends_nothing(
     healthy: Settings, tmp_path: Path, kind: str, found: str, debug: bool, level: str
 ) -> None:
     """No instance of the backend is created, since the file backend would create its folder."""
-    mail_by(healthy, f"django.core.mail.backends.{kind}.EmailBackend")
+    use_email_backend(healthy, f"django.core.mail.backends.{kind}.EmailBackend")
     if django.VERSION < (6, 1):
         healthy.EMAIL_FILE_PATH = str(tmp_path / "mails")
     healthy.DEBUG = debug
@@ -71,11 +71,11 @@ def test_backend_that_sends_nothing(
 
 
 def test_custom_backend_is_only_imported(healthy: Settings) -> None:
-    mail_by(healthy, f"{__name__}.CustomBackend")
+    use_email_backend(healthy, f"{__name__}.CustomBackend")
     report = run_doctor()
     assert report["mail.backend"]["found"] == f"Mails go through {__name__}.CustomBackend."
     assert report.get_level("mail.server") == "skipped"
-    mail_by(healthy, "nowhere.EmailBackend")
+    use_email_backend(healthy, "nowhere.EmailBackend")
     assert "(ModuleNotFoundError)" in run_doctor()["mail.backend"]["found"]
 
 

@@ -20,7 +20,7 @@ from alguna_portal.doctor.runner import CHECKS, Check
 from alguna_portal.exceptions import UnexpectedResponse
 from alguna_portal.sandbox.engine.types import Request, Response, json_response
 from tests.doctor.conftest import FakeApi, run_command
-from tests.support.mailers import mail_by
+from tests.support.mailers import use_email_backend
 
 EXPOSED: list[str] = []  # the secrets in the texts of all exceptions and responses
 
@@ -81,7 +81,7 @@ def test_failures_show_no_secrets(
 ) -> None:
     healthy.ALGUNA_PORTAL_CUSTOMER_RESOLVER = f"{__name__}.missing"
     healthy.CACHES = {"default": {"BACKEND": f"{__name__}.FailingCache"}}
-    mail_by(healthy, f"{__name__}.FailingEmailBackend")
+    use_email_backend(healthy, f"{__name__}.FailingEmailBackend")
     api.respond = lambda _request: json_response({"detail": " ".join(EXPOSED)}, status=400)
     with use_secrets(key=key, webhook=webhook, secret_key=secret_key, password=password) as hidden:
         for status, _output in assert_no_secrets(hidden):

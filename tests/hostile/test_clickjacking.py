@@ -11,9 +11,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, FORMS, sign_in
-from tests.support.emails import path
+from tests.support.emails import get_link_path
 
 MIDDLEWARE = "django.middleware.clickjacking.XFrameOptionsMiddleware"
 
@@ -35,7 +35,7 @@ def assert_unframed(response: Any, *statuses: int) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_billing_responses_cannot_be_framed(
-    frameable_site: None, alguna: Alguna, manager: User, stranger: User, umbrella: Customer, form: str
+    frameable_site: None, alguna: FakeApi, manager: User, non_member: User, umbrella: Customer, form: str
 ) -> None:
     """The portal, sign-in, choices, refusals and failures, in each format."""
     headers = FORMS[form]
@@ -47,7 +47,7 @@ def test_billing_responses_cannot_be_framed(
     assert_unframed(client.put(BILLING, headers=headers), 405)
     assert_unframed(client.get(BILLING, headers=headers | {"Sec-Purpose": "prefetch"}), 403)
     assert_unframed(client.get(BILLING, {"customer": "x"}, headers=headers), 403)
-    assert_unframed(sign_in(stranger).get(BILLING, headers=headers), 403)
+    assert_unframed(sign_in(non_member).get(BILLING, headers=headers), 403)
     for status in (503, 404):
         alguna.fail(status)
         assert_unframed(client.get(BILLING, {"fresh": "1"}, headers=headers), 502, 503)
@@ -55,8 +55,8 @@ def test_billing_responses_cannot_be_framed(
     assert_unframed(client.get(BILLING, headers=headers), 200, 409)
 
 
-def test_pages_of_emailed_links_cannot_be_framed(frameable_site: None, alguna: Alguna, link: PortalLink) -> None:
-    address, client = path(link), Client()
+def test_pages_of_emailed_links_cannot_be_framed(frameable_site: None, alguna: FakeApi, link: PortalLink) -> None:
+    address, client = get_link_path(link), Client()
     assert_unframed(client.get(address), 200)
     assert_unframed(client.head(address), 200)
     assert_unframed(client.put(address), 405)

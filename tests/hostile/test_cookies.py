@@ -11,9 +11,9 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from alguna_portal.models import PortalLink
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, FORMS, sign_in
-from tests.support.emails import path
+from tests.support.emails import get_link_path
 
 MEGABYTE = 1024 * 1024
 FILLING = "Zy" * (MEGABYTE // 2)
@@ -23,7 +23,7 @@ NAMES = ["x", "sessionid", "csrftoken", "messages", "django_language", "alguna_s
 @pytest.mark.parametrize("reuse", ["user", "browser"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_cookie_of_a_megabyte_causes_no_error_and_is_not_logged(
-    alguna: Alguna, manager: User, link: PortalLink, settings: Settings, caplog: pytest.LogCaptureFixture,
+    alguna: FakeApi, manager: User, link: PortalLink, settings: Settings, caplog: pytest.LogCaptureFixture,
     name: str, reuse: str,
 ) -> None:  # fmt: skip
     """For signed-in and anonymous users, in each format, and on the page of an emailed link."""
@@ -36,8 +36,8 @@ def test_a_cookie_of_a_megabyte_causes_no_error_and_is_not_logged(
         for headers in FORMS.values():
             for response in (client.get(BILLING, headers=headers), client.post(BILLING, headers=headers)):
                 assert response.status_code in (200, 302, 401)
-        assert client.get(path(link)).status_code == 200
-        assert client.post(path(link)).status_code == 200
+        assert client.get(get_link_path(link)).status_code == 200
+        assert client.post(get_link_path(link)).status_code == 200
         assert client.get("/admin/alguna_portal/customer/").status_code == 302
     assert not any("ZyZy" in record.getMessage() for record in caplog.records)
 
@@ -51,9 +51,9 @@ ODD = [
 
 
 @pytest.mark.parametrize("cookie", ODD)
-def test_invalid_cookies_cause_no_errors(alguna: Alguna, manager: User, link: PortalLink, cookie: str) -> None:
+def test_invalid_cookies_cause_no_errors(alguna: FakeApi, manager: User, link: PortalLink, cookie: str) -> None:
     headers = {"Cookie": cookie}
-    for address in (BILLING, path(link), "/admin/alguna_portal/customer/"):
+    for address in (BILLING, get_link_path(link), "/admin/alguna_portal/customer/"):
         for client in (Client(), Client(enforce_csrf_checks=True)):
             assert client.get(address, headers=headers).status_code in (200, 302)
             assert client.post(address, headers=headers).status_code in (200, 302, 403)

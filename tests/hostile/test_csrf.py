@@ -15,9 +15,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalLink
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, FORMS, sign_in
-from tests.support.emails import path
+from tests.support.emails import get_link_path
 
 OURS = ("/billing/", "/admin/alguna_portal/", "/admin/alguna_sandbox/", "/sandbox/")
 # Exempt: the sandbox API requires a key, and the webhook a signature, in headers that other sites can't send; the
@@ -50,7 +50,7 @@ def get_app_routes() -> list[str]:
 
 def get_url(route: str, link: PortalLink) -> str:
     """Return the URL for a route, with the keys of existing rows."""
-    token = path(link).rstrip("/").rpartition("/")[2]
+    token = get_link_path(link).rstrip("/").rpartition("/")[2]
     keys = {
         "<path:object_id>": str(link.customer_id if "/customer/" in route else link.pk),
         "<str:token>": token,
@@ -65,7 +65,7 @@ def get_url(route: str, link: PortalLink) -> str:
     return route
 
 
-def get_state(alguna: Alguna) -> list[Any]:
+def get_state(alguna: FakeApi) -> list[Any]:
     """Return everything that a request could change: all rows except login sessions, emails, calls to Alguna."""
     models = [model for model in apps.get_models() if model is not Session]
     rows = [list(model._default_manager.order_by("pk").values()) for model in models]
@@ -80,7 +80,7 @@ def superuser(manager: User) -> User:
 
 
 def test_every_url_rejects_forged_requests(
-    alguna: Alguna, superuser: User, link: PortalLink, settings: Settings
+    alguna: FakeApi, superuser: User, link: PortalLink, settings: Settings
 ) -> None:
     """The URLs come from the resolver, so that none is missing; only the sandbox API is exempt."""
     settings.DEBUG = True
@@ -96,7 +96,7 @@ def test_every_url_rejects_forged_requests(
     assert get_state(alguna) == before
 
 
-def test_the_same_requests_without_csrf_checks_change_data(alguna: Alguna, superuser: User, link: PortalLink) -> None:
+def test_the_same_requests_without_csrf_checks_change_data(alguna: FakeApi, superuser: User, link: PortalLink) -> None:
     """Otherwise the test above would prove nothing."""
     client = sign_in(superuser)
     done = set()
@@ -118,7 +118,7 @@ def test_the_same_requests_without_csrf_checks_change_data(alguna: Alguna, super
 @pytest.mark.parametrize("action", ACTIONS)
 @pytest.mark.parametrize("model", ["customer", "portallink", "portalaccess"])
 def test_admin_actions_reject_forged_requests(
-    alguna: Alguna, superuser: User, link: PortalLink, model: str, action: str
+    alguna: FakeApi, superuser: User, link: PortalLink, model: str, action: str
 ) -> None:
     chosen = {"action": action, "_selected_action": ["1", str(link.pk)], "select_across": "1", "index": "0"}
     client = sign_in(superuser, enforce_csrf_checks=True)
@@ -134,23 +134,23 @@ def test_admin_actions_reject_forged_requests(
     "origin", ["null", "https://evil.example", "http://testserver.evil.example", "http://x@testserver"]
 )
 def test_a_valid_token_from_another_origin_is_rejected(
-    alguna: Alguna, manager: User, link: PortalLink, form: str, origin: str
+    alguna: FakeApi, manager: User, link: PortalLink, form: str, origin: str
 ) -> None:
     client = sign_in(manager, enforce_csrf_checks=True)
-    client.get(path(link))
+    client.get(get_link_path(link))
     token = client.cookies["csrftoken"].value
-    for address in (BILLING, path(link)):
+    for address in (BILLING, get_link_path(link)):
         headers = FORMS[form] | {"Origin": origin}
         assert client.post(address, {"csrfmiddlewaretoken": token}, headers=headers).status_code == 403
     assert alguna.requests == []
-    for address in (BILLING, path(link)):
+    for address in (BILLING, get_link_path(link)):
         assert client.post(address, {"csrfmiddlewaretoken": token}).status_code in (200, 302)
 
 
 def test_the_link_page_is_protected_without_the_csrf_middleware(
-    alguna: Alguna, link: PortalLink, settings: Settings
+    alguna: FakeApi, link: PortalLink, settings: Settings
 ) -> None:
     settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if "csrf" not in each]
-    assert Client(enforce_csrf_checks=True).post(path(link)).status_code == 403
+    assert Client(enforce_csrf_checks=True).post(get_link_path(link)).status_code == 403
     assert Customer.objects.count() == 1
     assert alguna.requests == []

@@ -20,7 +20,7 @@ from pytest_django import Settings
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.testing import FakeAlguna, fake_alguna
 from tests.support.clients import BILLING, sign_in
-from tests.support.emails import path
+from tests.support.emails import get_link_path
 
 Test = TypeVar("Test", bound=Callable[..., None])
 
@@ -76,15 +76,15 @@ def fuzzed(examples: int) -> Callable[[Test], Test]:
 
 
 @pytest.fixture
-def site(settings: Settings, manager: User, umbrella: Customer, link: PortalLink, stranger: User) -> Any:
+def site(settings: Settings, manager: User, umbrella: Customer, link: PortalLink, non_member: User) -> Any:
     """A site with users of each kind, the sandbox enabled, and a fake Alguna."""
     settings.DEBUG = False
-    Membership.objects.create(user=stranger, customer=umbrella)
-    Membership.objects.create(user=stranger, customer=link.customer)
-    people = {"nobody": Client(), "manager": sign_in(manager), "of two": sign_in(stranger)}
+    Membership.objects.create(user=non_member, customer=umbrella)
+    Membership.objects.create(user=non_member, customer=link.customer)
+    people = {"nobody": Client(), "manager": sign_in(manager), "of two": sign_in(non_member)}
     people["boss"] = sign_in(User.objects.create_superuser("boss"))
     with fake_alguna() as alguna:
-        yield people, path(link), alguna
+        yield people, get_link_path(link), alguna
 
 
 def send(client: Client, address: str, request: dict[str, Any], headers: dict[str, str] | None = None) -> Any:

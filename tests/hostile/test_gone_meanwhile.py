@@ -14,9 +14,9 @@ from django.urls import reverse
 from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.signals import customer_provisioned, link_sent
 from alguna_portal.testing import FakeAlguna
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, FORMS, sign_in
-from tests.support.emails import path, sent
+from tests.support.emails import get_link_path, get_sent_emails
 
 # As in production: each statement is committed, and its foreign keys are checked.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,12 +36,12 @@ GONE: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(("status", "expected"), [(None, (200, 302)), (503, (503,)), (404, (502,))])
 def test_deletion_while_billing_calls_alguna(
-    alguna: Alguna, manager: User, form: str, what: str, status: int | None, expected: tuple[int, ...]
+    alguna: FakeApi, manager: User, form: str, what: str, status: int | None, expected: tuple[int, ...]
 ) -> None:
     """The request ends as usual and is recorded once; the next request is denied."""
     if status:
         alguna.fail(status, '{"detail": "no"}')
-    alguna.meanwhile = GONE[what]
+    alguna.on_request = GONE[what]
     client = sign_in(manager)
     assert client.get(BILLING, headers=FORMS[form]).status_code in expected
     (access,) = PortalAccess.objects.all()
@@ -57,12 +57,12 @@ def test_deletion_while_billing_calls_alguna(
 @pytest.mark.parametrize("what", GONE)
 @pytest.mark.parametrize(("status", "expected"), [(None, 200), (503, 503), (404, 502)])
 def test_deletion_while_an_emailed_link_is_opened(
-    alguna: Alguna, link: PortalLink, what: str, status: int | None, expected: int
+    alguna: FakeApi, link: PortalLink, what: str, status: int | None, expected: int
 ) -> None:
     if status:
         alguna.fail(status, '{"detail": "no"}')
-    alguna.meanwhile = GONE[what]
-    assert Client().post(path(link)).status_code == expected
+    alguna.on_request = GONE[what]
+    assert Client().post(get_link_path(link)).status_code == expected
     assert PortalAccess.objects.count() == 1
 
 
@@ -97,7 +97,7 @@ ADMIN = ["the user", "the user's rights", "the customer", "the link", "everythin
 
 @pytest.mark.parametrize("what", ADMIN)
 def test_deletion_while_the_admin_creates_customers(
-    fresh_alguna: FakeAlguna, superuser: Client, two_customers: list[int], what: str
+    empty_fake: FakeAlguna, superuser: Client, two_customers: list[int], what: str
 ) -> None:
     """The ids of the remaining customers are stored."""
     chosen = {"action": "create_in_alguna", "_selected_action": two_customers, "confirmed": "1"}
@@ -113,8 +113,8 @@ def test_deletion_while_the_admin_sends_links(superuser: Client, two_customers: 
     with delete_on_signal(link_sent, what):
         response = superuser.post("/admin/alguna_portal/customer/", chosen | {"role": "manager", "note": ""})
     assert response.status_code in (200, 302, 403)
-    assert len(sent()) >= 1
-    assert PortalLink.objects.count() <= len(sent())
+    assert len(get_sent_emails()) >= 1
+    assert PortalLink.objects.count() <= len(get_sent_emails())
 
 
 @pytest.mark.parametrize("what", ADMIN)
@@ -122,4 +122,4 @@ def test_deletion_while_the_admin_sends_a_link_again(superuser: Client, link: Po
     with delete_on_signal(link_sent, what):
         response = superuser.post(reverse("admin:alguna_portal_portallink_send_again", args=[link.pk]))
     assert response.status_code in (200, 302, 403)
-    assert len(sent()) == 2
+    assert len(get_sent_emails()) == 2

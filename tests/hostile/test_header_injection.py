@@ -15,9 +15,9 @@ from pytest_django import Settings
 from alguna_portal.access import Access
 from alguna_portal.links import send_link, send_links
 from alguna_portal.models import Customer, PortalAccess
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, FORMS, sign_in
-from tests.support.emails import sent
+from tests.support.emails import get_sent_emails
 
 BREAKS = ["\r\n", "\n", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029", "\t\n "]
 if connection.vendor != "postgresql":  # which stores no NUL
@@ -29,16 +29,16 @@ INJECTED = "Bcc: eve@evil.example"
 def test_names_and_notes_add_no_email_headers(customer: Customer, settings: Settings, end: str) -> None:
     """The email has one recipient and one subject, and the note stays in its body."""
     plain = send_link(customer, note="Hello")
-    names = sent()[0].message().keys()
+    names = get_sent_emails()[0].message().keys()
     customer.name = f"Acme{end}{INJECTED}{end}{end}<html>"
     injected = send_link(customer, note=f"Hello{end}{INJECTED}{end}{end}.{end}")
-    mail = message_from_bytes(sent()[1].message().as_bytes(), policy=policy.default)
+    mail = message_from_bytes(get_sent_emails()[1].message().as_bytes(), policy=policy.default)
     assert sorted(mail.keys()) == sorted(names)
     assert mail["To"] == plain.recipient == injected.recipient
     assert mail["Bcc"] is None
     assert mail["Subject"].splitlines() == [mail["Subject"]]
     assert "Acme Bcc: eve@evil.example <html>" in mail["Subject"]
-    assert sent()[1].recipients() == [customer.email]
+    assert get_sent_emails()[1].recipients() == [customer.email]
 
 
 @pytest.mark.parametrize("end", BREAKS)
@@ -56,13 +56,13 @@ def test_addresses_add_no_recipients(customer: Customer, end: str) -> None:
         posted = send_links([bad, customer])
         assert [kind for _customer, kind in posted.failed] == ["ValidationError"]
         assert len(posted.sent) == 1
-    assert [message.recipients() for message in sent()] == [[customer.email]] * 3
+    assert [message.recipients() for message in get_sent_emails()] == [[customer.email]] * 3
 
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\u2028", "\x00"])
 def test_customer_texts_add_no_response_headers(
-    alguna: Alguna, stranger: User, settings: Settings, form: str, end: str
+    alguna: FakeApi, non_member: User, settings: Settings, form: str, end: str
 ) -> None:
     """Aliases, plans, names and choices, of one customer or several, also on failures."""
 
@@ -72,7 +72,7 @@ def test_customer_texts_add_no_response_headers(
         return [Access(customer=Customer(alias=f"{text}{n}", name=text, plan=text)) for n in range(2 if several else 1)]
 
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = evil
-    client = sign_in(stranger)
+    client = sign_in(non_member)
     alguna.fail(503, Retry_After="7")
     for query in ("fresh=1", "", "several=1", f"customer={end}Set-Cookie:", "fresh=1%0d%0aSet-Cookie: a=b"):
         response = client.get(f"{BILLING}?{query}", headers=FORMS[form])
@@ -83,7 +83,7 @@ def test_customer_texts_add_no_response_headers(
             assert (name + value).isprintable()
 
 
-def test_retry_after_is_parsed_and_not_copied(alguna: Alguna, manager: User) -> None:
+def test_retry_after_is_parsed_and_not_copied(alguna: FakeApi, manager: User) -> None:
     for wait in ("7\r\nSet-Cookie: a=b", "7; url=https://evil.example", "\u0667", "1e3", "-1", "9" * 400, "nan"):
         alguna.fail(503, Retry_After=wait)
         for headers in FORMS.values():

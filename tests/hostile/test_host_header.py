@@ -15,9 +15,9 @@ from pytest_django import Settings
 
 from alguna_portal.links import get_link_by_token
 from alguna_portal.models import Customer, PortalLink
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, EVIL, FORMS, get_targets, sign_in
-from tests.support.emails import SITE, path, sent
+from tests.support.emails import SITE, get_link_path, get_sent_emails
 
 POISON = {
     **dict.fromkeys(("Host", "X-Forwarded-Host", "X-Forwarded-Server", "X-Original-Host", "X-Host"), EVIL),
@@ -49,7 +49,7 @@ SENDERS: dict[str, Callable[[PortalLink], tuple[str, dict[str, Any]]]] = {
         reverse("admin:alguna_portal_portallink_changelist"),
         {"action": "send_again", "_selected_action": [link.pk]},
     ),
-    "renewal": lambda link: (path(link), {"renew": "1"}),
+    "renewal": lambda link: (get_link_path(link), {"renew": "1"}),
 }
 
 
@@ -61,25 +61,25 @@ def test_emailed_links_use_site_url(trusting_site: None, admin_client: Client, l
         PortalLink.objects.update(expires_at=timezone.now() - timedelta(days=1))
     client = Client() if sender == "renewal" else admin_client
     assert client.post(url, {"role": "manager", "note": ""} | data, headers=POISON).status_code in (200, 302)
-    message = sent()[-1]
-    assert len(sent()) == 2
+    message = get_sent_emails()[-1]
+    assert len(get_sent_emails()) == 2
     mail = message_from_bytes(message.message().as_bytes(), policy=policy.default)
     assert isinstance(mail, EmailMessage)
     contents = [str(mail), *(part.get_content() for part in mail.walk() if not part.is_multipart())]
     assert len(contents) == 3
     newest = PortalLink.objects.latest("pk")
     assert all(EVIL not in content for content in contents)
-    assert all(SITE + path(newest) in content for content in contents[1:])
-    assert get_link_by_token(path(newest).rstrip("/").rpartition("/")[2]) == newest
+    assert all(SITE + get_link_path(newest) in content for content in contents[1:])
+    assert get_link_by_token(get_link_path(newest).rstrip("/").rpartition("/")[2]) == newest
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_redirects_do_not_use_the_requests_host(
-    trusting_site: None, alguna: Alguna, manager: User, stranger: User, umbrella: Customer, form: str
+    trusting_site: None, alguna: FakeApi, manager: User, non_member: User, umbrella: Customer, form: str
 ) -> None:
     """To sign-in, the choices and another attempt: each target is a path or the portal."""
     headers = POISON | FORMS[form]
-    responses = [Client().get(BILLING, headers=headers), sign_in(stranger).get(BILLING, headers=headers)]
+    responses = [Client().get(BILLING, headers=headers), sign_in(non_member).get(BILLING, headers=headers)]
     responses.append(sign_in(manager).get(BILLING, headers=headers))
     alguna.fail(503)
     responses.append(sign_in(manager).get(f"{BILLING}?fresh=1", headers=headers))
@@ -91,7 +91,7 @@ def test_redirects_do_not_use_the_requests_host(
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_disallowed_hosts_are_rejected(alguna: Alguna, manager: User, form: str) -> None:
+def test_disallowed_hosts_are_rejected(alguna: FakeApi, manager: User, form: str) -> None:
     """Django returns 400 before a session is created."""
     response = sign_in(manager).get(BILLING, headers=FORMS[form] | {"Host": EVIL})
     assert response.status_code == 400

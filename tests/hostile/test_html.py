@@ -14,9 +14,9 @@ from pytest_django import Settings
 from alguna_portal.links import send_link
 from alguna_portal.models import Customer, Membership, PortalAccess, PortalLink
 from alguna_portal.testing import fake_alguna
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, FORMS, sign_in
-from tests.support.emails import html_of, path, sent
+from tests.support.emails import get_html, get_link_path, get_sent_emails
 
 MARK = "alert(/us/)"
 EVIL = f"\"'><script>{MARK}</script><img src=x onerror={MARK}></script></title></textarea>{{{{ 7|add:7 }}}}&lt;b&gt;"
@@ -44,7 +44,7 @@ def evil_customer(manager: User, acme: Customer) -> Customer:
 
 @pytest.mark.parametrize("debug", [False, True])
 def test_billing_pages_escape_html(
-    alguna: Alguna, manager: User, evil_customer: Customer, settings: Settings, *, debug: bool
+    alguna: FakeApi, manager: User, evil_customer: Customer, settings: Settings, *, debug: bool
 ) -> None:
     """The choices, the error pages and Alguna's error details."""
     settings.DEBUG = debug
@@ -57,7 +57,7 @@ def test_billing_pages_escape_html(
     assert_escaped(client.get(BILLING))
 
 
-def test_json_contains_unescaped_data(alguna: Alguna, manager: User, evil_customer: Customer) -> None:
+def test_json_contains_unescaped_data(alguna: FakeApi, manager: User, evil_customer: Customer) -> None:
     """Browsers don't render the response as a page."""
     Membership.objects.create(user=manager, customer=Customer.objects.create(alias="b", name="B"))
     response = sign_in(manager).get(BILLING, headers=FORMS["json"])
@@ -66,20 +66,20 @@ def test_json_contains_unescaped_data(alguna: Alguna, manager: User, evil_custom
     assert response["X-Content-Type-Options"] == "nosniff"
 
 
-def test_link_pages_and_emails_escape_html(alguna: Alguna, manager: User, evil_customer: Customer) -> None:
+def test_link_pages_and_emails_escape_html(alguna: FakeApi, manager: User, evil_customer: Customer) -> None:
     """In each state of the link and in the HTML part; the text part is unescaped."""
     link = send_link(evil_customer, note=f"{EVIL}\n{EVIL}")
-    (message,) = sent()
+    (message,) = get_sent_emails()
     for live in LIVE:
-        assert live not in html_of(message)
-    assert html_of(message).count(escape(EVIL)) >= 4
+        assert live not in get_html(message)
+    assert get_html(message).count(escape(EVIL)) >= 4
     assert str(message.body).count(EVIL) >= 2
-    assert_escaped(Client().get(path(link)))
+    assert_escaped(Client().get(get_link_path(link)))
     alguna.customer_id = EVIL
-    assert_escaped(Client().post(path(link)), shown=False)
+    assert_escaped(Client().post(get_link_path(link)), shown=False)
     PortalLink.objects.update(expires_at=timezone.now())
-    assert_escaped(Client().get(path(link)), shown=False)
-    assert_escaped(Client().get(path(link) + EVIL.replace("/", "")), shown=False)
+    assert_escaped(Client().get(get_link_path(link)), shown=False)
+    assert_escaped(Client().get(get_link_path(link) + EVIL.replace("/", "")), shown=False)
 
 
 @pytest.fixture

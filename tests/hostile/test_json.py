@@ -12,9 +12,9 @@ from pytest_django import Settings
 from alguna_portal.api.transport import LARGEST_BODY
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import fake_alguna
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, EVIL, FORMS, customer_form, sign_in
-from tests.support.emails import path
+from tests.support.emails import get_link_path
 
 GOOD = {
     "id": "s1",
@@ -54,7 +54,7 @@ BODIES = {
 @pytest.mark.parametrize("status", [200, 201, 404, 503])
 @pytest.mark.parametrize("kind", BODIES)
 def test_invalid_responses_from_alguna_cause_no_errors(
-    alguna: Alguna, manager: User, link: PortalLink, kind: str, status: int
+    alguna: FakeApi, manager: User, link: PortalLink, kind: str, status: int
 ) -> None:
     """Billing in each format and emailed links return 502, or 503 if Alguna did."""
     responses: list[Any] = []
@@ -62,14 +62,14 @@ def test_invalid_responses_from_alguna_cause_no_errors(
         alguna.fail(status, BODIES[kind])
         responses.append(sign_in(manager).get(BILLING, headers=headers))
     alguna.fail(status, BODIES[kind])
-    responses.append(Client().post(path(link)))
+    responses.append(Client().post(get_link_path(link)))
     for response in responses:
         assert response.status_code == (502 if status < 500 else 503) or (response.status_code, kind) == (502, "large")
         assert EVIL not in response.content.decode() + str(response.headers)
         assert len(response.content) < 10_000
 
 
-def test_the_longest_possible_session_is_cached(alguna: Alguna, manager: User) -> None:
+def test_the_longest_possible_session_is_cached(alguna: FakeApi, manager: User) -> None:
     """No overflow."""
     life = {"created_at": "0001-01-01T00:00:00+23:59", "expires_at": "9999-12-31T23:59:59-23:59"}
     alguna.fail(200, json.dumps(GOOD | life))
@@ -80,7 +80,7 @@ def test_the_longest_possible_session_is_cached(alguna: Alguna, manager: User) -
 
 @pytest.mark.parametrize("kind", ["deep lists", "deep beside", "large", "long number", "not a number", "half"])
 def test_the_admin_page_works_if_the_lookup_fails(
-    alguna: Alguna, admin_client: Client, acme: Customer, kind: str
+    alguna: FakeApi, admin_client: Client, acme: Customer, kind: str
 ) -> None:
     alguna.http.add("GET", "https://api.alguna.io/customers/lookup", body=BODIES[kind], status=200)
     response = admin_client.get(reverse("admin:alguna_portal_customer_change", args=[acme.pk]))
@@ -111,14 +111,14 @@ def test_the_admin_rejects_invalid_portal_settings(admin_client: Client, acme: C
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/problem+json", "text/json", "text/plain", ""])
-def test_billing_does_not_parse_json_bodies(alguna: Alguna, manager: User, kind: str) -> None:
+def test_billing_does_not_parse_json_bodies(alguna: FakeApi, manager: User, kind: str) -> None:
     client = sign_in(manager)
     for body in ("[" * DEEP, "1" * 5000, "x" * 3_000_000, '{"customer": "other"}', "\x00", "{"):
         response = client.generic("POST", BILLING, body.encode(), content_type=kind)
         assert response["Location"] == alguna.url(1)
 
 
-def test_oversized_forms_are_rejected(alguna: Alguna, manager: User, settings: Settings) -> None:
+def test_oversized_forms_are_rejected(alguna: FakeApi, manager: User, settings: Settings) -> None:
     """By Django's limits, before a call to Alguna."""
     client = sign_in(manager)
     many = "&".join(f"a{n}=1" for n in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1))

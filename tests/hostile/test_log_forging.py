@@ -17,9 +17,9 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.testing import FakeAlguna
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, sign_in
-from tests.support.emails import path
+from tests.support.emails import get_link_path
 
 # Line breaks of all kinds, terminal control sequences, and a lone surrogate.
 FORGED = "x\r\nERROR forged\n\x0b\x0c\x1c\x85\u2028\u2029\x1b[2J\x1b]0;title\x07\x00\u202e\u200b\ud800"
@@ -44,7 +44,7 @@ def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
 
 
 def test_customer_texts_forge_no_log_lines(
-    log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, link: PortalLink
+    log: pytest.LogCaptureFixture, alguna: FakeApi, manager: User, link: PortalLink
 ) -> None:
     """On success and on each failure, from the billing view and from an emailed link."""
     broken = {STORABLE: {}, "plan_overview_settings": {STORABLE: True, "show_section": STORABLE}}
@@ -54,13 +54,13 @@ def test_customer_texts_forge_no_log_lines(
         if status != 200:
             alguna.fail(status, '{"detail": "no"}')
         client.get(BILLING, {"fresh": "1"})
-        Client().post(path(link))
+        Client().post(get_link_path(link))
     PortalLink.objects.update(expires_at=timezone.now() - timedelta(days=1))
-    Client().post(path(link), {"renew": "1"})
+    Client().post(get_link_path(link), {"renew": "1"})
 
 
 def test_parameters_and_headers_forge_no_log_lines(
-    log: pytest.LogCaptureFixture, alguna: Alguna, manager: User
+    log: pytest.LogCaptureFixture, alguna: FakeApi, manager: User
 ) -> None:
     client = sign_in(manager)
     client.get(BILLING, {"customer": STORABLE, "fresh": STORABLE})
@@ -71,7 +71,7 @@ def test_parameters_and_headers_forge_no_log_lines(
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422, 429, 500, 503])
 @pytest.mark.parametrize("name", ["detail", "message"])
 def test_error_details_from_alguna_forge_no_log_lines(
-    log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, settings: Settings, status: int, name: str
+    log: pytest.LogCaptureFixture, alguna: FakeApi, manager: User, settings: Settings, status: int, name: str
 ) -> None:
     """They are quoted on one short line."""
     for debug in (False, True):
@@ -84,7 +84,7 @@ def test_error_details_from_alguna_forge_no_log_lines(
 @pytest.mark.parametrize("name", ["id", "customer_id", "url", "created_at", "expires_at"])
 @pytest.mark.parametrize("text", [FORGED, FORGED * 1000, "y" * 200_000])
 def test_session_fields_forge_no_log_lines(
-    log: pytest.LogCaptureFixture, alguna: Alguna, manager: User, settings: Settings, name: str, text: str
+    log: pytest.LogCaptureFixture, alguna: FakeApi, manager: User, settings: Settings, name: str, text: str
 ) -> None:
     """Not even if the session belongs to another customer and its id is logged."""
     Customer.objects.update(customer_id="cust_abc123")
@@ -95,7 +95,7 @@ def test_session_fields_forge_no_log_lines(
 
 
 def test_customer_texts_forge_no_command_output(
-    log: pytest.LogCaptureFixture, fresh_alguna: FakeAlguna, acme: Customer, umbrella: Customer
+    log: pytest.LogCaptureFixture, empty_fake: FakeAlguna, acme: Customer, umbrella: Customer
 ) -> None:
     """Nor do they send control sequences to the terminal."""
     Customer.objects.filter(pk=acme.pk).update(alias=STORABLE, name=STORABLE, plan=STORABLE, currency="EUR")

@@ -18,7 +18,7 @@ from alguna_portal.customers import Provisioned, provision
 from alguna_portal.models import Customer, Membership
 from alguna_portal.sessions import forget, open_session
 from alguna_portal.testing import FakeAlguna, fake_alguna
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.hostile.lookalikes import ACME, ALIKE
 from tests.support.clients import BILLING, customer_form, sign_in
 
@@ -36,7 +36,7 @@ def acme(db: None) -> Customer:
 @told_apart
 @pytest.mark.parametrize("kind", ALIKE)
 def test_a_look_alike_customer_opens_only_its_own_portal(
-    alguna: Alguna, manager: User, acme: Customer, settings: Settings, kind: str
+    alguna: FakeApi, manager: User, acme: Customer, settings: Settings, kind: str
 ) -> None:
     """Even if sessions are shared in the company."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
@@ -52,19 +52,19 @@ def test_a_look_alike_customer_opens_only_its_own_portal(
 
 @pytest.mark.parametrize("kind", ALIKE)
 def test_unsaved_look_alike_customers_have_different_choices(
-    alguna: Alguna, stranger: User, settings: Settings, kind: str
+    alguna: FakeApi, non_member: User, settings: Settings, kind: str
 ) -> None:
     def both(request: Any) -> list[Customer]:
         return [Customer(alias=ACME), Customer(alias=ALIKE[kind])]
 
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = both
     for alias in (ALIKE[kind], ACME):
-        sign_in(stranger).get(BILLING, {"customer": get_choice(Customer(alias=alias))})
+        sign_in(non_member).get(BILLING, {"customer": get_choice(Customer(alias=alias))})
     assert [body["customer_alias"] for body in alguna.bodies] == [ALIKE[kind], ACME]
 
 
 @pytest.mark.parametrize("kind", ALIKE)
-def test_look_alike_customers_have_separate_cache_entries(alguna: Alguna, acme: Customer, kind: str) -> None:
+def test_look_alike_customers_have_separate_cache_entries(alguna: FakeApi, acme: Customer, kind: str) -> None:
     first = open_session(acme, user=User(pk=1))
     other = Customer(alias=ALIKE[kind], plan="starter")
     assert open_session(other, user=User(pk=1)).url != first.url
@@ -74,7 +74,7 @@ def test_look_alike_customers_have_separate_cache_entries(alguna: Alguna, acme: 
 
 @told_apart
 @pytest.mark.parametrize("kind", [kind for kind, alias in ALIKE.items() if alias == alias.strip()])
-def test_a_look_alike_customer_is_created_in_alguna(fresh_alguna: FakeAlguna, acme: Customer, kind: str) -> None:
+def test_a_look_alike_customer_is_created_in_alguna(empty_fake: FakeAlguna, acme: Customer, kind: str) -> None:
     """The lookup by alias doesn't adopt the other customer."""
     assert provision(acme) is Provisioned.CREATED
     alike = Customer.objects.create(alias=ALIKE[kind], name="Acmé", currency="EUR")

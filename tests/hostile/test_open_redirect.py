@@ -11,9 +11,9 @@ from pytest_django import Settings
 from alguna_portal.exceptions import UnsafePortalURL
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.sessions import open_session
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, EVIL, FORMS, get_targets, sign_in
-from tests.support.emails import path, press
+from tests.support.emails import get_link_path, submit_link
 
 # Each leads some browser to evil.example, runs a script, or is parsed differently by different software.
 UNSAFE_URLS = [
@@ -50,26 +50,26 @@ UNSAFE_URLS = [
 
 
 @pytest.mark.parametrize("url", UNSAFE_URLS)
-def test_unsafe_portal_urls_are_rejected(alguna: Alguna, url: str) -> None:
+def test_unsafe_portal_urls_are_rejected(alguna: FakeApi, url: str) -> None:
     alguna.change = {"url": url}
     with pytest.raises(UnsafePortalURL):
         open_session(Customer(alias="acme-1"), user=User(pk=1))
 
 
 @pytest.mark.parametrize("url", UNSAFE_URLS[::10])
-def test_unsafe_portal_urls_are_not_in_responses(alguna: Alguna, manager: User, link: PortalLink, url: str) -> None:
+def test_unsafe_portal_urls_are_not_in_responses(alguna: FakeApi, manager: User, link: PortalLink, url: str) -> None:
     """The billing view in each format and the page of an emailed link return 502 without the URL."""
     alguna.change = {"url": url}
     client = sign_in(manager)
     responses: list[Any] = [client.get(BILLING, headers=headers) for headers in FORMS.values()]
-    responses.append(press(link))
+    responses.append(submit_link(link))
     for response in responses:
         assert response.status_code == 502
         assert EVIL not in (response.content.decode() + str(response.headers)).casefold()
     assert len(alguna.requests) == len(responses)
 
 
-def test_redirects_from_the_api_are_not_followed(alguna: Alguna, manager: User) -> None:
+def test_redirects_from_the_api_are_not_followed(alguna: FakeApi, manager: User) -> None:
     for headers in FORMS.values():
         alguna.fail(302, Location="https://evil.example/")
         response = sign_in(manager).get(BILLING, headers=headers)
@@ -77,14 +77,14 @@ def test_redirects_from_the_api_are_not_followed(alguna: Alguna, manager: User) 
         assert EVIL not in str(response.headers) + response.content.decode()
 
 
-def test_special_characters_in_an_allowed_url_are_kept(alguna: Alguna, manager: User, link: PortalLink) -> None:
+def test_special_characters_in_an_allowed_url_are_kept(alguna: FakeApi, manager: User, link: PortalLink) -> None:
     """In each format, the header contains the whole URL."""
     odd = "https://portal.alguna.io:443/hs/a;url='b',\"c\"?d=//evil.example#@evil.example"
     alguna.change = {"url": odd}
     page, script, htmx = (sign_in(manager).get(f"{BILLING}?fresh=1", headers=headers) for headers in FORMS.values())
     assert page["Location"] == odd.replace('"', "%22")
     assert script.json()["url"] == htmx["HX-Redirect"] == odd
-    assert Client().post(path(link))["Refresh"] == f"0; url={odd}"
+    assert Client().post(get_link_path(link))["Refresh"] == f"0; url={odd}"
 
 
 ASKING = [
@@ -96,7 +96,7 @@ ASKING = [
 
 @pytest.mark.parametrize("form", FORMS)
 def test_parameters_do_not_change_redirects(
-    alguna: Alguna, manager: User, stranger: User, umbrella: Customer, form: str
+    alguna: FakeApi, manager: User, non_member: User, umbrella: Customer, form: str
 ) -> None:
     """Neither in the query, nor in the form, nor in headers."""
     wishes = dict.fromkeys(ASKING, "https://evil.example/")
@@ -105,7 +105,7 @@ def test_parameters_do_not_change_redirects(
     for customer in Customer.objects.all():
         Membership.objects.create(user=two, customer=customer)
     alguna.fail(503)
-    for client in (sign_in(manager), sign_in(manager), sign_in(two), sign_in(stranger)):
+    for client in (sign_in(manager), sign_in(manager), sign_in(two), sign_in(non_member)):
         for response in (client.get(BILLING, wishes, headers=headers), client.post(BILLING, wishes, headers=headers)):
             for address in get_targets(response):
                 assert address.partition("?")[0] in (BILLING, *map(alguna.url, range(1, 9)))
@@ -131,10 +131,10 @@ def test_anonymous_users_are_redirected_within_the_site(db: None, settings: Sett
         assert "next=//" not in led
 
 
-def test_htmx_redirects_stay_on_the_site(stranger: User) -> None:
+def test_htmx_redirects_stay_on_the_site(non_member: User) -> None:
     """`HX-Redirect` repeats the requested path, never an absolute URL."""
     for query in ("//evil.example", "next=https://evil.example/", "\\evil.example", "a\r\nSet-Cookie: b=c", "é\u2028"):
-        response = sign_in(stranger).get(f"{BILLING}?{query}", headers=FORMS["htmx"])
+        response = sign_in(non_member).get(f"{BILLING}?{query}", headers=FORMS["htmx"])
         assert response.status_code == 403
         (led,) = get_targets(response)
         assert led.startswith(f"{BILLING}?")

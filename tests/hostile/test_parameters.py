@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from alguna_portal.models import Customer, Membership, PortalLink
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, FORMS, get_targets, sign_in
-from tests.support.emails import path
+from tests.support.emails import get_link_path
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -21,7 +21,7 @@ def other_customer(umbrella: Customer) -> Customer:
     return umbrella
 
 
-def get_opened(alguna: Alguna) -> list[str]:
+def get_opened(alguna: FakeApi) -> list[str]:
     """Return the aliases of the customers whose portals were opened."""
     return [body["customer_alias"] for body in alguna.bodies]
 
@@ -29,7 +29,7 @@ def get_opened(alguna: Alguna) -> list[str]:
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("glue", ["&", "&&", "&x=1&", "&customer=&"])
 def test_repeated_choices_open_only_the_users_customer(
-    alguna: Alguna, manager: User, acme: Customer, other_customer: Customer, form: str, glue: str
+    alguna: FakeApi, manager: User, acme: Customer, other_customer: Customer, form: str, glue: str
 ) -> None:
     """In any order, and in any mixture of query and form."""
     own, foreign = f"customer={acme.pk}", f"customer={other_customer.pk}"
@@ -48,7 +48,7 @@ def test_repeated_choices_open_only_the_users_customer(
 
 
 def test_the_last_value_of_a_parameter_counts(
-    alguna: Alguna, manager: User, acme: Customer, other_customer: Customer
+    alguna: FakeApi, manager: User, acme: Customer, other_customer: Customer
 ) -> None:
     Membership.objects.create(user=manager, customer=other_customer)
     sign_in(manager).get(f"{BILLING}?customer={other_customer.pk}&customer={acme.pk}")
@@ -71,7 +71,7 @@ UNKNOWN = [
 
 @pytest.mark.parametrize("name", UNKNOWN)
 def test_unknown_parameters_do_not_choose_a_customer(
-    alguna: Alguna, manager: User, other_customer: Customer, name: str
+    alguna: FakeApi, manager: User, other_customer: Customer, name: str
 ) -> None:
     client = sign_in(manager)
     for value in (other_customer.pk, other_customer.alias, other_customer.name):
@@ -89,7 +89,7 @@ POWERS = {
 
 
 def test_parameters_do_not_change_permissions(
-    alguna: Alguna, viewer: User, link: PortalLink, other_customer: Customer
+    alguna: FakeApi, viewer: User, link: PortalLink, other_customer: Customer
 ) -> None:
     """The request to Alguna is the same with and without them."""
     sign_in(viewer).get(BILLING)
@@ -98,16 +98,16 @@ def test_parameters_do_not_change_permissions(
     plain, by_query, by_form = alguna.bodies
     assert plain["plan_overview_settings"]["allow_subscription_cancel"] is False
     assert plain == by_query == by_form
-    Client().post(path(link))
+    Client().post(get_link_path(link))
     Client().post(
-        f"{path(link)}?role=manager&customer={other_customer.pk}&fresh=1",
+        f"{get_link_path(link)}?role=manager&customer={other_customer.pk}&fresh=1",
         POWERS | {"customer": other_customer.pk, "fresh": "1"},
     )
     assert alguna.bodies[3:] == [alguna.bodies[3]] * len(alguna.bodies[3:])
     assert alguna.bodies[3]["customer_alias"] == "acme-1"
 
 
-def test_unknown_parameters_are_not_in_responses(alguna: Alguna, manager: User, other_customer: Customer) -> None:
+def test_unknown_parameters_are_not_in_responses(alguna: FakeApi, manager: User, other_customer: Customer) -> None:
     Membership.objects.create(user=manager, customer=other_customer)
     for form, headers in FORMS.items():
         response = sign_in(manager).get(f"{BILLING}?x=<y>&customer=&utm=z", headers=headers)
@@ -126,7 +126,7 @@ ACCEPT_HEADERS = [
 
 
 @pytest.mark.parametrize("accept", ACCEPT_HEADERS)
-def test_invalid_accept_headers_cause_no_errors(alguna: Alguna, manager: User, accept: str) -> None:
+def test_invalid_accept_headers_cause_no_errors(alguna: FakeApi, manager: User, accept: str) -> None:
     response = sign_in(manager).get(BILLING, headers={"Accept": accept})
     assert get_targets(response) == [alguna.url(1)]
 
@@ -148,8 +148,8 @@ def test_invalid_accept_headers_cause_no_errors(alguna: Alguna, manager: User, a
     ],
 )
 def test_invalid_bodies_cause_no_errors(
-    alguna: Alguna, manager: User, link: PortalLink, kind: str, body: bytes
+    alguna: FakeApi, manager: User, link: PortalLink, kind: str, body: bytes
 ) -> None:
     """Neither in the billing view nor on the page of an emailed link."""
-    for client, address in ((sign_in(manager), BILLING), (Client(), path(link))):
+    for client, address in ((sign_in(manager), BILLING), (Client(), get_link_path(link))):
         assert client.generic("POST", address, body, kind).status_code in (200, 302, 400, 403)

@@ -7,7 +7,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, FORMS, get_targets, sign_in
 
 
@@ -20,7 +20,7 @@ def member_of_two(manager: User, umbrella: Customer) -> User:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_choice_is_not_remembered(
-    alguna: Alguna, member_of_two: User, acme: Customer, umbrella: Customer, settings: Settings, form: str
+    alguna: FakeApi, member_of_two: User, acme: Customer, umbrella: Customer, settings: Settings, form: str
 ) -> None:
     """No cookie and no session contains it."""
     # If anything were stored in the login session, Django would save it and send its cookie.
@@ -40,11 +40,11 @@ def test_a_choice_is_not_remembered(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_link_to_the_attackers_customer_is_denied(
-    alguna: Alguna, member_of_two: User, stranger: User, form: str
+    alguna: FakeApi, member_of_two: User, non_member: User, form: str
 ) -> None:
     """It doesn't affect the victim's next request."""
     trap = Customer.objects.create(alias="trap-3", name="Trap")
-    Membership.objects.create(user=stranger, customer=trap)
+    Membership.objects.create(user=non_member, customer=trap)
     client = sign_in(member_of_two)
     offered = client.get(BILLING, headers=FORMS[form])
     for method in (client.get, client.post):
@@ -56,7 +56,7 @@ def test_a_link_to_the_attackers_customer_is_denied(
 
 @pytest.mark.parametrize("reuse", ["browser", "user"])
 def test_a_planted_login_session_does_not_share_portal_sessions(
-    alguna: Alguna, manager: User, acme: Customer, settings: Settings, reuse: str
+    alguna: FakeApi, manager: User, acme: Customer, settings: Settings, reuse: str
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     attacker = User.objects.create_user("eve")
@@ -74,7 +74,7 @@ def test_a_planted_login_session_does_not_share_portal_sessions(
     assert len(alguna.requests) == 2
 
 
-def test_an_anonymous_session_key_is_useless_after_sign_in(alguna: Alguna, manager: User, settings: Settings) -> None:
+def test_an_anonymous_session_key_is_useless_after_sign_in(alguna: FakeApi, manager: User, settings: Settings) -> None:
     """Django replaces the key, and with it the cache key of the portal session."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
     client = Client()
@@ -92,7 +92,7 @@ def test_an_anonymous_session_key_is_useless_after_sign_in(alguna: Alguna, manag
     assert attackers.get(BILLING)["Location"] == "/login/?next=/billing/"
 
 
-def test_session_keys_in_parameters_are_ignored(alguna: Alguna, manager: User) -> None:
+def test_session_keys_in_parameters_are_ignored(alguna: FakeApi, manager: User) -> None:
     key = sign_in(manager).cookies["sessionid"].value
     for name in ("sessionid", "session", "session_key", "sid", "browser"):
         assert Client().get(BILLING, {name: key})["Location"].startswith("/login/")

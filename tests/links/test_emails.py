@@ -19,15 +19,15 @@ from alguna_portal.links import LinkNotSent, SendResult, get_link_url, send_agai
 from alguna_portal.models import Customer, PortalLink
 from alguna_portal.signals import link_sent
 from tests.support import mailers
-from tests.support.emails import BILLING, SITE, html_of, path, sent, text
+from tests.support.emails import BILLING, SITE, get_html, get_link_path, get_sent_emails, get_text
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def use_picky_backend(settings: Settings) -> None:
     """Use an email backend that rejects some addresses and counts its connections."""
-    mailers.mail_by(settings, "tests.support.mailers.Picky")
-    mailers.Picky.opened = 0
+    mailers.use_email_backend(settings, "tests.support.mailers.Picky")
+    mailers.RefusingBackend.opened = 0
 
 
 def test_a_link_is_sent_to_the_customers_address(customer: Customer, settings: Settings) -> None:
@@ -35,14 +35,14 @@ def test_a_link_is_sent_to_the_customers_address(customer: Customer, settings: S
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "help@example.com"
     with time_machine.travel(NOW, tick=False), timezone.override(UTC):
         link = send_link(customer, note="Your card has expired.")
-    (message,) = sent()
+    (message,) = get_sent_emails()
     url = get_link_url(link)
     assert url.startswith(f"{SITE}/billing/link/")
     assert message.to == [BILLING]
     assert message.subject == "Billing of Acme: your link"
     assert message.reply_to == ["help@example.com"]
     assert message.extra_headers["Auto-Submitted"] == "auto-generated"
-    for body in (str(message.body), unescape(html_of(message))):
+    for body in (str(message.body), unescape(get_html(message))):
         assert url in body
         assert "Your card has expired." in body
         assert "billing of Acme" in body.replace("Billing", "billing")
@@ -56,7 +56,7 @@ def test_the_text_part_is_plain_text(customer: Customer) -> None:
     """The URL is on a line of its own, lines are short, and there is no HTML."""
     customer.name = "Tom & Jerry's <Pottery>"
     link = send_link(customer)
-    body = str(sent()[0].body)
+    body = str(get_sent_emails()[0].body)
     assert f"\n\n{get_link_url(link)}\n\n" in body
     assert "Tom & Jerry's <Pottery>" in body
     assert "\n\n\n\n" not in body
@@ -69,9 +69,9 @@ def test_emails_to_customers_without_a_name(customer: Customer) -> None:
     customer.name = ""
     customer.save()
     link = send_link(customer)
-    assert sent()[0].subject == "Billing: your link"
-    shown = text(Client().get(path(link)))
-    for content in (str(sent()[0].body), html_of(sent()[0]), shown):
+    assert get_sent_emails()[0].subject == "Billing: your link"
+    shown = get_text(Client().get(get_link_path(link)))
+    for content in (str(get_sent_emails()[0].body), get_html(get_sent_emails()[0]), shown):
         assert "acme-1" not in content.replace(get_link_url(link), "")
     assert "Your billing" in shown
 
@@ -79,23 +79,27 @@ def test_emails_to_customers_without_a_name(customer: Customer) -> None:
 def test_the_email_is_in_the_active_language(customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False), translation.override("de"):
         send_link(customer)
-    assert "28. November 2026" in str(sent()[0].body)
-    assert 'lang="de"' in html_of(sent()[0])
+    assert "28. November 2026" in str(get_sent_emails()[0].body)
+    assert 'lang="de"' in get_html(get_sent_emails()[0])
 
 
 def test_a_viewers_email_mentions_no_changes(customer: Customer) -> None:
     link = send_link(customer, role="viewer")
-    for content in (str(sent()[0].body), html_of(sent()[0]), text(Client().get(path(link)))):
+    for content in (
+        str(get_sent_emails()[0].body),
+        get_html(get_sent_emails()[0]),
+        get_text(Client().get(get_link_path(link))),
+    ):
         assert "change how you pay" not in content
     send_link(customer)
-    assert "change how you pay" in str(sent()[1].body)
+    assert "change how you pay" in str(get_sent_emails()[1].body)
 
 
-def test_another_recipient_and_the_sender_are_stored(customer: Customer, stranger: User) -> None:
+def test_another_recipient_and_the_sender_are_stored(customer: Customer, non_member: User) -> None:
     """The customer's own address doesn't change."""
-    link = send_link(customer, to="tax@accountants.example", sent_by=stranger)
-    assert (link.recipient, link.sent_by) == ("tax@accountants.example", stranger)
-    assert sent()[0].to == ["tax@accountants.example"]
+    link = send_link(customer, to="tax@accountants.example", sent_by=non_member)
+    assert (link.recipient, link.sent_by) == ("tax@accountants.example", non_member)
+    assert get_sent_emails()[0].to == ["tax@accountants.example"]
     customer.refresh_from_db()
     assert customer.email == BILLING
 
@@ -180,14 +184,14 @@ def test_a_failed_email_does_not_stop_the_others(
 def test_all_emails_use_one_connection(settings: Settings, customer: Customer) -> None:
     use_picky_backend(settings)
     assert len(send_links([customer] * 5).sent) == 5
-    assert mailers.Picky.opened == 1
+    assert mailers.RefusingBackend.opened == 1
 
 
 def test_an_unreachable_mail_server_is_reported(
     settings: Settings, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """For one link as an exception, which contains no address; the link is deleted."""
-    mailers.mail_by(settings, "tests.support.mailers.Down")
+    mailers.use_email_backend(settings, "tests.support.mailers.Down")
     message = rf"customer {customer.pk} could not be mailed \(ConnectionRefusedError\)"
     with pytest.raises(LinkNotSent, match=message) as caught:
         send_link(customer)
@@ -201,7 +205,7 @@ def test_an_unreachable_mail_server_is_reported(
 def test_an_unreachable_mail_server_is_tried_once(
     settings: Settings, customer: Customer, backend: str, failure: str
 ) -> None:
-    mailers.mail_by(settings, f"tests.support.mailers.{backend}")
+    mailers.use_email_backend(settings, f"tests.support.mailers.{backend}")
     mailer = getattr(mailers, backend)
     mailer.asked = 0
     assert [name for _, name in send_links([customer] * 5).failed] == [failure] * 5
@@ -210,7 +214,7 @@ def test_an_unreachable_mail_server_is_tried_once(
 
 def test_links_deleted_while_they_are_sent(settings: Settings, customer: Customer) -> None:
     """A connection whose `close()` fails is ignored, too."""
-    mailers.mail_by(settings, "tests.support.mailers.Deleting")
+    mailers.use_email_backend(settings, "tests.support.mailers.Deleting")
     result = send_links([customer] * 2)
     assert (len(result.sent), len(mail.outbox), PortalLink.objects.count()) == (2, 2, 0)
 
@@ -237,28 +241,28 @@ def test_no_email_is_started_after_the_time_limit(settings: Settings, customer: 
 
 
 @pytest.mark.parametrize("resend", [False, True])
-def test_a_given_result_is_filled(customer: Customer, stranger: User, *, resend: bool) -> None:
+def test_a_given_result_is_filled(customer: Customer, non_member: User, *, resend: bool) -> None:
     link = send_link(customer)
     result = SendResult()
     if resend:
-        assert send_again([link], sent_by=stranger, result=result) is result
+        assert send_again([link], sent_by=non_member, result=result) is result
     else:
-        assert send_links([customer], sent_by=stranger, result=result) is result
-    assert [(each.customer, each.sent_by, each.note) for each in result.sent] == [(customer, stranger, "")]
+        assert send_links([customer], sent_by=non_member, result=result) is result
+    assert [(each.customer, each.sent_by, each.note) for each in result.sent] == [(customer, non_member, "")]
 
 
 def test_links_are_sent_again_with_the_same_roles_and_notes(
-    settings: Settings, customer: Customer, stranger: User
+    settings: Settings, customer: Customer, non_member: User
 ) -> None:
     """As new links to the same recipients, over one connection."""
     first = [send_link(customer, role="viewer", note="Hello."), send_link(customer, to="tax@accountants.example")]
     use_picky_backend(settings)
-    result = send_again(first, sent_by=stranger)
+    result = send_again(first, sent_by=non_member)
     assert [(link.recipient, link.role, link.note, link.sent_by) for link in result.sent] == [
-        (BILLING, "viewer", "Hello.", stranger),
-        ("tax@accountants.example", "manager", "", stranger),
+        (BILLING, "viewer", "Hello.", non_member),
+        ("tax@accountants.example", "manager", "", non_member),
     ]
-    assert mailers.Picky.opened == 1
+    assert mailers.RefusingBackend.opened == 1
     assert PortalLink.objects.count() == 4
 
 
@@ -267,12 +271,12 @@ def test_names_keep_their_joiners(customer: Customer, name: str) -> None:
     """They aren't line breaks."""
     customer.name = name
     send_link(customer)
-    assert name in sent()[0].subject
+    assert name in get_sent_emails()[0].subject
 
 
 def test_a_missing_email_backend_is_reported(settings: Settings, customer: Customer) -> None:
     """Django 6.1 has its own exception for it."""
-    mailers.mail_by(settings, "tests.support.mailers.Nowhere")
+    mailers.use_email_backend(settings, "tests.support.mailers.Nowhere")
     assert send_links([customer]).failed in ([(customer, "ImportError")], [(customer, "InvalidMailer")])
 
 
@@ -290,9 +294,9 @@ def test_the_connection_is_closed_if_the_run_is_interrupted(
     settings: Settings, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For example, by the database."""
-    mailers.mail_by(settings, "tests.support.mailers.Picky")
+    mailers.use_email_backend(settings, "tests.support.mailers.Picky")
     closed: list[bool] = []
-    monkeypatch.setattr(mailers.Picky, "close", lambda self: closed.append(self.connected))
+    monkeypatch.setattr(mailers.RefusingBackend, "close", lambda self: closed.append(self.connected))
     saves = iter([PortalLink.save])
 
     def save(self: PortalLink, **options: Any) -> None:

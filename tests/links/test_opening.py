@@ -13,21 +13,21 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from alguna_portal.exceptions import AlgunaUnavailable
 from alguna_portal.links import LinkUnusable, format_expiry, get_link_by_token, open_link, send_link
 from alguna_portal.models import Customer, PortalAccess, PortalLink
-from tests.conftest import Alguna
-from tests.support.emails import BILLING, html_of, path, press, sent, text
+from tests.conftest import FakeApi
+from tests.support.emails import BILLING, get_html, get_link_path, get_sent_emails, get_text, submit_link
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAYS = 24 * 60 * 60
 
 
-def test_the_page_names_the_company_and_counts_no_use(alguna: Alguna, link: PortalLink) -> None:
+def test_the_page_names_the_company_and_counts_no_use(alguna: FakeApi, link: PortalLink) -> None:
     """Mail scanners fetch it several times, also with HEAD."""
     for _ in range(3):
-        response = Client().get(path(link))
-        Client().head(path(link))
+        response = Client().get(get_link_path(link))
+        Client().head(get_link_path(link))
     assert response.status_code == 200
-    assert "Billing of Acme" in text(response)
-    assert "Open billing" in text(response)
+    assert "Billing of Acme" in get_text(response)
+    assert "Open billing" in get_text(response)
     assert response["Cache-Control"] == "no-store"
     assert response["Referrer-Policy"] == "strict-origin"
     assert response["X-Frame-Options"] == "DENY"
@@ -35,13 +35,13 @@ def test_the_page_names_the_company_and_counts_no_use(alguna: Alguna, link: Port
     assert (link.uses, alguna.requests, list(response.cookies)) == (0, [], ["csrftoken"])
 
 
-def test_a_link_opens_the_portal_with_the_plans_settings(alguna: Alguna, umbrella: Customer) -> None:
+def test_a_link_opens_the_portal_with_the_plans_settings(alguna: FakeApi, umbrella: Customer) -> None:
     """With the current plan, in the link's role, and with an entry in the audit trail."""
     link = send_link(umbrella, to=BILLING)
-    response = press(link)
+    response = submit_link(link)
     assert response.status_code == 200
     assert response["Refresh"] == f"0; url={alguna.url(1)}"
-    assert f'href="{alguna.url(1)}"' in text(response)
+    assert f'href="{alguna.url(1)}"' in get_text(response)
     assert (response["Cache-Control"], response["Referrer-Policy"]) == ("no-store", "no-referrer")
     assert alguna.bodies == [
         {"customer_alias": "umbrella-2", "plan_overview_settings": {"allow_subscription_cancel": False}}
@@ -55,38 +55,38 @@ def test_a_link_opens_the_portal_with_the_plans_settings(alguna: Alguna, umbrell
 
 @pytest.mark.parametrize(("setting", "role"), [("viewer", None), ("manager", "viewer")])
 def test_a_viewers_link_opens_without_permissions(
-    settings: Settings, alguna: Alguna, customer: Customer, setting: str, role: str | None
+    settings: Settings, alguna: FakeApi, customer: Customer, setting: str, role: str | None
 ) -> None:
     """The sender's role overrides the setting."""
     settings.ALGUNA_PORTAL_LINK_ROLE = setting
-    press(send_link(customer, role=role))
+    submit_link(send_link(customer, role=role))
     assert alguna.bodies[0]["billing_details_settings"]["allow_payment_method_edit"] is False
 
 
-def test_opening_a_link_signs_nobody_in(alguna: Alguna, link: PortalLink) -> None:
+def test_opening_a_link_signs_nobody_in(alguna: FakeApi, link: PortalLink) -> None:
     client = Client()
-    client.post(path(link))
+    client.post(get_link_path(link))
     assert "sessionid" not in client.cookies
 
 
-def test_opening_a_link_requires_a_csrf_token(alguna: Alguna, link: PortalLink) -> None:
+def test_opening_a_link_requires_a_csrf_token(alguna: FakeApi, link: PortalLink) -> None:
     """Without it, no use is counted."""
     client = Client(enforce_csrf_checks=True)
-    assert client.post(path(link)).status_code == 403
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(path(link)).content.decode())
+    assert client.post(get_link_path(link)).status_code == 403
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', client.get(get_link_path(link)).content.decode())
     assert token
-    assert client.post(path(link), {"csrfmiddlewaretoken": token[1]}).status_code == 200
+    assert client.post(get_link_path(link), {"csrfmiddlewaretoken": token[1]}).status_code == 200
     assert len(alguna.requests) == 1
 
 
-def test_a_link_works_until_it_expires(alguna: Alguna, customer: Customer) -> None:
+def test_a_link_works_until_it_expires(alguna: FakeApi, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
         link = send_link(customer)
         now.shift(7 * DAYS - 1)
-        assert press(link).status_code == 200
+        assert submit_link(link).status_code == 200
         now.shift(1)
-        assert press(link).status_code == 410
-        assert Client().get(path(link)).status_code == 410
+        assert submit_link(link).status_code == 410
+        assert Client().get(get_link_path(link)).status_code == 410
     assert len(alguna.requests) == 1
 
 
@@ -95,13 +95,13 @@ def test_a_links_times_are_based_on_its_creation(link: PortalLink) -> None:
     assert link.renewable_until - link.created_at == timedelta(days=90)
 
 
-def test_settings_limit_age_and_uses(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_settings_limit_age_and_uses(settings: Settings, alguna: FakeApi, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_LINK_MAX_AGE = timedelta(hours=1)
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 2
     with time_machine.travel(NOW, tick=False) as now:
         link = send_link(customer)
         assert link.expires_at == NOW + timedelta(hours=1)
-        assert [press(link).status_code for _ in range(3)] == [200, 200, 410]
+        assert [submit_link(link).status_code for _ in range(3)] == [200, 200, 410]
         assert link.pk
         link.refresh_from_db()
         assert (link.state, link.uses) == ("used_up", 2)
@@ -109,7 +109,7 @@ def test_settings_limit_age_and_uses(settings: Settings, alguna: Alguna, custome
         assert link.state == "expired"
 
 
-def test_the_last_use_can_be_used_once(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_the_last_use_can_be_used_once(settings: Settings, alguna: FakeApi, customer: Customer) -> None:
     """Two requests found the link while it had one use left."""
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
     link = send_link(customer)
@@ -131,10 +131,10 @@ def test_the_last_use_can_be_used_once(settings: Settings, alguna: Alguna, custo
     ],
 )
 def test_a_link_that_becomes_unusable_before_it_is_opened(
-    alguna: Alguna, link: PortalLink, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any] | None, status: int
+    alguna: FakeApi, link: PortalLink, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any] | None, status: int
 ) -> None:
     """Revoked, used up, expired, usable again or deleted; the page depends on the state that is read afterwards."""
-    address = path(link)
+    address = get_link_path(link)
     rows = PortalLink.objects.filter(pk=link.pk)
 
     def open_changed(found: PortalLink) -> Any:
@@ -152,17 +152,17 @@ def test_a_link_that_becomes_unusable_before_it_is_opened(
     assert alguna.requests == []
 
 
-def test_each_opening_is_recorded_with_its_link(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_each_opening_is_recorded_with_its_link(settings: Settings, alguna: FakeApi, customer: Customer) -> None:
     """Viewing the page isn't recorded."""
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
     link = send_link(customer)
-    Client().get(path(link))
-    press(link)
-    press(link)
-    Client().post(path(link), {"renew": "1"})
+    Client().get(get_link_path(link))
+    submit_link(link)
+    submit_link(link)
+    Client().post(get_link_path(link), {"renew": "1"})
     link.revoke()
-    press(link)
-    Client().get(path(link))
+    submit_link(link)
+    Client().get(get_link_path(link))
     recorded = PortalAccess.objects.order_by("pk")
     assert [(each.outcome, each.link, each.customer, each.via) for each in recorded] == [
         ("opened", link, customer, "link"),
@@ -171,7 +171,7 @@ def test_each_opening_is_recorded_with_its_link(settings: Settings, alguna: Algu
     ]
     alguna.fail(503)
     other = send_link(customer)
-    press(other)
+    submit_link(other)
     last = PortalAccess.objects.latest("pk")
     assert (last.outcome, last.link) == ("unavailable", other)
     other.delete()
@@ -183,12 +183,12 @@ def test_emails_and_pages_state_the_number_of_uses(settings: Settings, customer:
     for limit, sentence in ((1, "It can be used once."), (3, "It can be used 3 times.")):
         settings.ALGUNA_PORTAL_LINK_MAX_USES = limit
         link = send_link(customer)
-        assert sentence in str(sent()[-1].body)
-        assert sentence in html_of(sent()[-1])
-        assert sentence in text(Client().get(path(link)))
+        assert sentence in str(get_sent_emails()[-1].body)
+        assert sentence in get_html(get_sent_emails()[-1])
+        assert sentence in get_text(Client().get(get_link_path(link)))
 
 
-def test_the_expiry_has_no_time_zone_without_use_tz(settings: Settings, alguna: Alguna, link: PortalLink) -> None:
+def test_the_expiry_has_no_time_zone_without_use_tz(settings: Settings, alguna: FakeApi, link: PortalLink) -> None:
     settings.USE_TZ = False
     link.expires_at = datetime(2026, 11, 28, 12)  # noqa: DTZ001
     assert format_expiry(link) == "Nov. 28, 2026, noon"
@@ -196,25 +196,25 @@ def test_the_expiry_has_no_time_zone_without_use_tz(settings: Settings, alguna: 
 
 @pytest.mark.parametrize(("status", "shown"), [(503, 503), (401, 502)])
 def test_a_failed_opening_is_not_counted(
-    settings: Settings, alguna: Alguna, customer: Customer, status: int, shown: int, caplog: pytest.LogCaptureFixture
+    settings: Settings, alguna: FakeApi, customer: Customer, status: int, shown: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The page explains the failure and, if another attempt may help, links back to the page."""
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
     link = send_link(customer)
     alguna.fail(status)
-    response = press(link)
+    response = submit_link(link)
     assert response.status_code == shown
     if shown == 503:
-        assert f'href="{path(link)}"' in text(response)
+        assert f'href="{get_link_path(link)}"' in get_text(response)
         assert response["Retry-After"] == "30"
     link.refresh_from_db()
     assert (link.uses, link.last_used_at) == (0, None)
     assert f"Link {link.pk}: no portal session." in caplog.text
-    assert press(link).status_code == 200
+    assert submit_link(link).status_code == 200
 
 
-def test_links_of_deleted_customers_are_unknown(alguna: Alguna, link: PortalLink, customer: Customer) -> None:
-    address = path(link)
+def test_links_of_deleted_customers_are_unknown(alguna: FakeApi, link: PortalLink, customer: Customer) -> None:
+    address = get_link_path(link)
     customer.delete()
     assert Client().post(address).status_code == 404
 
@@ -242,7 +242,7 @@ def test_the_state_of_a_link(customer: Customer) -> None:
 def test_finding_a_link_costs_one_query_and_an_invalid_token_none(
     link: PortalLink, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    token = path(link).rstrip("/").rpartition("/")[2]
+    token = get_link_path(link).rstrip("/").rpartition("/")[2]
     with django_assert_num_queries(1):
         found = get_link_by_token(token)
         assert found == link
@@ -251,7 +251,7 @@ def test_finding_a_link_costs_one_query_and_an_invalid_token_none(
         assert get_link_by_token(token[:-1]) is None
 
 
-def test_open_link_raises_the_exceptions_of_open_session(alguna: Alguna, link: PortalLink) -> None:
+def test_open_link_raises_the_exceptions_of_open_session(alguna: FakeApi, link: PortalLink) -> None:
     alguna.fail(503)
     with pytest.raises(AlgunaUnavailable):
         open_link(link)
@@ -260,4 +260,4 @@ def test_open_link_raises_the_exceptions_of_open_session(alguna: Alguna, link: P
 def test_links_are_read_from_the_primary_database(settings: Settings, link: PortalLink) -> None:
     """On a replica, a revoked link may still look valid."""
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
-    assert get_link_by_token(path(link).rstrip("/").rpartition("/")[2]) == link
+    assert get_link_by_token(get_link_path(link).rstrip("/").rpartition("/")[2]) == link

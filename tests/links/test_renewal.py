@@ -12,9 +12,9 @@ from pytest_django import Settings
 
 from alguna_portal.links import renew, send_link
 from alguna_portal.models import Customer, PortalLink
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support import mailers
-from tests.support.emails import BILLING, path, press, sent, text
+from tests.support.emails import BILLING, get_link_path, get_sent_emails, get_text, submit_link
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 DAYS = 24 * 60 * 60
@@ -30,41 +30,41 @@ def expired(customer: Customer) -> PortalLink:
 
 def request_renewal(link: PortalLink) -> Any:
     """Request a new link."""
-    return Client().post(path(link), {"renew": "1"})
+    return Client().post(get_link_path(link), {"renew": "1"})
 
 
-def test_an_expired_link_can_be_renewed(alguna: Alguna, expired: PortalLink, customer: Customer) -> None:
+def test_an_expired_link_can_be_renewed(alguna: FakeApi, expired: PortalLink, customer: Customer) -> None:
     """In the same role, to the same recipient, and without the note, which may be outdated."""
     customer.email = "somebody.else@acme.example"
     customer.save()
-    response = Client().get(path(expired))
+    response = Client().get(get_link_path(expired))
     assert (response.status_code, response["Referrer-Policy"]) == (410, "strict-origin")
-    assert "Send me a new link" in text(response)
+    assert "Send me a new link" in get_text(response)
     response = request_renewal(expired)
     assert response.status_code == 200
-    assert "Check your inbox" in text(response)
-    (message,) = sent()
+    assert "Check your inbox" in get_text(response)
+    (message,) = get_sent_emails()
     assert message.to == [BILLING]
     assert "expired" not in str(message.body)
     new = PortalLink.objects.latest("pk")
     assert (new.role, new.state, new.recipient, new.note) == ("viewer", "active", BILLING, "")
-    assert press(new).status_code == 200
-    assert press(expired).status_code == 410
+    assert submit_link(new).status_code == 200
+    assert submit_link(expired).status_code == 410
 
 
-def test_a_used_up_link_can_be_renewed(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_a_used_up_link_can_be_renewed(settings: Settings, alguna: FakeApi, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_LINK_MAX_USES = 1
     link = send_link(customer)
-    press(link)
-    assert "Send me a new link" in text(press(link))
+    submit_link(link)
+    assert "Send me a new link" in get_text(submit_link(link))
     request_renewal(link)
-    assert len(sent()) == 2
+    assert len(get_sent_emails()) == 2
 
 
 def test_the_response_does_not_reveal_whether_a_link_was_sent(expired: PortalLink) -> None:
     contents = {request_renewal(expired).content for _ in range(3)}
     assert len(contents) == 1
-    assert len(sent()) == 1
+    assert len(get_sent_emails()) == 1
 
 
 def test_renewals_are_limited(expired: PortalLink, customer: Customer) -> None:
@@ -81,7 +81,7 @@ def test_renewals_are_limited(expired: PortalLink, customer: Customer) -> None:
         assert [renew(other) for other in others] == [True, True, True, False, False, False]
         now.shift(DAYS + 1)
         assert renew(expired)
-    assert len(sent()) == 6
+    assert len(get_sent_emails()) == 6
 
 
 def test_links_can_be_renewed_for_ninety_days(customer: Customer) -> None:
@@ -138,7 +138,7 @@ def test_a_link_that_is_too_old_offers_no_renewal(customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
         link = send_link(customer)
         now.shift(91 * DAYS)
-        shown = text(Client().get(path(link)))
+        shown = get_text(Client().get(get_link_path(link)))
     assert "Ask whoever sent it to you" in shown
     assert "<form" not in shown
 
@@ -147,9 +147,9 @@ def test_the_response_does_not_reveal_a_configuration_error(
     settings: Settings, expired: PortalLink, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Under DEBUG, it's raised."""
-    address = path(expired)
+    address = get_link_path(expired)
     settings.ALGUNA_PORTAL_SITE_URL = ""
-    assert "Check your inbox" in text(Client().post(address, {"renew": "1"}))
+    assert "Check your inbox" in get_text(Client().post(address, {"renew": "1"}))
     assert f"Link {expired.pk} could not be renewed (ImproperlyConfigured)." in caplog.text
     settings.DEBUG = True
     PortalLink.objects.update(renewed_at=None)
@@ -159,8 +159,8 @@ def test_the_response_does_not_reveal_a_configuration_error(
 
 def test_an_active_link_is_not_renewed(link: PortalLink) -> None:
     response = request_renewal(link)
-    assert "Open billing" in text(response)
-    assert len(sent()) == 1
+    assert "Open billing" in get_text(response)
+    assert len(get_sent_emails()) == 1
     assert not renew(link)
 
 
@@ -176,6 +176,6 @@ def test_a_revoked_link_is_not_renewed(expired: PortalLink) -> None:
 def test_the_response_does_not_reveal_a_failed_email(
     settings: Settings, expired: PortalLink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mailers.mail_by(settings, "tests.support.mailers.Down")
-    assert "Check your inbox" in text(request_renewal(expired))
+    mailers.use_email_backend(settings, "tests.support.mailers.Down")
+    assert "Check your inbox" in get_text(request_renewal(expired))
     assert "could not be mailed (ConnectionRefusedError)" in caplog.text

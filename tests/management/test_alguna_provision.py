@@ -22,9 +22,9 @@ from alguna_portal.testing import FakeAlguna, fake_alguna
 from tests.support import commands
 from tests.support.commands import raise_for
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_pauses")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("short_rate_limiter_pauses")]
 
-run = partial(commands.run, "alguna_provision")
+run = partial(commands.run_command, "alguna_provision")
 
 
 @pytest.fixture

@@ -74,9 +74,9 @@ def test_memberships_are_unique(manager: User, acme: Customer) -> None:
         Membership.objects.create(user=manager, customer=acme, role="viewer")
 
 
-def test_the_database_rejects_unknown_roles(stranger: User, acme: Customer) -> None:
+def test_the_database_rejects_unknown_roles(non_member: User, acme: Customer) -> None:
     with pytest.raises(IntegrityError):
-        Membership.objects.create(user=stranger, customer=acme, role="owner")
+        Membership.objects.create(user=non_member, customer=acme, role="owner")
 
 
 def test_representations_contain_no_addresses(acme: Customer) -> None:

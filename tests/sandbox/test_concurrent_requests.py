@@ -12,9 +12,9 @@ import environ
 import psycopg
 import pytest
 
-from tests.support.databases import may_be_missing, url
+from tests.support.databases import get_database_url, may_be_missing
 
-POSTGRES_URL = url("postgres")
+POSTGRES_URL = get_database_url("postgres")
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from uuid import uuid4
 import environ
 import pytest
 
-from tests.support.databases import SERVERS, may_be_missing, url
+from tests.support.databases import SERVERS, get_database_url, may_be_missing
 
 Server = TypeVar("Server", bound=ThreadingHTTPServer)
 
@@ -178,7 +178,7 @@ def memcached() -> Iterator[Shared]:
 
 def database_cache(name: str) -> Iterator[Shared]:
     """Create a cache table for one test, and drop it."""
-    database: dict[str, Any] = environ.Env.db_url_config(url(name))
+    database: dict[str, Any] = environ.Env.db_url_config(get_database_url(name))
     table = f"cache_{uuid4().hex}"
     shared = Shared(
         cache={
@@ -241,7 +241,7 @@ def run_python(shared: Shared, code: str, **order: Any) -> str:
 @contextmanager
 def own_database(server_name: str) -> Iterator[Shared]:
     """Create an empty database for one test, and drop it."""
-    server = Shared(cache=LOCMEM, database=environ.Env.db_url_config(url(server_name)))
+    server = Shared(cache=LOCMEM, database=environ.Env.db_url_config(get_database_url(server_name)))
     name = f"alguna_portal_{uuid4().hex}"
     execute = "from django.db import connection; connection.cursor().execute('{} DATABASE {}')"
     try:

@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 
 from alguna_portal.models import Customer
 from tests.services.conftest import LOCMEM, Shared, environment, missing
-from tests.support.databases import url
+from tests.support.databases import get_database_url
 from tests.support.engine_server import AlgunaServer, alguna_server
 
 pytestmark = pytest.mark.services
@@ -60,7 +60,10 @@ def sqlite(folder: Path) -> dict[str, Any]:
 
 def postgres(_: Path) -> dict[str, Any]:
     schema = f"provision_{uuid4().hex}"
-    return {**environ.Env.db_url_config(url("postgres")), "OPTIONS": {"options": f"-c search_path={schema}"}}
+    return {
+        **environ.Env.db_url_config(get_database_url("postgres")),
+        "OPTIONS": {"options": f"-c search_path={schema}"},
+    }
 
 
 @pytest.fixture(params=[sqlite, postgres])

@@ -21,12 +21,12 @@ from alguna_portal.links import send_link
 from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.sessions import PortalSession, aopen_session, open_session
 from alguna_portal.testing import FakeAlguna
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_sessions_are_cached_and_recorded_as_by_open_session(alguna: Alguna, acme: Customer, manager: User) -> None:
+def test_sessions_are_cached_and_recorded_as_by_open_session(alguna: FakeApi, acme: Customer, manager: User) -> None:
     async def clicks() -> list[str]:
         sessions = [await aopen_session(acme, user=manager) for _ in range(2)]
         sessions.append(await aopen_session(acme, user=manager, fresh=True, role="viewer"))
@@ -46,7 +46,7 @@ def test_sessions_are_cached_and_recorded_as_by_open_session(alguna: Alguna, acm
 
 
 @pytest.mark.parametrize("open_it", [open_session, async_to_sync(aopen_session)], ids=["waiting", "async"])
-def test_browser_and_link_are_passed_on(alguna: Alguna, settings: Settings, customer: Customer, open_it: Any) -> None:
+def test_browser_and_link_are_passed_on(alguna: FakeApi, settings: Settings, customer: Customer, open_it: Any) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
     link = send_link(customer)
     first = open_it(customer, browser="login-1", via="link", link=link)
@@ -61,7 +61,7 @@ def test_browser_and_link_are_passed_on(alguna: Alguna, settings: Settings, cust
 
 @pytest.mark.parametrize(("status", "failure"), [(503, AlgunaUnavailable), (404, CustomerUnknown)])
 def test_exceptions_are_those_of_open_session(
-    alguna: Alguna, acme: Customer, status: int, failure: type[Exception]
+    alguna: FakeApi, acme: Customer, status: int, failure: type[Exception]
 ) -> None:
     alguna.fail(status, '{"detail": "no"}')
     with pytest.raises(failure):
@@ -69,13 +69,13 @@ def test_exceptions_are_those_of_open_session(
     assert PortalAccess.objects.get().error == failure.__name__
 
 
-def test_more_calls_run_concurrently_than_an_executor_has_threads(alguna: Alguna, settings: Settings) -> None:
+def test_more_calls_run_concurrently_than_an_executor_has_threads(alguna: FakeApi, settings: Settings) -> None:
     """No call to Alguna returns before all have started."""
     count = 40
     settings.ALGUNA_PORTAL_CACHE = "none"
     settings.CACHES = {**settings.CACHES, "none": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
     at_alguna = Barrier(count, timeout=20)
-    alguna.meanwhile = at_alguna.wait
+    alguna.on_request = at_alguna.wait
     customers = [Customer.objects.create(alias=f"company-{number}", name="Company") for number in range(count)]
 
     async def all_at_once() -> list[PortalSession]:
@@ -85,7 +85,7 @@ def test_more_calls_run_concurrently_than_an_executor_has_threads(alguna: Alguna
     assert {body["customer_alias"] for body in alguna.bodies} == {customer.alias for customer in customers}
 
 
-async def _start(alguna: Alguna, customer: Customer, **options: Any) -> asyncio.Future[PortalSession]:
+async def _start(alguna: FakeApi, customer: Customer, **options: Any) -> asyncio.Future[PortalSession]:
     """Start to open a session, and wait for the API call."""
     opening = asyncio.ensure_future(aopen_session(customer, **options))
     while not alguna.requests:
@@ -99,9 +99,9 @@ async def _cancel(task: asyncio.Future[Any]) -> None:
         await task
 
 
-def test_the_event_loop_is_not_blocked(alguna: Alguna, acme: Customer) -> None:
+def test_the_event_loop_is_not_blocked(alguna: FakeApi, acme: Customer) -> None:
     answer = threading.Event()
-    alguna.meanwhile = lambda: answer.wait(20)
+    alguna.on_request = lambda: answer.wait(20)
 
     async def host() -> bool:
         opening = await _start(alguna, acme)
@@ -113,9 +113,9 @@ def test_the_event_loop_is_not_blocked(alguna: Alguna, acme: Customer) -> None:
     assert async_to_sync(host)() is True
 
 
-def test_a_cancelled_call_still_caches_its_session(alguna: Alguna, acme: Customer, manager: User) -> None:
+def test_a_cancelled_call_still_caches_its_session(alguna: FakeApi, acme: Customer, manager: User) -> None:
     answer = threading.Event()
-    alguna.meanwhile = lambda: answer.wait(20)
+    alguna.on_request = lambda: answer.wait(20)
 
     async def host() -> None:
         await _cancel(await _start(alguna, acme, user=manager))
@@ -170,7 +170,7 @@ def test_the_thread_has_the_callers_context() -> None:
     assert seen == [("de", cache)]
 
 
-def _record_threads(alguna: Alguna, monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
+def _record_threads(alguna: FakeApi, monkeypatch: pytest.MonkeyPatch) -> list[threading.Thread]:
     """Record the thread of each API call."""
     seen: list[threading.Thread] = []
     make = transport.run_within
@@ -184,7 +184,7 @@ def _record_threads(alguna: Alguna, monkeypatch: pytest.MonkeyPatch) -> list[thr
 
 
 def test_provisioning_uses_the_database_connection_of_the_caller(
-    fresh_alguna: FakeAlguna, acme: Customer, settings: Settings
+    empty_fake: FakeAlguna, acme: Customer, settings: Settings
 ) -> None:
     settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = True
     acme.currency = "EUR"
@@ -196,7 +196,7 @@ def test_provisioning_uses_the_database_connection_of_the_caller(
 
 @pytest.mark.parametrize("kind", ["locmem", "database", "provisioning"])
 def test_only_calls_that_may_use_the_database_run_in_djangos_thread(
-    alguna: Alguna, acme: Customer, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
+    alguna: FakeApi, acme: Customer, settings: Settings, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     seen = _record_threads(alguna, monkeypatch)
     if kind == "database":

@@ -28,7 +28,7 @@ from pytest_django import Settings
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, forget, open_session
 from alguna_portal.sessions.cache import decrypt, deserialize_session, encrypt, serialize_session
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.sessions import share_session
 
 SESSION = PortalSession(
@@ -91,7 +91,7 @@ def test_an_entry_is_opaque_and_can_be_decrypted() -> None:
     assert deserialize_session(json.loads(json.dumps(entry))) == SESSION
 
 
-def test_an_encrypted_session_is_reused(alguna: Alguna, customer: Customer) -> None:
+def test_an_encrypted_session_is_reused(alguna: FakeApi, customer: Customer) -> None:
     first = open_session(customer, user=ANN)
     assert open_session(customer, user=ANN) == first
     assert len(alguna.requests) == 1
@@ -193,7 +193,7 @@ def test_tampered_tokens_are_not_decrypted() -> None:
 
 @pytest.mark.parametrize("encrypt", [False, True])
 def test_changing_the_setting_invalidates_cached_sessions(
-    settings: Settings, alguna: Alguna, customer: Customer, encrypt: bool
+    settings: Settings, alguna: FakeApi, customer: Customer, encrypt: bool
 ) -> None:
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = not encrypt
     open_session(customer, user=ANN)
@@ -207,7 +207,7 @@ def test_changing_the_setting_invalidates_cached_sessions(
 @pytest.mark.usefixtures("own_cache")
 @pytest.mark.parametrize("has_plain_entry", [False, True])
 def test_without_cryptography_nothing_is_cached_unencrypted(
-    settings: Settings, alguna: Alguna, customer: Customer, monkeypatch: pytest.MonkeyPatch, has_plain_entry: bool
+    settings: Settings, alguna: FakeApi, customer: Customer, monkeypatch: pytest.MonkeyPatch, has_plain_entry: bool
 ) -> None:
     """The error says what to install, and unencrypted entries aren't reused."""
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = False
@@ -276,7 +276,7 @@ def test_error_reports_show_no_session(settings: Settings, monkeypatch: pytest.M
             assert hidden not in str([frame["vars"] for frame in frames])
 
 
-def test_sessions_are_reused_after_a_secret_rotation(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_sessions_are_reused_after_a_secret_rotation(settings: Settings, alguna: FakeApi, customer: Customer) -> None:
     settings.SECRET_KEY = "old"
     first = open_session(customer, user=ANN)
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", ["old", ""]
@@ -286,7 +286,7 @@ def test_sessions_are_reused_after_a_secret_rotation(settings: Settings, alguna:
 
 
 def test_forget_works_across_processes_during_a_secret_rotation(
-    settings: Settings, alguna: Alguna, customer: Customer
+    settings: Settings, alguna: FakeApi, customer: Customer
 ) -> None:
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "new", ["old"]
     open_session(customer, user=ANN)

@@ -19,8 +19,8 @@ from pytest_django import Settings
 from alguna_portal.exceptions import AlgunaUnavailable, CustomerMismatch
 from alguna_portal.models import Customer, PortalAccess
 from alguna_portal.sessions import forget, open_session
-from tests.conftest import Alguna
-from tests.support.logs import logged
+from tests.conftest import FakeApi
+from tests.support.logs import get_log_events
 
 NOW = "2026-11-21T12:00:00Z"
 SCOPES = ["user", "browser", "customer", "never"]
@@ -42,7 +42,7 @@ def get_cache_content() -> dict[str, Any]:
     return {key: pickle.loads(value) for key, value in cache._cache.items()}  # type: ignore[attr-defined]
 
 
-def test_time_for_a_new_session(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_time_for_a_new_session(settings: Settings, alguna: FakeApi, customer: Customer) -> None:
     """It's a share of the budget, or all of it if no other caller can wait for the session."""
     settings.ALGUNA_PORTAL_TIME_BUDGET = 4
     open_session(customer, user=User(pk=1))
@@ -51,7 +51,7 @@ def test_time_for_a_new_session(settings: Settings, alguna: Alguna, customer: Cu
     assert 0 < shared <= 3 < alone <= 4
 
 
-def test_a_session_is_reused_for_the_same_user(alguna: Alguna, customer: Customer) -> None:
+def test_a_session_is_reused_for_the_same_user(alguna: FakeApi, customer: Customer) -> None:
     first = open_session(customer, user=ANN)
     assert first.url == alguna.url(1)
     assert open_session(customer, user=ANN) == first
@@ -65,7 +65,7 @@ def test_a_session_is_reused_for_the_same_user(alguna: Alguna, customer: Custome
 )  # fmt: skip
 def test_reuse_scopes(
     settings: Settings,
-    alguna: Alguna,
+    alguna: FakeApi,
     customer: Customer,
     scope: str,
     *,
@@ -89,7 +89,7 @@ def test_reuse_scopes(
 @pytest.mark.parametrize("user", [None, AnonymousUser()])
 @pytest.mark.parametrize("browser", [None, ""])
 def test_without_a_user_or_browser_sessions_are_not_cached(
-    settings: Settings, alguna: Alguna, customer: Customer, scope: str, user: AnonymousUser | None, browser: str | None
+    settings: Settings, alguna: FakeApi, customer: Customer, scope: str, user: AnonymousUser | None, browser: str | None
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = scope
     first, second = (open_session(customer, user=user, browser=browser) for _ in range(2))
@@ -97,7 +97,7 @@ def test_without_a_user_or_browser_sessions_are_not_cached(
     assert get_cache_content() == {}
 
 
-def test_a_changed_scope_does_not_reuse_sessions(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_a_changed_scope_does_not_reuse_sessions(settings: Settings, alguna: FakeApi, customer: Customer) -> None:
     """Even if a browser's key is the word that stands for all users."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
     open_session(customer, browser="all")
@@ -106,13 +106,13 @@ def test_a_changed_scope_does_not_reuse_sessions(settings: Settings, alguna: Alg
     assert len(alguna.requests) == 2
 
 
-def test_a_user_with_primary_key_zero_has_cached_sessions(alguna: Alguna, customer: Customer) -> None:
+def test_a_user_with_primary_key_zero_has_cached_sessions(alguna: FakeApi, customer: Customer) -> None:
     nought = User(pk=0)
     assert open_session(customer, user=nought) == open_session(customer, user=nought)
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_roles_have_separate_sessions(settings: Settings, alguna: Alguna, customer: Customer, scope: str) -> None:
+def test_roles_have_separate_sessions(settings: Settings, alguna: FakeApi, customer: Customer, scope: str) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = scope
     manager = open_session(customer, user=ANN, browser="login", role="manager")
     viewer = open_session(customer, user=ANN, browser="login", role="viewer")
@@ -134,7 +134,7 @@ CHANGES: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("name", "value"), CHANGES, ids=[name for name, _ in CHANGES])
 def test_changed_settings_and_customers_have_new_sessions(
-    settings: Settings, alguna: Alguna, customer: Customer, name: str, value: Any
+    settings: Settings, alguna: FakeApi, customer: Customer, name: str, value: Any
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     alguna.serve("https://api.sandbox.alguna.io")
@@ -144,7 +144,7 @@ def test_changed_settings_and_customers_have_new_sessions(
     assert len(alguna.requests) == 2
 
 
-def test_a_session_is_reused_until_the_margin(alguna: Alguna, customer: Customer) -> None:
+def test_a_session_is_reused_until_the_margin(alguna: FakeApi, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
         first = open_session(customer, user=ANN)
         now.shift(timedelta(minutes=59, seconds=-1))
@@ -154,14 +154,16 @@ def test_a_session_is_reused_until_the_margin(alguna: Alguna, customer: Customer
     assert second.url == alguna.url(2)
 
 
-def test_a_session_shorter_than_the_margin_is_used_once(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_a_session_shorter_than_the_margin_is_used_once(
+    settings: Settings, alguna: FakeApi, customer: Customer
+) -> None:
     alguna.life = timedelta(seconds=60)
     assert open_session(customer, user=ANN).url == alguna.url(1)
     assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
 @pytest.mark.parametrize("minutes", [-600, -10, 0, 10, 600])
-def test_lifetimes_do_not_depend_on_algunas_clock(alguna: Alguna, customer: Customer, minutes: int) -> None:
+def test_lifetimes_do_not_depend_on_algunas_clock(alguna: FakeApi, customer: Customer, minutes: int) -> None:
     alguna.clock_is_off_by = timedelta(minutes=minutes)
     with time_machine.travel(NOW, tick=False) as now:
         requested_at = datetime.now(UTC)
@@ -173,19 +175,19 @@ def test_lifetimes_do_not_depend_on_algunas_clock(alguna: Alguna, customer: Cust
         assert open_session(customer, user=ANN) != session
 
 
-def test_lifetimes_are_limited_to_30_days(alguna: Alguna, customer: Customer) -> None:
+def test_lifetimes_are_limited_to_30_days(alguna: FakeApi, customer: Customer) -> None:
     alguna.life = timedelta(days=365 * 7000)
     session = open_session(customer, user=ANN)
     assert session.life == timedelta(days=30)
 
 
-def test_fresh_replaces_the_cached_session(alguna: Alguna, customer: Customer) -> None:
+def test_fresh_replaces_the_cached_session(alguna: FakeApi, customer: Customer) -> None:
     open_session(customer, user=ANN)
     assert open_session(customer, user=ANN, fresh=True).url == alguna.url(2)
     assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_forget_affects_all_users_of_one_customer(alguna: Alguna, customer: Customer) -> None:
+def test_forget_affects_all_users_of_one_customer(alguna: FakeApi, customer: Customer) -> None:
     other = Customer(alias="umbrella-2", plan="starter")
     for user in (ANN, BOB):
         open_session(customer, user=user)
@@ -195,13 +197,13 @@ def test_forget_affects_all_users_of_one_customer(alguna: Alguna, customer: Cust
     assert open_session(other, user=ANN) == untouched
 
 
-def test_forget_affects_sessions_that_are_being_created(alguna: Alguna, customer: Customer) -> None:
-    alguna.meanwhile = lambda: forget(customer)
+def test_forget_affects_sessions_that_are_being_created(alguna: FakeApi, customer: Customer) -> None:
+    alguna.on_request = lambda: forget(customer)
     open_session(customer, user=ANN)
     assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_a_session_of_another_customer_is_rejected_and_not_cached(alguna: Alguna, customer: Customer) -> None:
+def test_a_session_of_another_customer_is_rejected_and_not_cached(alguna: FakeApi, customer: Customer) -> None:
     customer.customer_id = "cust_mine"
     for _ in range(2):
         with pytest.raises(CustomerMismatch):
@@ -209,7 +211,7 @@ def test_a_session_of_another_customer_is_rejected_and_not_cached(alguna: Alguna
     assert len(alguna.requests) == 2
 
 
-def test_a_stored_id_is_compared_with_the_cached_session(alguna: Alguna, customer: Customer) -> None:
+def test_a_stored_id_is_compared_with_the_cached_session(alguna: FakeApi, customer: Customer) -> None:
     first = open_session(customer, user=ANN)
     customer.customer_id = "cust_abc123"
     assert open_session(customer, user=ANN) == first
@@ -218,7 +220,9 @@ def test_a_stored_id_is_compared_with_the_cached_session(alguna: Alguna, custome
         open_session(customer, user=ANN)
 
 
-def test_the_url_of_a_cached_session_is_validated_again(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_the_url_of_a_cached_session_is_validated_again(
+    settings: Settings, alguna: FakeApi, customer: Customer
+) -> None:
     open_session(customer, user=ANN)
     settings.ALGUNA_PORTAL_URL_HOSTS = ["billing.example.com"]
     alguna.host = "billing.example.com"
@@ -226,7 +230,7 @@ def test_the_url_of_a_cached_session_is_validated_again(settings: Settings, algu
 
 
 def test_a_cached_sandbox_session_is_valid_only_with_debug(
-    settings: Settings, alguna: Alguna, customer: Customer
+    settings: Settings, alguna: FakeApi, customer: Customer
 ) -> None:
     settings.DEBUG = True
     settings.ALGUNA_PORTAL_URL_HOSTS = ["localhost"]
@@ -255,7 +259,7 @@ def test_a_cached_sandbox_session_is_valid_only_with_debug(
         {"url": 7},
     ],
 )
-def test_invalid_cache_entries_are_misses(alguna: Alguna, customer: Customer, change: Any) -> None:
+def test_invalid_cache_entries_are_misses(alguna: FakeApi, customer: Customer, change: Any) -> None:
     open_session(customer, user=ANN)
     for key, entry in get_cache_content().items():
         if ":session:" in key:
@@ -264,7 +268,7 @@ def test_invalid_cache_entries_are_misses(alguna: Alguna, customer: Customer, ch
     assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_sessions_from_the_future_are_misses(alguna: Alguna, customer: Customer) -> None:
+def test_sessions_from_the_future_are_misses(alguna: FakeApi, customer: Customer) -> None:
     """The machine's clock was set back, so the session may have expired."""
     with time_machine.travel(NOW, tick=False) as now:
         first = open_session(customer, user=ANN)
@@ -274,7 +278,7 @@ def test_sessions_from_the_future_are_misses(alguna: Alguna, customer: Customer)
         assert open_session(customer, user=ANN).url == alguna.url(2)
 
 
-def test_cache_timeouts(alguna: Alguna, customer: Customer) -> None:
+def test_cache_timeouts(alguna: FakeApi, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False):
         open_session(customer, user=ANN)
         cache = caches["default"]
@@ -283,7 +287,7 @@ def test_cache_timeouts(alguna: Alguna, customer: Customer) -> None:
         assert ends == {"session": now + 3600, "generation": now + 31 * 24 * 3600, "outcome": now + 30}
 
 
-def test_a_session_of_one_second_is_cached(alguna: Alguna, customer: Customer) -> None:
+def test_a_session_of_one_second_is_cached(alguna: FakeApi, customer: Customer) -> None:
     alguna.life = timedelta(seconds=1)
     with time_machine.travel(NOW, tick=False):
         open_session(customer, user=ANN)
@@ -298,7 +302,7 @@ class UnreadableCache(LocMemCache):
 
 
 def test_without_a_generation_sessions_are_not_cached(
-    settings: Settings, alguna: Alguna, customer: Customer, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, alguna: FakeApi, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`forget` couldn't invalidate them."""
     settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_opening.UnreadableCache"}}
@@ -307,14 +311,14 @@ def test_without_a_generation_sessions_are_not_cached(
     assert not [key for key in get_cache_content() if ":session:" in key and not key.endswith(":lock")]
 
 
-def test_an_expired_session_is_not_cached(alguna: Alguna, customer: Customer) -> None:
+def test_an_expired_session_is_not_cached(alguna: FakeApi, customer: Customer) -> None:
     with time_machine.travel(NOW, tick=False) as now:
-        alguna.meanwhile = lambda: now.shift(timedelta(hours=2))
+        alguna.on_request = lambda: now.shift(timedelta(hours=2))
         open_session(customer, user=ANN)
     assert not [key for key in get_cache_content() if ":session:" in key]
 
 
-def test_cache_keys_contain_no_personal_data(alguna: Alguna) -> None:
+def test_cache_keys_contain_no_personal_data(alguna: FakeApi) -> None:
     open_session(Customer(alias="bob@example.com", email="bob@example.com"), user=ANN)
     alguna.fail(503)
     with pytest.raises(AlgunaUnavailable):
@@ -343,7 +347,7 @@ class ReadOnlyCache(LocMemCache):
 
 @pytest.mark.parametrize("backend", ["BrokenCache", "ReadOnlyCache"])
 def test_without_a_working_cache_each_call_creates_a_session(
-    settings: Settings, alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture, backend: str
+    settings: Settings, alguna: FakeApi, customer: Customer, caplog: pytest.LogCaptureFixture, backend: str
 ) -> None:
     """The failures are logged without the cache's message."""
     settings.CACHES = {"default": {"BACKEND": f"tests.sessions.test_opening.{backend}"}}
@@ -355,7 +359,7 @@ def test_without_a_working_cache_each_call_creates_a_session(
 
 
 def test_a_failing_database_cache_does_not_break_the_transaction(
-    settings: Settings, alguna: Alguna, customer: Customer
+    settings: Settings, alguna: FakeApi, customer: Customer
 ) -> None:
     """Every cache operation is in a savepoint."""
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "nowhere"}}
@@ -369,7 +373,7 @@ def test_a_failing_database_cache_does_not_break_the_transaction(
 
 @pytest.mark.django_db(transaction=True)
 def test_outside_a_transaction_the_database_cache_uses_no_savepoints(
-    settings: Settings, alguna: Alguna, customer: Customer
+    settings: Settings, alguna: FakeApi, customer: Customer
 ) -> None:
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "sessions"}}
     call_command("createcachetable")
@@ -380,28 +384,28 @@ def test_outside_a_transaction_the_database_cache_uses_no_savepoints(
 
 
 def test_forget_logs_failures(
-    settings: Settings, alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture
+    settings: Settings, alguna: FakeApi, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert forget(customer) is True
     settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_opening.BrokenCache"}}
     assert forget(customer) is False
     customer.pk = 7
     assert forget(customer) is False
-    assert logged(caplog, "sessions_not_forgotten") == [
+    assert get_log_events(caplog, "sessions_not_forgotten") == [
         ("ERROR", f"Customer {name}: cached sessions could not be forgotten.", {"customer": key})
         for name, key in (("(unsaved)", None), (7, 7))
     ]
     assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"] * 2
 
 
-def test_forget_is_tried_after_a_cache_failure(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_forget_is_tried_after_a_cache_failure(settings: Settings, alguna: FakeApi, customer: Customer) -> None:
     settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_opening.ReadOnlyCache"}}
     open_session(customer, user=ANN)
     assert forget(customer) is True
 
 
 def test_an_invalid_setting_is_reported_before_the_api_call(
-    settings: Settings, alguna: Alguna, customer: Customer
+    settings: Settings, alguna: FakeApi, customer: Customer
 ) -> None:
     settings.ALGUNA_PORTAL_ENCRYPT_CACHE = "yes"
     with pytest.raises(ImproperlyConfigured, match="ALGUNA_PORTAL_ENCRYPT_CACHE"):
@@ -409,7 +413,7 @@ def test_an_invalid_setting_is_reported_before_the_api_call(
     assert alguna.requests == []
 
 
-def test_sessions_are_cached_in_the_configured_cache(settings: Settings, alguna: Alguna, customer: Customer) -> None:
+def test_sessions_are_cached_in_the_configured_cache(settings: Settings, alguna: FakeApi, customer: Customer) -> None:
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
         "portal": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "portal"},
@@ -420,7 +424,7 @@ def test_sessions_are_cached_in_the_configured_cache(settings: Settings, alguna:
 
 
 def test_an_outage_raises_an_exception_and_is_not_cached(
-    alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture
+    alguna: FakeApi, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
     alguna.fail(503, json.dumps({"detail": "down"}), Retry_After="7")
     with pytest.raises(AlgunaUnavailable) as caught:

@@ -22,10 +22,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def alguna(settings: Settings, fresh_alguna: FakeAlguna) -> FakeAlguna:
+def alguna(settings: Settings, empty_fake: FakeAlguna) -> FakeAlguna:
     """An Alguna without customers, with `PROVISION_ON_OPEN` on."""
     settings.ALGUNA_PORTAL_PROVISION_ON_OPEN = True
-    return fresh_alguna
+    return empty_fake
 
 
 @pytest.fixture

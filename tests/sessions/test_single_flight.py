@@ -17,8 +17,8 @@ from pytest_django import Settings
 from alguna_portal.exceptions import AlgunaError, AlgunaUnavailable, AuthenticationFailed, CustomerMismatch
 from alguna_portal.models import Customer
 from alguna_portal.sessions import PortalSession, open_session
-from tests.conftest import Alguna
-from tests.support.logs import logged
+from tests.conftest import FakeApi
+from tests.support.logs import get_log_events
 from tests.support.sessions import share_session
 
 MANY = 12
@@ -58,9 +58,9 @@ def run_concurrently(action: Callable[[int], PortalSession]) -> list[PortalSessi
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_concurrent_clicks_share_one_call(alguna: Alguna, customer: Customer, *, fresh: bool) -> None:
+def test_concurrent_clicks_share_one_call(alguna: FakeApi, customer: Customer, *, fresh: bool) -> None:
     open_session(customer)
-    alguna.meanwhile = lambda: sleep(0.2)
+    alguna.on_request = lambda: sleep(0.2)
     customer.plan = "growth" if not fresh else customer.plan
     sessions = run_concurrently(lambda number: open_session(customer, user=User(pk=number), fresh=fresh))
     assert {session.url for session in sessions if isinstance(session, PortalSession)} == {alguna.url(2)}
@@ -73,9 +73,9 @@ def test_concurrent_clicks_share_one_call(alguna: Alguna, customer: Customer, *,
     [(503, {}, AlgunaUnavailable), (401, {}, AuthenticationFailed), (0, {"customer_id": "cust_x"}, CustomerMismatch)],
 )
 def test_followers_raise_the_leaders_exception(
-    alguna: Alguna, customer: Customer, status: int, change: dict[str, Any], kind: type[AlgunaError]
+    alguna: FakeApi, customer: Customer, status: int, change: dict[str, Any], kind: type[AlgunaError]
 ) -> None:
-    alguna.meanwhile = lambda: sleep(0.2)
+    alguna.on_request = lambda: sleep(0.2)
     alguna.change = change
     if status:
         alguna.fail(status, '{"detail": "no"}', Retry_After="7")
@@ -87,17 +87,17 @@ def test_followers_raise_the_leaders_exception(
     assert open_session(customer).url == alguna.url(2)
 
 
-def test_different_users_do_not_wait_for_each_other(alguna: Alguna, settings: Settings, customer: Customer) -> None:
+def test_different_users_do_not_wait_for_each_other(alguna: FakeApi, settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = "user"
     barrier = Barrier(MANY, timeout=20)
-    alguna.meanwhile = barrier.wait
+    alguna.on_request = barrier.wait
     sessions = run_concurrently(lambda number: open_session(customer, user=User(pk=number)))
     assert all(isinstance(session, PortalSession) for session in sessions)
     assert len(alguna.requests) == MANY
 
 
 def test_if_the_leader_dies_a_follower_leads_after_the_lock_expires(
-    alguna: Alguna, settings: Settings, customer: Customer
+    alguna: FakeApi, settings: Settings, customer: Customer
 ) -> None:
     settings.ALGUNA_PORTAL_TIME_BUDGET = 2
     leave_lock(alguna, customer)
@@ -109,7 +109,7 @@ def test_if_the_leader_dies_a_follower_leads_after_the_lock_expires(
     assert monotonic() - started > 0.9
 
 
-def leave_lock(alguna: Alguna, customer: Customer, *, for_ever: bool = False) -> None:
+def leave_lock(alguna: FakeApi, customer: Customer, *, for_ever: bool = False) -> None:
     """Leave the lock in the cache, like a process that was killed during its call."""
     cache = caches["default"]
     left: dict[str, Any] = {}
@@ -117,17 +117,17 @@ def leave_lock(alguna: Alguna, customer: Customer, *, for_ever: bool = False) ->
     def remember() -> None:
         left[get_lock(customer)] = cache.get(get_lock(customer))
 
-    alguna.meanwhile = remember
+    alguna.on_request = remember
     alguna.fail(401)
     with pytest.raises(AlgunaError):
         open_session(customer)
-    alguna.meanwhile = lambda: None
+    alguna.on_request = lambda: None
     for key, token in left.items():
         cache.delete(f"alguna_portal:outcome:{token}")
         cache.set(key, token, timeout=None if for_ever else 1)
 
 
-def test_followers_do_not_wait_longer_than_the_budget(alguna: Alguna, settings: Settings, customer: Customer) -> None:
+def test_followers_do_not_wait_longer_than_the_budget(alguna: FakeApi, settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_TIME_BUDGET = 1
     leave_lock(alguna, customer, for_ever=True)
     assert open_session(customer).url == alguna.url(2)
@@ -150,7 +150,7 @@ def test_calls_get_their_share_of_the_budget() -> None:
     assert 0 < alone <= 1 / 8
 
 
-def test_followers_stop_waiting_when_the_lock_expires(alguna: Alguna, settings: Settings, customer: Customer) -> None:
+def test_followers_stop_waiting_when_the_lock_expires(alguna: FakeApi, settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_TIME_BUDGET = 40
     leave_lock(alguna, customer)
     started = monotonic()
@@ -158,15 +158,15 @@ def test_followers_stop_waiting_when_the_lock_expires(alguna: Alguna, settings: 
     assert monotonic() - started < 15
 
 
-def test_a_late_leader_does_not_release_another_leaders_lock(alguna: Alguna, customer: Customer) -> None:
+def test_a_late_leader_does_not_release_another_leaders_lock(alguna: FakeApi, customer: Customer) -> None:
     cache = caches["default"]
-    alguna.meanwhile = lambda: cache.set(get_lock(customer), "another's", timeout=60)
+    alguna.on_request = lambda: cache.set(get_lock(customer), "another's", timeout=60)
     open_session(customer)
     assert cache.get(get_lock(customer)) == "another's"
 
 
 def test_after_the_locks_lifetime_the_leader_does_not_release_it(
-    alguna: Alguna, settings: Settings, customer: Customer
+    alguna: FakeApi, settings: Settings, customer: Customer
 ) -> None:
     settings.ALGUNA_PORTAL_TIME_BUDGET = 0.4
     released = Event()
@@ -174,7 +174,7 @@ def test_after_the_locks_lifetime_the_leader_does_not_release_it(
     def slowly() -> None:
         released.wait(5)
 
-    alguna.meanwhile = slowly
+    alguna.on_request = slowly
     with pytest.raises(AlgunaUnavailable):
         open_session(customer)
     released.set()
@@ -197,7 +197,7 @@ def test_a_late_session_is_returned_and_the_lock_not_released(customer: Customer
     assert caches["default"].get("lock")
 
 
-def test_unexpected_exceptions_release_the_lock(alguna: Alguna, customer: Customer) -> None:
+def test_unexpected_exceptions_release_the_lock(alguna: FakeApi, customer: Customer) -> None:
     alguna.fail(KeyError("a bug"))
     with pytest.raises(KeyError):
         open_session(customer)
@@ -209,7 +209,7 @@ NOW = "2026-11-21T12:00:00Z"
 
 
 def test_in_an_outage_a_session_is_reused_until_it_expires(
-    alguna: Alguna, customer: Customer, caplog: pytest.LogCaptureFixture
+    alguna: FakeApi, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
     user = User(pk=1)
     with time_machine.travel(NOW, tick=False) as now:
@@ -219,7 +219,7 @@ def test_in_an_outage_a_session_is_reused_until_it_expires(
             customer.pk = pk
             alguna.fail(503, '{"detail": "down"}')
             assert open_session(customer, user=user) == first
-            ((level, text, fields),) = logged(caplog, "session_used_to_end")
+            ((level, text, fields),) = get_log_events(caplog, "session_used_to_end")
             assert level == "WARNING"
             assert text.startswith(f"Customer {pk or '(unsaved)'}: a session is used to its end. Alguna answered 503")
             assert fields == {"customer": pk, "error": "AlgunaUnavailable"}
@@ -230,13 +230,13 @@ def test_in_an_outage_a_session_is_reused_until_it_expires(
         alguna.fail(503)
         with pytest.raises(AlgunaUnavailable):
             open_session(customer, user=user, fresh=True)
-        alguna.meanwhile = lambda: now.shift(timedelta(seconds=30))
+        alguna.on_request = lambda: now.shift(timedelta(seconds=30))
         alguna.fail(503)
         with pytest.raises(AlgunaUnavailable):
             open_session(customer, user=user)
 
 
-def test_a_cached_session_needs_no_call_in_an_outage(alguna: Alguna, customer: Customer) -> None:
+def test_a_cached_session_needs_no_call_in_an_outage(alguna: FakeApi, customer: Customer) -> None:
     first = open_session(customer, user=User(pk=1))
     alguna.fail(503)
     assert open_session(customer, user=User(pk=1)) == first
@@ -244,7 +244,7 @@ def test_a_cached_session_needs_no_call_in_an_outage(alguna: Alguna, customer: C
 
 
 def test_without_time_to_wait_the_caller_calls_alone(
-    alguna: Alguna, customer: Customer, monkeypatch: pytest.MonkeyPatch
+    alguna: FakeApi, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("alguna_portal.sessions.single_flight.ALONE_SHARE", 1)
     assert open_session(customer).url == alguna.url(1)
@@ -264,7 +264,7 @@ class SilentlyFailingCache(LocMemCache):
 
 
 def test_with_a_silently_failing_cache_every_caller_leads(
-    alguna: Alguna, settings: Settings, customer: Customer
+    alguna: FakeApi, settings: Settings, customer: Customer
 ) -> None:
     settings.CACHES = {"default": {"BACKEND": "tests.sessions.test_single_flight.SilentlyFailingCache"}}
     SilentlyFailingCache.operations = 0

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from alguna_portal.models import Customer
 
 
-def run(name: str, *args: str, **options: Any) -> tuple[str, int]:
+def run_command(name: str, *args: str, **options: Any) -> tuple[str, int]:
     """Run a command with a high rate limit; return its output, then its error if it fails, and its exit status."""
     output, errors = StringIO(), StringIO()
     options = {"stdout": output, "stderr": errors, "skip_checks": True} | options

@@ -5,7 +5,7 @@ from typing import Any
 from django.db.models import Model
 
 
-class Elsewhere:
+class ObjectDatabaseRouter:
     """Reads use a replica, and writes the database of their object. Other databases don't exist."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str:
@@ -17,7 +17,7 @@ class Elsewhere:
         return (instance._state.db or "default") if instance and issubclass(model, Model) else "nowhere"
 
 
-class Replica(Elsewhere):
+class ReplicaRouter(ObjectDatabaseRouter):
     """Reads use a replica, and all writes the default database."""
 
     def db_for_write(self, model: Any, **hints: Any) -> str:

@@ -14,12 +14,12 @@ SERVERS = {
 }
 
 
-def url(name: str) -> str:
+def get_database_url(name: str) -> str:
     """Return the URL of a database; raise `KeyError` if the name is unknown."""
     return "sqlite://:memory:" if name == "sqlite" else os.environ.get(*SERVERS[name])
 
 
-def declared_missing() -> list[str]:
+def read_declared_missing() -> list[str]:
     """Return the names of interpreters and servers that may be missing in CI."""
     lines = (line.partition("#")[0].strip() for line in DECLARED.read_text().splitlines())
     return [line for line in lines if line]
@@ -27,4 +27,4 @@ def declared_missing() -> list[str]:
 
 def may_be_missing(need: str) -> bool:
     """Whether a test that needs an interpreter or server may be skipped. In CI, the file has to declare it."""
-    return not os.environ.get("CI") or need in declared_missing()
+    return not os.environ.get("CI") or need in read_declared_missing()

@@ -14,28 +14,28 @@ SITE = "https://app.example.com"
 BILLING = "billing@acme.example"
 
 
-def path(link: PortalLink) -> str:
+def get_link_path(link: PortalLink) -> str:
     """Return the path of a link's URL."""
     return get_link_url(link).removeprefix(SITE)
 
 
-def text(response: Any) -> str:
+def get_text(response: Any) -> str:
     """Return the text of a page without HTML entities."""
     return unescape(response.content.decode())
 
 
-def sent() -> list[EmailMultiAlternatives]:
+def get_sent_emails() -> list[EmailMultiAlternatives]:
     """Return the emails sent so far."""
     return [message for message in mail.outbox if isinstance(message, EmailMultiAlternatives)]
 
 
-def html_of(message: EmailMultiAlternatives) -> str:
+def get_html(message: EmailMultiAlternatives) -> str:
     """Return the HTML part of an email."""
     ((content, content_type),) = message.alternatives
     assert content_type == "text/html"
     return str(content)
 
 
-def press(link: PortalLink) -> Any:
+def submit_link(link: PortalLink) -> Any:
     """Send the form on the page of a link."""
-    return Client().post(path(link))
+    return Client().post(get_link_path(link))

@@ -9,7 +9,7 @@ import pytest
 STANDARD_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "event"}
 
 
-def logged(caplog: pytest.LogCaptureFixture, event: str) -> list[tuple[str, str, dict[str, Any]]]:
+def get_log_events(caplog: pytest.LogCaptureFixture, event: str) -> list[tuple[str, str, dict[str, Any]]]:
     """Return level, message and additional fields of each record of an event."""
     return [
         (

@@ -12,7 +12,7 @@ from pytest_django import Settings
 from alguna_portal.models import PortalLink
 
 
-def mail_by(settings: Settings, backend: str) -> None:
+def use_email_backend(settings: Settings, backend: str) -> None:
     """Set the email backend with the setting that this version of Django reads."""
     if django.VERSION >= (6, 1):
         settings.MAILERS = {"default": {"BACKEND": backend}}
@@ -20,7 +20,7 @@ def mail_by(settings: Settings, backend: str) -> None:
         settings.EMAIL_BACKEND = backend
 
 
-class Picky(EmailBackend):
+class RefusingBackend(EmailBackend):
     """Refuses some recipients, closes the connection for others and counts connections."""
 
     opened = 0
@@ -53,7 +53,7 @@ class Picky(EmailBackend):
         return super().send_messages(list(messages))
 
 
-class Down(EmailBackend):
+class UnreachableBackend(EmailBackend):
     """Can't connect to its server."""
 
     asked = 0
@@ -68,7 +68,7 @@ class Down(EmailBackend):
         raise ConnectionRefusedError(f"lost {messages[0].to}")
 
 
-class Hanging(EmailBackend):
+class TimeoutBackend(EmailBackend):
     """Accepts connections and never responds."""
 
     asked = 0
@@ -79,7 +79,7 @@ class Hanging(EmailBackend):
         raise TimeoutError("timed out")
 
 
-class Deleting(EmailBackend):
+class DeletingBackend(EmailBackend):
     """Deletes all links before it sends an email, and can't be closed."""
 
     def send_messages(self, messages: Sequence[EmailMessage]) -> int:

@@ -12,7 +12,7 @@ GOOD_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @contextmanager
-def served(behave: Behave) -> Iterator[str]:
+def run_server(behave: Behave) -> Iterator[str]:
     """Run a server that treats every connection in the same way; yield its URL."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         Thread(target=_accept, args=(listener, behave), daemon=True).start()

@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve() -> Iterator[RecordingServer]:
+def run_recording_server() -> Iterator[RecordingServer]:
     """Run a server in a thread."""
     with RecordingServer() as server:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()

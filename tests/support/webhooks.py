@@ -19,12 +19,12 @@ WEBHOOK = "/billing/webhook/"
 _numbers = count(1)
 
 
-def message(kind: str = "invoice.paid", **data: Any) -> bytes:
+def create_message(kind: str = "invoice.paid", **data: Any) -> bytes:
     """Return the body of a message."""
     return json.dumps({"type": kind, "timestamp": "2026-11-22T04:00:00Z", "data": data}).encode()
 
 
-def signed(
+def sign_message(
     body: bytes, *, ident: str = "", secret: str = SECRET, at: datetime | None = None, name: str = "svix"
 ) -> dict[str, str]:
     """Return the headers with the signature of a message. Without `ident`, it gets a new id."""
@@ -33,15 +33,17 @@ def signed(
     return {f"{name}-id": ident, f"{name}-timestamp": str(int(at.timestamp())), f"{name}-signature": signature}
 
 
-def tell(body: bytes, headers: dict[str, str] | None = None, **options: Any) -> int:
+def post_message(body: bytes, headers: dict[str, str] | None = None, **options: Any) -> int:
     """Deliver a message; return the status of the response."""
-    headers = signed(body, **options) if headers is None else headers
+    headers = sign_message(body, **options) if headers is None else headers
     client = Client(enforce_csrf_checks=True)
     return client.post(WEBHOOK, body, content_type="application/json", headers=headers).status_code
 
 
 @contextmanager
-def listening(*types: str, then: Callable[[Event], object] | None = None, atomic: bool = True) -> Iterator[list[Event]]:
+def register_receiver(
+    *types: str, then: Callable[[Event], object] | None = None, atomic: bool = True
+) -> Iterator[list[Event]]:
     """Register a receiver; yield the list of events that it receives."""
     received: list[Event] = []
 

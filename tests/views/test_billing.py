@@ -17,7 +17,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from alguna_portal.access import Access
 from alguna_portal.models import Customer, Membership
 from alguna_portal.views import billing
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, assert_private, sign_in
 
 
@@ -26,14 +26,14 @@ def resolve_org(request: Any) -> Customer:
     return Customer(alias="org-7", name="Orgs & Sons", plan="starter")
 
 
-def test_billing_redirects_to_the_portal(alguna: Alguna, manager: User) -> None:
+def test_billing_redirects_to_the_portal(alguna: FakeApi, manager: User) -> None:
     response = sign_in(manager).get(BILLING)
     assert (response.status_code, response["Location"]) == (302, alguna.url(1))
     assert_private(response)
     assert [body["customer_alias"] for body in alguna.bodies] == ["acme-1"]
 
 
-def test_after_a_sign_in_form_a_page_redirects(alguna: Alguna, manager: User) -> None:
+def test_after_a_sign_in_form_a_page_redirects(alguna: FakeApi, manager: User) -> None:
     """`form-action 'self'` blocks redirects to another site, even the second one after a form."""
     client = sign_in(manager)
     for path in (BILLING, BILLING + "?fresh=1&customer="):
@@ -55,7 +55,7 @@ def test_after_a_sign_in_form_a_page_redirects(alguna: Alguna, manager: User) ->
         assert client.get(BILLING, headers={"Referer": referer}).status_code == 302
 
 
-def test_post_opens_the_portal(alguna: Alguna, manager: User) -> None:
+def test_post_opens_the_portal(alguna: FakeApi, manager: User) -> None:
     assert sign_in(manager).post(BILLING)["Location"] == alguna.url(1)
     client = Client(enforce_csrf_checks=True)
     client.force_login(manager)
@@ -63,7 +63,7 @@ def test_post_opens_the_portal(alguna: Alguna, manager: User) -> None:
 
 
 def test_plan_and_role_determine_the_portal_settings(
-    alguna: Alguna, manager: User, viewer: User, umbrella: Customer
+    alguna: FakeApi, manager: User, viewer: User, umbrella: Customer
 ) -> None:
     sign_in(manager).get(BILLING)
     sign_in(viewer).get(BILLING)
@@ -77,7 +77,7 @@ def test_plan_and_role_determine_the_portal_settings(
     assert "billing_details_settings" not in enterprise
 
 
-def test_anonymous_users_are_redirected_to_sign_in(alguna: Alguna) -> None:
+def test_anonymous_users_are_redirected_to_sign_in(alguna: FakeApi) -> None:
     response = Client().get(BILLING + "?customer=3")
     assert (response.status_code, response["Location"]) == (302, "/login/?next=/billing/%3Fcustomer%3D3")
     assert_private(response)
@@ -86,7 +86,7 @@ def test_anonymous_users_are_redirected_to_sign_in(alguna: Alguna) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_cached_session_costs_two_queries_and_no_call(
-    alguna: Alguna, manager: User, django_assert_num_queries: DjangoAssertNumQueries
+    alguna: FakeApi, manager: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     """Plus two of Django's, for session and user."""
     client = sign_in(manager)
@@ -96,7 +96,7 @@ def test_a_cached_session_costs_two_queries_and_no_call(
     assert len(alguna.requests) == 1
 
 
-def test_fresh_skips_the_cache(alguna: Alguna, manager: User) -> None:
+def test_fresh_skips_the_cache(alguna: FakeApi, manager: User) -> None:
     """In the query or the form, and only as `1`."""
     client = sign_in(manager)
     client.get(BILLING)
@@ -105,7 +105,7 @@ def test_fresh_skips_the_cache(alguna: Alguna, manager: User) -> None:
     assert client.get(BILLING + "?fresh=0")["Location"] == alguna.url(3)
 
 
-def test_the_browser_scope_is_per_login_session(alguna: Alguna, manager: User, settings: Settings) -> None:
+def test_the_browser_scope_is_per_login_session(alguna: FakeApi, manager: User, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = "browser"
     here, there = sign_in(manager), sign_in(manager)
     assert here.get(BILLING)["Location"] == here.get(BILLING)["Location"] == alguna.url(1)
@@ -113,10 +113,10 @@ def test_the_browser_scope_is_per_login_session(alguna: Alguna, manager: User, s
 
 
 def test_a_user_without_a_customer_gets_a_page_with_the_support_contact(
-    alguna: Alguna, stranger: User, settings: Settings
+    alguna: FakeApi, non_member: User, settings: Settings
 ) -> None:
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "help@example.com"
-    response = sign_in(stranger).get(BILLING)
+    response = sign_in(non_member).get(BILLING)
     assert response.status_code == 403
     assert_private(response)
     text = response.content.decode()
@@ -125,7 +125,7 @@ def test_a_user_without_a_customer_gets_a_page_with_the_support_contact(
     assert alguna.requests == []
 
 
-def test_a_user_with_two_customers_chooses(alguna: Alguna, manager: User, acme: Customer, umbrella: Customer) -> None:
+def test_a_user_with_two_customers_chooses(alguna: FakeApi, manager: User, acme: Customer, umbrella: Customer) -> None:
     Membership.objects.create(user=manager, customer=umbrella, role="viewer")
     client = sign_in(manager)
     response = client.get(BILLING)
@@ -143,13 +143,13 @@ def test_a_user_with_two_customers_chooses(alguna: Alguna, manager: User, acme: 
 
 @pytest.mark.parametrize("memberships", [0, 1, 2])
 def test_choices_of_other_customers_are_denied(
-    alguna: Alguna, stranger: User, acme: Customer, umbrella: Customer, memberships: int
+    alguna: FakeApi, non_member: User, acme: Customer, umbrella: Customer, memberships: int
 ) -> None:
     """With the same page as unknown ids."""
     other = Customer.objects.create(alias="secret-3", name="Secret")
     for customer in (acme, umbrella)[:memberships]:
-        Membership.objects.create(user=stranger, customer=customer)
-    client = sign_in(stranger)
+        Membership.objects.create(user=non_member, customer=customer)
+    client = sign_in(non_member)
     pages = set()
     for choice in (str(other.pk), "999999", "x", "-1", "1e9", "٣"):
         response = client.get(BILLING, {"customer": choice})
@@ -159,9 +159,9 @@ def test_choices_of_other_customers_are_denied(
     assert alguna.requests == []
 
 
-def test_unsaved_customers_can_be_opened(alguna: Alguna, stranger: User, settings: Settings) -> None:
+def test_unsaved_customers_can_be_opened(alguna: FakeApi, non_member: User, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_org
-    client = sign_in(stranger)
+    client = sign_in(non_member)
     assert client.get(BILLING)["Location"] == alguna.url(1)
     alguna.fail(503)
     page = client.get(BILLING + "?fresh=1").content.decode()
@@ -174,10 +174,10 @@ def resolve_orgs(request: Any) -> list[Access]:
     return [Access(customer=Customer(alias=alias, name=alias), role="viewer") for alias in ("org-7", "org-8")]
 
 
-def test_one_of_two_unsaved_customers_can_be_chosen(alguna: Alguna, stranger: User, settings: Settings) -> None:
+def test_one_of_two_unsaved_customers_can_be_chosen(alguna: FakeApi, non_member: User, settings: Settings) -> None:
     """The links don't contain the aliases."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_orgs
-    client = sign_in(stranger)
+    client = sign_in(non_member)
     links = re.findall(r'href="(/billing/[^"]+)"', client.get(BILLING).content.decode())
     for link in links:
         client.get(link)
@@ -185,7 +185,7 @@ def test_one_of_two_unsaved_customers_can_be_chosen(alguna: Alguna, stranger: Us
     assert not any("org-" in link for link in links)
 
 
-def test_fresh_is_kept_in_the_choices(alguna: Alguna, manager: User, umbrella: Customer) -> None:
+def test_fresh_is_kept_in_the_choices(alguna: FakeApi, manager: User, umbrella: Customer) -> None:
     Membership.objects.create(user=manager, customer=umbrella)
     client = sign_in(manager)
     link = html.unescape(re.findall(r'href="(/billing/[^"]+)"', client.get(BILLING + "?fresh=1").content.decode())[0])
@@ -193,19 +193,19 @@ def test_fresh_is_kept_in_the_choices(alguna: Alguna, manager: User, umbrella: C
     assert client.get(link)["Location"] == alguna.url(2)
 
 
-def test_billing_works_without_login_sessions(alguna: Alguna, manager: User) -> None:
+def test_billing_works_without_login_sessions(alguna: FakeApi, manager: User) -> None:
     request = RequestFactory().get(BILLING)
     request.user = manager
     assert billing(request)["Location"] == alguna.url(1)
 
 
-def test_billing_runs_outside_atomic_requests(alguna: Alguna, manager: User, settings: Settings) -> None:
+def test_billing_runs_outside_atomic_requests(alguna: FakeApi, manager: User, settings: Settings) -> None:
     assert "default" in billing._non_atomic_requests  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("debug", [True, False])
 def test_the_page_shows_the_reason_only_under_debug(
-    alguna: Alguna, manager: User, settings: Settings, *, debug: bool
+    alguna: FakeApi, manager: User, settings: Settings, *, debug: bool
 ) -> None:
     settings.DEBUG = debug
     for status in (503, 401):
@@ -214,7 +214,7 @@ def test_the_page_shows_the_reason_only_under_debug(
         assert ("so there" in page) is debug
 
 
-def test_an_invalid_support_contact_is_omitted(alguna: Alguna, manager: User, settings: Settings) -> None:
+def test_an_invalid_support_contact_is_omitted(alguna: FakeApi, manager: User, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "the help desk"
     alguna.fail(503)
     response = sign_in(manager).get(BILLING)
@@ -239,7 +239,7 @@ def test_an_invalid_support_contact_is_omitted(alguna: Alguna, manager: User, se
     ],
 )
 def test_an_outage_returns_503_with_retry_after(
-    alguna: Alguna, manager: User, settings: Settings, failure: Any, wait: str
+    alguna: FakeApi, manager: User, settings: Settings, failure: Any, wait: str
 ) -> None:
     """The page has a link to try again and the support contact."""
     settings.ALGUNA_PORTAL_SUPPORT_CONTACT = "https://example.com/help"
@@ -257,7 +257,7 @@ def test_an_outage_returns_503_with_retry_after(
     assert client.get(BILLING).status_code == 302
 
 
-def test_the_page_shows_the_minutes_to_wait(alguna: Alguna, manager: User) -> None:
+def test_the_page_shows_the_minutes_to_wait(alguna: FakeApi, manager: User) -> None:
     alguna.fail(503, Retry_After="601")
     response = sign_in(manager).get(BILLING)
     assert response["Retry-After"] == "601"
@@ -265,7 +265,7 @@ def test_the_page_shows_the_minutes_to_wait(alguna: Alguna, manager: User) -> No
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 422])
-def test_other_errors_return_502(alguna: Alguna, manager: User, status: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_other_errors_return_502(alguna: FakeApi, manager: User, status: int, caplog: pytest.LogCaptureFixture) -> None:
     """The page offers no other attempt, and the error is logged."""
     alguna.fail(status, '{"detail": "no"}')
     response = sign_in(manager).get(BILLING)
@@ -278,21 +278,21 @@ def test_other_errors_return_502(alguna: Alguna, manager: User, status: int, cap
     assert f"Alguna answered {status}" in record.getMessage()
 
 
-def test_portal_urls_on_other_hosts_are_rejected(alguna: Alguna, manager: User) -> None:
+def test_portal_urls_on_other_hosts_are_rejected(alguna: FakeApi, manager: User) -> None:
     alguna.host = "evil.example"
     response = sign_in(manager).get(BILLING)
     assert response.status_code == 502
     assert "Location" not in response
 
 
-def test_a_missing_api_key_raises_improperly_configured(alguna: Alguna, manager: User, settings: Settings) -> None:
+def test_a_missing_api_key_raises_improperly_configured(alguna: FakeApi, manager: User, settings: Settings) -> None:
     del settings.ALGUNA_PORTAL_API_KEY
     with pytest.raises(ImproperlyConfigured):
         sign_in(manager).get(BILLING)
 
 
 def test_logs_contain_no_credentials_or_addresses(
-    alguna: Alguna, acme: Customer, manager: User, caplog: pytest.LogCaptureFixture
+    alguna: FakeApi, acme: Customer, manager: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not even if the alias is an address."""
     caplog.set_level(logging.DEBUG)
@@ -316,9 +316,9 @@ def test_html_in_names_is_escaped(manager: User, acme: Customer, umbrella: Custo
     assert "<script" not in sign_in(manager).get(BILLING).content.decode()
 
 
-def get_all_pages(alguna: Alguna, manager: User, stranger: User, umbrella: Customer) -> list[HttpResponse]:
+def get_all_pages(alguna: FakeApi, manager: User, non_member: User, umbrella: Customer) -> list[HttpResponse]:
     """Return each page of the billing view."""
-    pages = [sign_in(stranger).get(BILLING)]
+    pages = [sign_in(non_member).get(BILLING)]
     for status in (503, 404):
         alguna.fail(status, '{"detail": "no"}')
         pages.append(sign_in(manager).get(BILLING))
@@ -328,9 +328,9 @@ def get_all_pages(alguna: Alguna, manager: User, stranger: User, umbrella: Custo
 
 
 def test_pages_have_no_inline_scripts_or_styles(
-    alguna: Alguna, manager: User, stranger: User, umbrella: Customer
+    alguna: FakeApi, manager: User, non_member: User, umbrella: Customer
 ) -> None:
-    for page in get_all_pages(alguna, manager, stranger, umbrella):
+    for page in get_all_pages(alguna, manager, non_member, umbrella):
         text = page.content.decode()
         assert "<script" not in text
         assert "style=" not in text
@@ -341,7 +341,7 @@ def test_pages_have_no_inline_scripts_or_styles(
 
 
 def test_all_pages_extend_the_base_template(
-    alguna: Alguna, manager: User, stranger: User, umbrella: Customer, settings: Settings
+    alguna: FakeApi, manager: User, non_member: User, umbrella: Customer, settings: Settings
 ) -> None:
     base = "HOST {% block title %}{% endblock %} | {% block content %}{% endblock %}"
     (templates,) = settings.TEMPLATES
@@ -353,17 +353,17 @@ def test_all_pages_extend_the_base_template(
         ],
     }
     settings.TEMPLATES = [{**templates, "APP_DIRS": False, "OPTIONS": options}]
-    for page in get_all_pages(alguna, manager, stranger, umbrella):
+    for page in get_all_pages(alguna, manager, non_member, umbrella):
         assert page.content.decode().startswith("HOST ")
 
 
 @pytest.mark.parametrize("referer", ["http://[?next=/billing/", "http://testserver/?next=" + "&a=1" * 2000])
-def test_invalid_referers_are_ignored(alguna: Alguna, manager: User, referer: str) -> None:
+def test_invalid_referers_are_ignored(alguna: FakeApi, manager: User, referer: str) -> None:
     response = sign_in(manager).get(BILLING, headers={"Referer": referer})
     assert (response.status_code, response["Location"]) == (302, alguna.url(1))
 
 
-def test_the_repr_of_a_redirect_does_not_contain_the_url(alguna: Alguna, manager: User) -> None:
+def test_the_repr_of_a_redirect_does_not_contain_the_url(alguna: FakeApi, manager: User) -> None:
     """It's in error reports and in the logs of middleware."""
     response = sign_in(manager).get(BILLING)
     assert response["Location"] == alguna.url(1)

@@ -12,18 +12,18 @@ from pytest_django import Settings
 
 from alguna_portal.access import Access, get_choice
 from alguna_portal.models import Customer, Membership
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, FORMS, sign_in
 
 
-def assert_denied(alguna: Alguna, response: Any) -> None:
+def assert_denied(alguna: FakeApi, response: Any) -> None:
     """Check that access is denied without a call to Alguna."""
     assert response.status_code == 403
     assert "Location" not in response
     assert alguna.requests == []
 
 
-def get_opened(alguna: Alguna) -> list[str]:
+def get_opened(alguna: FakeApi) -> list[str]:
     """Return the aliases of the customers for which sessions were created."""
     return [body["customer_alias"] for body in alguna.bodies]
 
@@ -101,7 +101,7 @@ IDS_OF_OTHERS = [
 
 
 @pytest.mark.parametrize("value", IDS_OF_OTHERS, ids=range(len(IDS_OF_OTHERS)))
-def test_ids_of_other_customers_are_denied(alguna: Alguna, manager: User, umbrella: Customer, value: str) -> None:
+def test_ids_of_other_customers_are_denied(alguna: FakeApi, manager: User, umbrella: Customer, value: str) -> None:
     """In the query, in the form, and beside the user's own."""
     own = manager.alguna_memberships.get().customer
     unsaved = get_choice(Customer(alias=umbrella.alias))
@@ -114,9 +114,9 @@ def test_ids_of_other_customers_are_denied(alguna: Alguna, manager: User, umbrel
     assert_denied(alguna, client.get(f"{BILLING}?customer={own.pk}&{urlencode({'customer': other})}"))
 
 
-def test_choices_of_other_unsaved_customers_are_denied(alguna: Alguna, stranger: User, settings: Settings) -> None:
+def test_choices_of_other_unsaved_customers_are_denied(alguna: FakeApi, non_member: User, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_two_unsaved
-    client = sign_in(stranger)
+    client = sign_in(non_member)
     for alias in ("org-9", "org-7 ", "ORG-7"):
         assert_denied(alguna, client.get(BILLING, {"customer": get_choice(Customer(alias=alias))}))
     assert_denied(alguna, client.get(BILLING, {"customer": "org-7"}))
@@ -125,7 +125,7 @@ def test_choices_of_other_unsaved_customers_are_denied(alguna: Alguna, stranger:
 
 
 def test_a_resolver_that_trusts_the_request_opens_only_own_customers(
-    alguna: Alguna, manager: User, umbrella: Customer, settings: Settings
+    alguna: FakeApi, manager: User, umbrella: Customer, settings: Settings
 ) -> None:
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_from_query
     client = sign_in(manager)
@@ -138,7 +138,7 @@ def test_a_resolver_that_trusts_the_request_opens_only_own_customers(
 
 
 def test_a_former_organization_in_the_login_session_is_denied(
-    alguna: Alguna, manager: User, acme: Customer, settings: Settings
+    alguna: FakeApi, manager: User, acme: Customer, settings: Settings
 ) -> None:
     """Although a portal session is cached."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_from_session
@@ -154,7 +154,7 @@ def test_a_former_organization_in_the_login_session_is_denied(
 
 @pytest.mark.parametrize("reuse", ["user", "browser", "customer", "never"])
 def test_removed_members_do_not_get_the_cached_session(
-    alguna: Alguna, manager: User, acme: Customer, settings: Settings, reuse: str
+    alguna: FakeApi, manager: User, acme: Customer, settings: Settings, reuse: str
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     client = sign_in(manager)
@@ -170,7 +170,7 @@ def test_removed_members_do_not_get_the_cached_session(
 @pytest.mark.parametrize("reuse", ["user", "browser", "customer", "never"])
 @pytest.mark.parametrize("failing", [False, True])
 def test_viewers_do_not_get_a_managers_session(
-    alguna: Alguna, manager: User, settings: Settings, reuse: str, failing: bool
+    alguna: FakeApi, manager: User, settings: Settings, reuse: str, failing: bool
 ) -> None:
     """Not even their own from when they were managers, or during an outage."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
@@ -186,7 +186,7 @@ def test_viewers_do_not_get_a_managers_session(
 
 
 def test_shared_sessions_are_not_shared_between_roles(
-    alguna: Alguna, manager: User, viewer: User, settings: Settings
+    alguna: FakeApi, manager: User, viewer: User, settings: Settings
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = "customer"
     assert sign_in(manager).get(BILLING)["Location"] == alguna.url(1)
@@ -208,7 +208,7 @@ def test_shared_sessions_are_not_shared_between_roles(
         "\uff42illing@acme.example",  # a full-width b, which NFKC makes a b
     ],
 )
-def test_users_are_not_matched_by_the_billing_address(alguna: Alguna, acme: Customer, address: str) -> None:
+def test_users_are_not_matched_by_the_billing_address(alguna: FakeApi, acme: Customer, address: str) -> None:
     Customer.objects.filter(pk=acme.pk).update(email="billing@acme.example", alias="billing@acme.example")
     user = User.objects.create_user(address, address)
     client = sign_in(user)
@@ -219,7 +219,7 @@ def test_users_are_not_matched_by_the_billing_address(alguna: Alguna, acme: Cust
 
 @pytest.mark.parametrize("change", [str, str.upper, str.title, " {}".format])
 def test_users_are_not_matched_by_a_members_address(
-    alguna: Alguna, manager: User, change: Callable[[str], str]
+    alguna: FakeApi, manager: User, change: Callable[[str], str]
 ) -> None:
     assert sign_in(manager).get(BILLING).status_code == 302
     alguna.requests.clear()
@@ -228,7 +228,7 @@ def test_users_are_not_matched_by_a_members_address(
 
 @pytest.mark.parametrize("reuse", ["user", "browser", "customer"])
 def test_a_new_user_with_a_deleted_users_address_has_no_access(
-    alguna: Alguna, manager: User, settings: Settings, reuse: str
+    alguna: FakeApi, manager: User, settings: Settings, reuse: str
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     assert sign_in(manager).get(BILLING).status_code == 302
@@ -243,7 +243,7 @@ def test_a_new_user_with_a_deleted_users_address_has_no_access(
 
 @pytest.mark.parametrize("method", ["get", "post", "head"])
 def test_anonymous_users_are_denied_whatever_the_resolver_returns(
-    alguna: Alguna, settings: Settings, method: str
+    alguna: FakeApi, settings: Settings, method: str
 ) -> None:
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolve_for_everyone
     response = getattr(Client(), method)(BILLING)
@@ -251,7 +251,7 @@ def test_anonymous_users_are_denied_whatever_the_resolver_returns(
     assert alguna.requests == []
 
 
-def test_users_deactivated_while_signed_in_are_denied(alguna: Alguna, manager: User) -> None:
+def test_users_deactivated_while_signed_in_are_denied(alguna: FakeApi, manager: User) -> None:
     client = sign_in(manager)
     assert client.get(BILLING).status_code == 302
     User.objects.filter(pk=manager.pk).update(is_active=False)
@@ -261,7 +261,7 @@ def test_users_deactivated_while_signed_in_are_denied(alguna: Alguna, manager: U
 
 @pytest.mark.parametrize("resolver", ["alguna_portal.access.resolve_by_membership", resolve_for_everyone])
 def test_inactive_users_are_denied_whatever_the_middleware_does(
-    alguna: Alguna, manager: User, settings: Settings, resolver: Any
+    alguna: FakeApi, manager: User, settings: Settings, resolver: Any
 ) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.views.test_billing_access.inactive_user_middleware"]
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolver
@@ -276,7 +276,7 @@ def test_inactive_users_are_denied_whatever_the_middleware_does(
 
 
 @pytest.mark.parametrize("resolver", ["alguna_portal.access.resolve_by_membership", resolve_for_everyone])
-def test_impersonated_users_are_denied(alguna: Alguna, manager: User, settings: Settings, resolver: Any) -> None:
+def test_impersonated_users_are_denied(alguna: FakeApi, manager: User, settings: Settings, resolver: Any) -> None:
     """They don't get a cached session, either."""
     settings.ALGUNA_PORTAL_CUSTOMER_RESOLVER = resolver
     client = sign_in(manager)
@@ -289,7 +289,7 @@ def test_impersonated_users_are_denied(alguna: Alguna, manager: User, settings: 
 
 
 def test_a_policy_can_allow_impersonated_viewers(
-    alguna: Alguna, manager: User, viewer: User, settings: Settings
+    alguna: FakeApi, manager: User, viewer: User, settings: Settings
 ) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.views.test_billing_access.impersonation_middleware"]
     settings.ALGUNA_PORTAL_ACCESS_POLICY = "tests.views.test_billing_access.allow_impersonated_viewers"
@@ -301,7 +301,7 @@ def test_a_policy_can_allow_impersonated_viewers(
 # Policies that don't return True
 
 
-def test_a_policy_that_raises_denies_access(alguna: Alguna, manager: User, settings: Settings) -> None:
+def test_a_policy_that_raises_denies_access(alguna: FakeApi, manager: User, settings: Settings) -> None:
     """With a server error, although a session is cached."""
     client = sign_in(manager)
     client.raise_request_exception = False
@@ -314,21 +314,21 @@ def test_a_policy_that_raises_denies_access(alguna: Alguna, manager: User, setti
 
 
 @pytest.mark.parametrize("result", [1, 1.0, "yes", "False", [False], object(), User(), AnonymousUser(), None, 0, ""])
-def test_a_policy_must_return_true(alguna: Alguna, manager: User, settings: Settings, result: object) -> None:
+def test_a_policy_must_return_true(alguna: FakeApi, manager: User, settings: Settings, result: object) -> None:
     settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **_: result
     assert_denied(alguna, sign_in(manager).get(BILLING))
 
 
-def test_a_policy_cannot_grant_access(alguna: Alguna, stranger: User, acme: Customer, settings: Settings) -> None:
+def test_a_policy_cannot_grant_access(alguna: FakeApi, non_member: User, acme: Customer, settings: Settings) -> None:
     settings.ALGUNA_PORTAL_ACCESS_POLICY = lambda **_: True
-    assert_denied(alguna, sign_in(stranger).get(BILLING))
-    assert_denied(alguna, sign_in(stranger).get(BILLING, {"customer": acme.pk}))
+    assert_denied(alguna, sign_in(non_member).get(BILLING))
+    assert_denied(alguna, sign_in(non_member).get(BILLING, {"customer": acme.pk}))
 
 
 # Cached sessions of other users
 
 
-def test_colleagues_do_not_share_sessions_by_default(alguna: Alguna, manager: User, acme: Customer) -> None:
+def test_colleagues_do_not_share_sessions_by_default(alguna: FakeApi, manager: User, acme: Customer) -> None:
     colleague = User.objects.create_user("cat", manager.email)
     Membership.objects.create(user=colleague, customer=acme, role="manager")
     assert sign_in(manager).get(BILLING)["Location"] == alguna.url(1)
@@ -339,7 +339,7 @@ def test_colleagues_do_not_share_sessions_by_default(alguna: Alguna, manager: Us
 
 @pytest.mark.parametrize("reuse", ["user", "browser"])
 def test_the_next_user_of_a_browser_gets_another_session(
-    alguna: Alguna, manager: User, acme: Customer, settings: Settings, reuse: str
+    alguna: FakeApi, manager: User, acme: Customer, settings: Settings, reuse: str
 ) -> None:
     """Also in the same company and role, and without signing out."""
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
@@ -353,7 +353,7 @@ def test_the_next_user_of_a_browser_gets_another_session(
 
 @pytest.mark.parametrize("reuse", ["user", "browser", "customer"])
 def test_sessions_are_not_shared_between_customers(
-    alguna: Alguna, manager: User, acme: Customer, umbrella: Customer, settings: Settings, reuse: str
+    alguna: FakeApi, manager: User, acme: Customer, umbrella: Customer, settings: Settings, reuse: str
 ) -> None:
     settings.ALGUNA_PORTAL_SESSION_REUSE = reuse
     Customer.objects.update(plan="starter")

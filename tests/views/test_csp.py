@@ -16,8 +16,8 @@ from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
 from alguna_portal.sandbox.dashboard import add_customer
-from tests.conftest import Alguna
-from tests.support.emails import path
+from tests.conftest import FakeApi
+from tests.support.emails import get_link_path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTED = dict(
@@ -73,7 +73,7 @@ def policy(settings: Settings) -> Callable[[str], Mapping[str, Any]]:
     return use
 
 
-def get_billing_pages(alguna: Alguna, link: PortalLink, umbrella: Customer) -> dict[str, Page]:
+def get_billing_pages(alguna: FakeApi, link: PortalLink, umbrella: Customer) -> dict[str, Page]:
     """Return every page for a host's users, by template name."""
     people = {name: User.objects.create_user(name) for name in ("one", "two", "none")}
     for name, customer in (("one", link.customer), ("two", link.customer), ("two", umbrella)):
@@ -81,7 +81,7 @@ def get_billing_pages(alguna: Alguna, link: PortalLink, umbrella: Customer) -> d
     clients = {name: Client() for name in people}
     for name, client in clients.items():
         client.force_login(people[name])
-    address = path(link)
+    address = get_link_path(link)
     pages = {"choose": clients["two"].get("/billing/"), "no_access": clients["none"].get("/billing/")}
     for name, status in (("unavailable", 503), ("failed", 401)):
         alguna.fail(status)
@@ -142,7 +142,7 @@ def get_sandbox_pages(customer: Customer) -> dict[str, Page]:
 
 
 @pytest.fixture
-def pages(alguna: Alguna, link: PortalLink, umbrella: Customer, settings: Settings) -> Callable[[], dict[str, Page]]:
+def pages(alguna: FakeApi, link: PortalLink, umbrella: Customer, settings: Settings) -> Callable[[], dict[str, Page]]:
     """Return a function that fetches every page of the app, the admin and the sandbox."""
 
     def visit() -> dict[str, Page]:

@@ -10,7 +10,7 @@ from django.utils import timezone, translation
 from pytest_django import Settings
 
 from alguna_portal.models import Customer, Membership, PortalLink
-from tests.conftest import Alguna
+from tests.conftest import FakeApi
 from tests.support.clients import BILLING, assert_private, sign_in
 from tests.views.test_billing import get_all_pages
 
@@ -38,7 +38,7 @@ def check_problem(response: Any, status: int, kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_json_contains_url_and_expires_at(alguna: Alguna, manager: User, method: str) -> None:
+def test_json_contains_url_and_expires_at(alguna: FakeApi, manager: User, method: str) -> None:
     response = getattr(sign_in(manager), method)(BILLING, headers=JSON)
     assert response.status_code == 200
     assert response["Content-Type"] == "application/json"
@@ -71,12 +71,12 @@ def test_json_contains_url_and_expires_at(alguna: Alguna, manager: User, method:
         ("application/json; a*=nope''b%41", "page"),
     ],
 )
-def test_the_accept_header_selects_the_format(alguna: Alguna, manager: User, accept: str, form: str) -> None:
+def test_the_accept_header_selects_the_format(alguna: FakeApi, manager: User, accept: str, form: str) -> None:
     response = sign_in(manager).get(BILLING, headers={"Accept": accept})
     assert (response.status_code, response["Vary"]) == ({"page": 302, "json": 200}[form], "Accept, HX-Request, Cookie")
 
 
-def test_json_for_anonymous_users_contains_the_sign_in_url(alguna: Alguna) -> None:
+def test_json_for_anonymous_users_contains_the_sign_in_url(alguna: FakeApi) -> None:
     """A script would follow a redirect to an HTML page."""
     response = Client().get(BILLING + "?customer=3", headers=JSON)
     document = check_problem(response, 401, "login-required")
@@ -86,7 +86,7 @@ def test_json_for_anonymous_users_contains_the_sign_in_url(alguna: Alguna) -> No
 
 
 def test_the_views_are_exempt_from_login_required_middleware(
-    alguna: Alguna, manager: User, link: PortalLink, settings: Settings, mailoutbox: list[Any]
+    alguna: FakeApi, manager: User, link: PortalLink, settings: Settings, mailoutbox: list[Any]
 ) -> None:
     """It would redirect scripts to a page, and recipients of links to sign-in."""
     forms: list[dict[str, str]] = [{}, JSON, HTMX]
@@ -105,14 +105,14 @@ def test_the_views_are_exempt_from_login_required_middleware(
     assert alguna.url(2) in Client().post(path)["Refresh"]
 
 
-def test_json_for_users_without_a_customer(alguna: Alguna, stranger: User) -> None:
-    client = sign_in(stranger)
+def test_json_for_users_without_a_customer(alguna: FakeApi, non_member: User) -> None:
+    client = sign_in(non_member)
     check_problem(client.get(BILLING, headers=JSON), 403, "no-access")
     check_problem(client.get(BILLING + "?customer=1", headers=JSON), 403, "no-access")
     assert alguna.requests == []
 
 
-def test_json_contains_the_choices(alguna: Alguna, manager: User, acme: Customer, umbrella: Customer) -> None:
+def test_json_contains_the_choices(alguna: FakeApi, manager: User, acme: Customer, umbrella: Customer) -> None:
     """With name, role and URL of each; `fresh` is kept."""
     Membership.objects.create(user=manager, customer=umbrella, role="viewer")
     client = sign_in(manager)
@@ -132,7 +132,7 @@ def test_json_contains_the_choices(alguna: Alguna, manager: User, acme: Customer
     assert client.get(fresh, headers=JSON).json()["url"] == alguna.url(3)
 
 
-def test_json_contains_retry_after(alguna: Alguna, manager: User, acme: Customer) -> None:
+def test_json_contains_retry_after(alguna: FakeApi, manager: User, acme: Customer) -> None:
     """Also the URL to try again."""
     alguna.fail(503, Retry_After="7")
     client = sign_in(manager)
@@ -145,7 +145,7 @@ def test_json_contains_retry_after(alguna: Alguna, manager: User, acme: Customer
 
 @pytest.mark.parametrize("debug", [True, False])
 def test_json_contains_the_reason_only_under_debug(
-    alguna: Alguna, manager: User, settings: Settings, *, debug: bool
+    alguna: FakeApi, manager: User, settings: Settings, *, debug: bool
 ) -> None:
     settings.DEBUG = debug
     alguna.fail(401, '{"detail": "so there"}')
@@ -160,7 +160,7 @@ def test_json_contains_the_reason_only_under_debug(
         *({"X-Moz": "prefetch"}, {"X-Purpose": "preview"}, {"X-Sec-Purpose": "prefetch"}, {"HX-Preloaded": "true"}),
     ],
 )
-def test_prefetches_are_refused_in_each_format(alguna: Alguna, manager: User, headers: dict[str, str]) -> None:
+def test_prefetches_are_refused_in_each_format(alguna: FakeApi, manager: User, headers: dict[str, str]) -> None:
     """Of browsers, of older browsers, of Turbo and of htmx's preload extension."""
     client = sign_in(manager)
     for form in ({}, JSON, HTMX):
@@ -180,20 +180,20 @@ def test_other_methods_are_not_allowed_in_each_format(manager: User) -> None:
             assert_private(response)
 
 
-def test_head_creates_no_session_in_each_format(alguna: Alguna, manager: User, stranger: User) -> None:
+def test_head_creates_no_session_in_each_format(alguna: FakeApi, manager: User, non_member: User) -> None:
     """Link checkers see whether the user has access."""
     for form in ({}, JSON, HTMX):
         response = sign_in(manager).head(BILLING, headers=form)
         assert (response.status_code, response.content) == (200, b"")
         assert "HX-Redirect" not in response
-        assert sign_in(stranger).head(BILLING, headers=form).status_code == 403
+        assert sign_in(non_member).head(BILLING, headers=form).status_code == 403
     assert alguna.requests == []
 
 
 def test_problems_have_the_texts_of_the_pages(
-    alguna: Alguna, manager: User, stranger: User, umbrella: Customer
+    alguna: FakeApi, manager: User, non_member: User, umbrella: Customer
 ) -> None:
-    for page in get_all_pages(alguna, manager, stranger, umbrella):
+    for page in get_all_pages(alguna, manager, non_member, umbrella):
         client = sign_in(page.wsgi_request.user)  # type: ignore[attr-defined]
         if page.status_code in (502, 503):
             alguna.fail(page.status_code if page.status_code == 503 else 404, '{"detail": "no"}')
@@ -206,16 +206,16 @@ def test_problems_have_the_texts_of_the_pages(
         assert document["detail"] in text
 
 
-def test_problems_are_translated(stranger: User, settings: Settings) -> None:
+def test_problems_are_translated(non_member: User, settings: Settings) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
-    response = sign_in(stranger).get(BILLING, headers=JSON | {"Accept-Language": "de"})
+    response = sign_in(non_member).get(BILLING, headers=JSON | {"Accept-Language": "de"})
     with translation.override("de"):
         assert check_problem(response, 403, "no-access")["title"] == translation.gettext("You can't open billing")
     assert response["Content-Language"] == "de"
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_htmx_redirects_to_the_portal(alguna: Alguna, manager: User, method: str) -> None:
+def test_htmx_redirects_to_the_portal(alguna: FakeApi, manager: User, method: str) -> None:
     """With a header, because an XMLHttpRequest would follow a redirect to another origin and fail."""
     response = getattr(sign_in(manager), method)(BILLING, headers=HTMX)
     assert (response.status_code, response["HX-Redirect"]) == (200, alguna.url(1))
@@ -224,20 +224,20 @@ def test_htmx_redirects_to_the_portal(alguna: Alguna, manager: User, method: str
     assert response.content == b""
 
 
-def test_the_htmx_header_overrides_accept(alguna: Alguna, manager: User) -> None:
+def test_the_htmx_header_overrides_accept(alguna: FakeApi, manager: User) -> None:
     """Only the value `true` counts."""
     client = sign_in(manager)
     assert client.get(BILLING, headers=HTMX | JSON)["HX-Redirect"] == alguna.url(1)
     assert client.get(BILLING, headers={"HX-Request": "false"})["Location"] == alguna.url(1)
 
 
-def test_htmx_redirects_to_sign_in(alguna: Alguna) -> None:
+def test_htmx_redirects_to_sign_in(alguna: FakeApi) -> None:
     response = Client().get(BILLING, headers=HTMX)
     assert (response.status_code, response["HX-Redirect"]) == (401, "/login/?next=/billing/")
     assert_private(response)
 
 
-def test_htmx_redirects_to_the_choices(alguna: Alguna, manager: User, umbrella: Customer) -> None:
+def test_htmx_redirects_to_the_choices(alguna: FakeApi, manager: User, umbrella: Customer) -> None:
     """`fresh` is kept."""
     Membership.objects.create(user=manager, customer=umbrella)
     client = sign_in(manager)
@@ -245,9 +245,9 @@ def test_htmx_redirects_to_the_choices(alguna: Alguna, manager: User, umbrella: 
     assert client.post(BILLING, {"fresh": "1"}, headers=HTMX)["HX-Redirect"] == BILLING + "?fresh=1"
 
 
-def test_htmx_redirects_to_error_pages(alguna: Alguna, manager: User, acme: Customer, stranger: User) -> None:
+def test_htmx_redirects_to_error_pages(alguna: FakeApi, manager: User, acme: Customer, non_member: User) -> None:
     """htmx doesn't swap in error responses."""
-    response = sign_in(stranger).get(BILLING, headers=HTMX)
+    response = sign_in(non_member).get(BILLING, headers=HTMX)
     assert (response.status_code, response["HX-Redirect"]) == (403, BILLING)
     for failure, status in ((503, 503), (404, 502)):
         alguna.fail(failure, "{}")

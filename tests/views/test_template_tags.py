@@ -27,9 +27,9 @@ def test_members_see_a_link(manager: User) -> None:
 
 @pytest.mark.parametrize("source", ["{% billing_button %}", "{% billing_url %}",
                                     "{% billing_button %}<b>x</b>{% endbilling_button %}"])  # fmt: skip
-def test_other_users_see_nothing(source: str, stranger: User) -> None:
+def test_other_users_see_nothing(source: str, non_member: User) -> None:
     """Neither anonymous users nor pages without a request."""
-    assert render(source, stranger) == ""
+    assert render(source, non_member) == ""
     assert render(source, AnonymousUser()) == ""
     assert Template("{% load alguna_portal %}" + source).render(Context()) == ""
 

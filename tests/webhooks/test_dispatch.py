@@ -19,8 +19,8 @@ from alguna_portal.models import WebhookDelivery
 from alguna_portal.signals import webhook_received
 from alguna_portal.webhooks import Event, PayloadError, dispatch, on
 from alguna_portal.webhooks.tasks import PAUSES, handle_delivery
-from tests.support.logs import logged
-from tests.support.webhooks import SECRET, listening, message, tell
+from tests.support.logs import get_log_events
+from tests.support.webhooks import SECRET, create_message, post_message, register_receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,17 +56,17 @@ def get_state() -> tuple[str, int, str]:
 
 
 def test_a_duplicate_message_is_not_handled_again() -> None:
-    with listening("*") as received:
-        assert [tell(message(), ident="msg_1") for _ in range(3)] == [204] * 3
-        assert tell(message(), ident="msg_2") == 204
+    with register_receiver("*") as received:
+        assert [post_message(create_message(), ident="msg_1") for _ in range(3)] == [204] * 3
+        assert post_message(create_message(), ident="msg_2") == 204
     assert [event.id for event in received] == ["msg_1", "msg_2"]
     assert WebhookDelivery.objects.get(message_id="msg_1").tries == 1
 
 
 def test_a_duplicate_message_with_other_content_is_ignored() -> None:
-    with listening("*") as received:
-        tell(message("a.b", of="first"), ident="msg_1")
-        tell(message("c.d", of="second"), ident="msg_1")
+    with register_receiver("*") as received:
+        post_message(create_message("a.b", of="first"), ident="msg_1")
+        post_message(create_message("c.d", of="second"), ident="msg_1")
     assert [event.data["of"] for event in received] == ["first"]
 
 
@@ -78,15 +78,15 @@ def test_a_failing_receiver_does_not_stop_the_others() -> None:
         if broken:
             raise LookupError("ann@example.com")
 
-    with listening("*") as first, listening("*", then=fail) as second, listening("*") as third:
-        assert tell(message(), ident="m") == 503
+    with register_receiver("*") as first, register_receiver("*", then=fail) as second, register_receiver("*") as third:
+        assert post_message(create_message(), ident="m") == 503
         assert get_state() == ("failed", 1, get_state()[2])
         assert "LookupError" in get_state()[2]
         assert "ann@" not in get_state()[2]
-        assert tell(message(), ident="m") == 503
+        assert post_message(create_message(), ident="m") == 503
         broken = False
-        assert tell(message(), ident="m") == 204
-        assert tell(message(), ident="m") == 204
+        assert post_message(create_message(), ident="m") == 204
+        assert post_message(create_message(), ident="m") == 204
     assert (len(first), len(second), len(third)) == (1, 3, 1)
     assert get_state() == ("handled", 3, "")
 
@@ -97,13 +97,13 @@ def test_failures_are_stored_and_logged_without_their_text(caplog: pytest.LogCap
     def fail(_event: Event) -> None:
         raise LookupError("ann@example.com")
 
-    with listening("*", then=fail), listening("*", then=fail):
+    with register_receiver("*", then=fail), register_receiver("*", then=fail):
         names = [each.name for each in receivers()]
-        assert tell(message("a.b"), ident="m") == 503
+        assert post_message(create_message("a.b"), ident="m") == 503
     delivery = WebhookDelivery.objects.get()
     assert delivery.error == f"{names[0]}: LookupError, {names[1]}: LookupError"
     at = f"{__file__}:{fail.__code__.co_firstlineno + 1}"
-    assert logged(caplog, "webhook_failed") == [
+    assert get_log_events(caplog, "webhook_failed") == [
         (
             "ERROR",
             f"Webhook {delivery.pk}: {name} failed (LookupError, {at}).",
@@ -113,14 +113,14 @@ def test_failures_are_stored_and_logged_without_their_text(caplog: pytest.LogCap
     ]
     with ExitStack() as many:
         for _ in range(10):
-            many.enter_context(listening("*", then=fail))
-        assert tell(message(), ident="n") == 503
+            many.enter_context(register_receiver("*", then=fail))
+        assert post_message(create_message(), ident="n") == 503
     assert len(WebhookDelivery.objects.get(message_id="n").error) == 255
 
 
 def test_run_receivers_updates_the_instance() -> None:
-    with listening("*", then=crash), pytest.raises(Crash):
-        tell(message(), ident="m")
+    with register_receiver("*", then=crash), pytest.raises(Crash):
+        post_message(create_message(), ident="m")
     WebhookDelivery.objects.update(claimed_until=None)
     delivery = WebhookDelivery.objects.get()
     assert dispatch.run_receivers(delivery) is True
@@ -128,27 +128,27 @@ def test_run_receivers_updates_the_instance() -> None:
 
 
 def test_new_receivers_are_not_called_for_handled_messages() -> None:
-    tell(message(), ident="m")
+    post_message(create_message(), ident="m")
     delivery = WebhookDelivery.objects.get()
-    with listening("*") as late:
+    with register_receiver("*") as late:
         assert dispatch.run_receivers(delivery) is True
     assert (late, delivery.tries) == ([], 1)
 
 
 def test_messages_are_read_from_the_primary_database(settings: Settings) -> None:
-    with listening("*", then=crash), pytest.raises(Crash):
-        tell(message(), ident="m")
+    with register_receiver("*", then=crash), pytest.raises(Crash):
+        post_message(create_message(), ident="m")
     WebhookDelivery.objects.update(claimed_until=None)
     delivery = WebhookDelivery.objects.get()
     settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
-    with listening("*") as received:
+    with register_receiver("*") as received:
         assert dispatch.run_receivers(delivery) is True
     assert len(received) == 1
 
 
 def test_the_names_of_the_built_in_receivers_do_not_change() -> None:
     """Otherwise a new release would call them again for messages that are half done."""
-    tell(message("subscription.updated"))
+    post_message(create_message("subscription.updated"))
     assert WebhookDelivery.objects.get().done == ["plans", "webhook_received"]
 
 
@@ -160,7 +160,7 @@ def test_signal_receivers_run_outside_transactions() -> None:
 
     webhook_received.connect(look)
     try:
-        tell(message())
+        post_message(create_message())
     finally:
         webhook_received.disconnect(look)
     assert inside == [False]
@@ -171,8 +171,11 @@ def test_the_changes_of_a_failed_receiver_are_rolled_back() -> None:
         Group.objects.create(name="half")
         raise LookupError
 
-    with listening("*", then=lambda _event: Group.objects.create(name="whole")), listening("*", then=half):
-        tell(message())
+    with (
+        register_receiver("*", then=lambda _event: Group.objects.create(name="whole")),
+        register_receiver("*", then=half),
+    ):
+        post_message(create_message())
     assert [group.name for group in Group.objects.all()] == ["whole"]
 
 
@@ -182,8 +185,8 @@ def test_a_receiver_that_breaks_its_transaction_does_not_affect_others() -> None
         with suppress(DatabaseError):
             Group.objects.create(name="once")
 
-    with listening("*", then=clumsy), listening("*") as other:
-        assert tell(message()) == 503
+    with register_receiver("*", then=clumsy), register_receiver("*") as other:
+        assert post_message(create_message()) == 503
     assert len(other) == 1
 
 
@@ -195,42 +198,44 @@ def test_a_crash_in_a_receiver_rolls_back_its_changes() -> None:
         if len(calls) == 1:
             raise Crash
 
-    with listening("*") as before, listening("*", then=do) as calls:
+    with register_receiver("*") as before, register_receiver("*", then=do) as calls:
         with pytest.raises(Crash):
-            tell(message(), ident="m")
+            post_message(create_message(), ident="m")
         assert Group.objects.count() == 0
-        assert tell(message(), ident="m") == 503
+        assert post_message(create_message(), ident="m") == 503
         assert len(calls) == 1
         with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
-            assert tell(message(), ident="m") == 204
-            assert tell(message(), ident="m") == 204
+            assert post_message(create_message(), ident="m") == 204
+            assert post_message(create_message(), ident="m") == 204
     assert (len(before), len(calls), Group.objects.count()) == (1, 2, 1)
     assert get_state() == ("handled", 2, "")
 
 
 def test_a_crash_after_the_last_receiver_repeats_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dispatch, "_finish", lambda *_: crash(None))  # type: ignore[arg-type]
-    with listening("*") as received:
+    with register_receiver("*") as received:
         with pytest.raises(Crash):
-            tell(message(), ident="m")
+            post_message(create_message(), ident="m")
         monkeypatch.undo()
         with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
-            assert tell(message(), ident="m") == 204
+            assert post_message(create_message(), ident="m") == 204
     assert len(received) == 1
     assert get_state()[0] == "handled"
 
 
 def test_a_duplicate_during_handling_is_rejected_with_503() -> None:
-    with listening("*", then=lambda event: statuses.append(tell(message(), ident=event.id)), atomic=False) as received:
+    with register_receiver(
+        "*", then=lambda event: statuses.append(post_message(create_message(), ident=event.id)), atomic=False
+    ) as received:
         statuses: list[int] = []
-        assert tell(message(), ident="m") == 204
+        assert post_message(create_message(), ident="m") == 204
     assert (len(received), statuses) == (1, [503])
 
 
 def test_two_processes_with_the_same_claim_call_a_receiver_once() -> None:
     """A receiver took longer than the claim lasts."""
-    with listening("*") as received:
-        tell(message("never.received", of="x"), ident="m")
+    with register_receiver("*") as received:
+        post_message(create_message("never.received", of="x"), ident="m")
         delivery = WebhookDelivery.objects.get()
         stale = WebhookDelivery.objects.get()
         stale.done, stale.payload = [], "{}"
@@ -243,16 +248,16 @@ def test_a_process_that_lost_its_claim_stores_no_result(caplog: pytest.LogCaptur
     def take_long(_event: Event) -> None:
         WebhookDelivery.objects.update(tries=7, claimed_until=timezone.now() + dispatch.CLAIM)
 
-    with listening("*", then=take_long, atomic=False):
-        assert tell(message(), ident="m") == 204
+    with register_receiver("*", then=take_long, atomic=False):
+        assert post_message(create_message(), ident="m") == 204
     delivery = WebhookDelivery.objects.get()
     assert (delivery.state, delivery.tries, delivery.claimed_until is None) == ("waiting", 7, False)
 
 
 def test_a_delivery_deleted_during_handling_is_sent_again() -> None:
-    with listening("*", then=lambda _event: WebhookDelivery.objects.all().delete(), atomic=False):
-        assert tell(message(), ident="m") == 503
-    assert tell(message(), ident="m") == 204
+    with register_receiver("*", then=lambda _event: WebhookDelivery.objects.all().delete(), atomic=False):
+        assert post_message(create_message(), ident="m") == 503
+    assert post_message(create_message(), ident="m") == 204
 
 
 def test_each_receiver_renews_the_claim() -> None:
@@ -266,8 +271,8 @@ def test_each_receiver_renews_the_claim() -> None:
     def take_long(_event: Event) -> None:
         WebhookDelivery.objects.update(claimed_until=timezone.now())
 
-    with listening("*", then=take_long), listening("*", then=look):
-        assert tell(message()) == 204
+    with register_receiver("*", then=take_long), register_receiver("*", then=look):
+        assert post_message(create_message()) == 204
     assert lasts[0] > timedelta(minutes=1)
 
 
@@ -280,14 +285,14 @@ def test_a_database_error_has_the_message_sent_again(
         raise DatabaseError("ann@example.com")
 
     monkeypatch.setattr("alguna_portal.webhooks.inbox._store", fail)
-    assert tell(message(email="ann@example.com")) == 503
+    assert post_message(create_message(email="ann@example.com")) == 503
     (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_not_kept"]
     assert (record.__dict__["error"], "ann@" in record.getMessage()) == ("DatabaseError", False)
 
 
 def test_a_locked_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    with listening("*", then=crash), pytest.raises(Crash):
-        tell(message(), ident="m")
+    with register_receiver("*", then=crash), pytest.raises(Crash):
+        post_message(create_message(), ident="m")
     delivery = WebhookDelivery.objects.get()
     WebhookDelivery.objects.update(claimed_until=None)
     rows = dispatch.get_queryset
@@ -311,35 +316,37 @@ def test_a_locked_row_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
     assert dispatch.run_receivers(delivery) is False
     monkeypatch.setattr(dispatch, "get_queryset", rows)
     assert dispatch.run_receivers(delivery) is True
-    WebhookDelivery.objects.update(state="waiting", payload=message().decode(), done=[])
+    WebhookDelivery.objects.update(state="waiting", payload=create_message().decode(), done=[])
     WebhookDelivery.objects.update(claimed_until=timezone.now() + dispatch.CLAIM)
     assert dispatch.run_receivers(delivery) is False
 
 
 def test_message_ids_are_case_sensitive(settings: Settings) -> None:
     """MariaDB compares without case."""
-    with listening("*") as received:
+    with register_receiver("*") as received:
         for ident in ("MSG_a", "msg_A", "msg_a"):
-            assert tell(message(), ident=ident) == 204
+            assert post_message(create_message(), ident=ident) == 204
     assert len(received) == 3
 
 
 def test_receivers_do_not_share_the_event() -> None:
-    with listening("*", then=lambda event: event.data.clear()), listening("*") as second:  # type: ignore[attr-defined]
-        tell(message("a.b", id="inv_1"))
+    with register_receiver("*", then=lambda event: event.data.clear()), register_receiver("*") as second:  # type: ignore[attr-defined]
+        post_message(create_message("a.b", id="inv_1"))
     assert second[0].data == {"id": "inv_1"}
     assert len({second[0], second[0]}) == 1
 
 
 def test_non_atomic_receivers_can_be_called_again_after_a_crash() -> None:
-    with listening("*", then=lambda _event: Group.objects.create(name=f"{Group.objects.count()}"), atomic=False):
-        tell(message())
+    with register_receiver(
+        "*", then=lambda _event: Group.objects.create(name=f"{Group.objects.count()}"), atomic=False
+    ):
+        post_message(create_message())
     assert Group.objects.count() == 1
-    with listening("*", then=crash, atomic=False) as received:
+    with register_receiver("*", then=crash, atomic=False) as received:
         with pytest.raises(Crash):
-            tell(message(), ident="m")
+            post_message(create_message(), ident="m")
         with time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True), pytest.raises(Crash):
-            tell(message(), ident="m")
+            post_message(create_message(), ident="m")
     assert len(received) == 2
 
 
@@ -357,9 +364,9 @@ def test_a_failing_signal_receiver_has_the_message_sent_again() -> None:
     webhook_received.connect(fail)
     webhook_received.connect(hear)
     try:
-        assert tell(message(), ident="m") == 503
+        assert post_message(create_message(), ident="m") == 503
         broken = False
-        assert tell(message(), ident="m") == 204
+        assert post_message(create_message(), ident="m") == 204
     finally:
         webhook_received.disconnect(fail)
         webhook_received.disconnect(hear)
@@ -367,21 +374,21 @@ def test_a_failing_signal_receiver_has_the_message_sent_again() -> None:
 
 
 def test_the_payload_is_deleted_once_all_receivers_are_done(settings: Settings) -> None:
-    with listening("*", then=fail):
-        tell(message(email="ann@example.com"), ident="m")
+    with register_receiver("*", then=fail):
+        post_message(create_message(email="ann@example.com"), ident="m")
     assert "ann@example.com" in WebhookDelivery.objects.get().payload
-    tell(message(email="ann@example.com"), ident="m")
+    post_message(create_message(email="ann@example.com"), ident="m")
     assert WebhookDelivery.objects.get().payload == ""
 
 
 def test_receivers_get_the_types_that_they_are_registered_for() -> None:
     with (
-        listening("invoice.paid") as paid,
-        listening("invoice.*", "payment.created") as billing,
-        listening("*") as all_,
+        register_receiver("invoice.paid") as paid,
+        register_receiver("invoice.*", "payment.created") as billing,
+        register_receiver("*") as all_,
     ):
         for kind in ("invoice.paid", "invoice.issued", "payment.created", "payment.updated", "Invoice.paid"):
-            tell(message(kind))
+            post_message(create_message(kind))
     assert [event.type for event in paid] == ["invoice.paid"]
     assert [event.type for event in billing] == ["invoice.paid", "invoice.issued", "payment.created"]
     assert len(all_) == 5
@@ -393,7 +400,7 @@ def test_a_receiver_is_registered_by_its_name() -> None:
     def receiver(_event: Event) -> None:
         """Do nothing."""
 
-    with listening("x"):
+    with register_receiver("x"):
         before = len(receivers())
         assert on("a.b")(receiver) is receiver
         on("a.c")(receiver)
@@ -413,9 +420,9 @@ def test_async_receivers_are_awaited() -> None:
     async def receiver(event: Event) -> None:
         received.append(event.type)
 
-    with listening("nothing"):
+    with register_receiver("nothing"):
         on("a.b")(receiver)
-        assert tell(message("a.b")) == 204
+        assert post_message(create_message("a.b")) == 204
     assert received == ["a.b"]
 
 
@@ -455,8 +462,8 @@ def test_event_get_checks_types() -> None:
 def test_timestamps_are_aware_without_use_tz(settings: Settings) -> None:
     settings.USE_TZ = False
     settings.TIME_ZONE = "Asia/Tokyo"
-    with listening("*") as received:
-        assert tell(message()) == 204
+    with register_receiver("*") as received:
+        assert post_message(create_message()) == 204
     assert received[0].timestamp.isoformat() == "2026-11-22T13:00:00+09:00"
 
 
@@ -477,18 +484,18 @@ class TestUseTasks:
         """The queue contains the key, but not the payload."""
         backend = self.use_backend(settings, "Dummy")
         backend.clear()
-        with listening("*") as received:
-            assert tell(message(email="ann@example.com")) == 204
+        with register_receiver("*") as received:
+            assert post_message(create_message(email="ann@example.com")) == 204
         (result,) = backend.results
         assert (list(result.args), received) == ([WebhookDelivery.objects.get().pk], [])
 
     def test_a_failed_task_is_retried_with_growing_delays(self, settings: Settings) -> None:
         backend = self.use_backend(settings, "Dummy")
-        tell(message())
+        post_message(create_message())
         delivery = WebhookDelivery.objects.get()
         backend.clear()
 
-        with listening("*", then=fail):
+        with register_receiver("*", then=fail):
             handle_delivery.func(delivery.pk)
             (retry,) = backend.results
             assert (list(retry.args), retry.kwargs) == ([delivery.pk], {"tries": 2})
@@ -507,7 +514,7 @@ class TestUseTasks:
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         backend = self.use_backend(settings, "Dummy")
-        tell(message())
+        post_message(create_message())
         backend.clear()
 
         def locked(*_: Any) -> None:
@@ -521,31 +528,31 @@ class TestUseTasks:
 
     def test_a_backend_without_deferral_does_not_retry(self, settings: Settings) -> None:
         backend = self.use_backend(settings, "Dummy")
-        tell(message())
+        post_message(create_message())
         delivery = WebhookDelivery.objects.get()
         backend.clear()
         self.use_backend(settings, "Immediate")
 
-        with listening("*", then=fail):
+        with register_receiver("*", then=fail):
             handle_delivery.func(delivery.pk)
         assert get_state()[0] == "failed"
 
     def test_an_immediate_backend_during_a_claim_returns_503(self, settings: Settings) -> None:
         """The process with the claim may have crashed."""
         self.use_backend(settings, "Immediate")
-        with listening("*", then=crash), listening("*") as other:
-            assert tell(message(), ident="m") == 503
-            assert tell(message(), ident="m") == 503
-        with listening("*") as received, time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
-            assert tell(message(), ident="m") == 204
+        with register_receiver("*", then=crash), register_receiver("*") as other:
+            assert post_message(create_message(), ident="m") == 503
+            assert post_message(create_message(), ident="m") == 503
+        with register_receiver("*") as received, time_machine.travel(timezone.now() + dispatch.CLAIM, tick=True):
+            assert post_message(create_message(), ident="m") == 204
         assert (len(other), len(received)) == (0, 1)
 
     def test_an_immediate_backend_returns_the_result(self, settings: Settings) -> None:
         self.use_backend(settings, "Immediate")
 
-        with listening("*", then=fail):
-            assert tell(message(), ident="m") == 503
-        assert tell(message(), ident="m") == 204
+        with register_receiver("*", then=fail):
+            assert post_message(create_message(), ident="m") == 503
+        assert post_message(create_message(), ident="m") == 204
 
     def test_a_failing_queue_has_the_message_sent_again(
         self, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -557,9 +564,9 @@ class TestUseTasks:
             raise ConnectionError("redis://:secret@queue")
 
         monkeypatch.setattr(type(handle_delivery), "enqueue", refuse)
-        assert tell(message(), ident="m") == 503
+        assert post_message(create_message(), ident="m") == 503
         monkeypatch.undo()
-        assert tell(message(), ident="m") == 204
+        assert post_message(create_message(), ident="m") == 204
         assert len(backend.results) == 1
         (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_not_queued"]
         assert (record.levelno, "secret" in record.getMessage()) == (logging.ERROR, False)
@@ -576,7 +583,7 @@ def test_receivers_marked_as_coroutine_functions_are_awaited() -> None:
 
     on("*")(markcoroutinefunction(receiver))
     try:
-        tell(message())
+        post_message(create_message())
     finally:
         dispatch._registered.popitem()
     assert len(received) == 1

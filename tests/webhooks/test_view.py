@@ -20,7 +20,7 @@ from alguna_portal.views.webhooks import webhook
 from alguna_portal.webhooks import Event
 from alguna_portal.webhooks.inbox import receive_message
 from alguna_portal.webhooks.signatures import LARGEST_BODY
-from tests.support.webhooks import SECRET, WEBHOOK, listening, message, signed, tell
+from tests.support.webhooks import SECRET, WEBHOOK, create_message, post_message, register_receiver, sign_message
 
 OTHER = "whsec_YW5vdGhlciBzZWNyZXQ="
 
@@ -42,8 +42,8 @@ def get_refusal(caplog: pytest.LogCaptureFixture) -> str:
 @pytest.mark.parametrize("name", ["svix", "webhook"])
 def test_a_signed_message_is_handled(name: str) -> None:
     """With the headers of Svix and of Standard Webhooks."""
-    with listening("invoice.paid") as received:
-        assert tell(message("invoice.paid", id="inv_1"), ident="msg_a", name=name) == 204
+    with register_receiver("invoice.paid") as received:
+        assert post_message(create_message("invoice.paid", id="inv_1"), ident="msg_a", name=name) == 204
     (event,) = received
     assert (event.id, event.type, event.data) == ("msg_a", "invoice.paid", {"id": "inv_1"})
     assert event.timestamp == datetime(2026, 11, 22, 4, tzinfo=UTC)
@@ -53,22 +53,22 @@ def test_a_signed_message_is_handled(name: str) -> None:
 
 def test_each_of_several_secrets_is_accepted(settings: Settings) -> None:
     settings.ALGUNA_PORTAL_WEBHOOK_SECRETS = [OTHER, SECRET]
-    assert tell(message()) == 204
-    assert tell(message(), secret=OTHER) == 204
+    assert post_message(create_message()) == 204
+    assert post_message(create_message(), secret=OTHER) == 204
     settings.ALGUNA_PORTAL_WEBHOOK_SECRETS = [OTHER]
-    assert tell(message()) == 400
+    assert post_message(create_message()) == 400
 
 
 def test_one_of_several_signatures_is_enough() -> None:
-    body = message()
-    ours, theirs = signed(body, ident="m"), signed(body, ident="m", secret=OTHER)
+    body = create_message()
+    ours, theirs = sign_message(body, ident="m"), sign_message(body, ident="m", secret=OTHER)
     both = ours | {"svix-signature": f"v1a,eHg= {theirs['svix-signature']} {ours['svix-signature']}"}
-    assert tell(body, both) == 204
+    assert post_message(body, both) == 204
 
 
 def test_the_endpoint_does_not_exist_without_secrets(settings: Settings) -> None:
     settings.ALGUNA_PORTAL_WEBHOOK_SECRETS = []
-    assert tell(message()) == 404
+    assert post_message(create_message()) == 404
     assert Client().get(WEBHOOK).status_code == 404
 
 
@@ -80,32 +80,32 @@ def test_only_post_is_allowed() -> None:
 
 def test_the_endpoint_is_exempt_from_login_required_middleware(settings: Settings) -> None:
     settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.contrib.auth.middleware.LoginRequiredMiddleware"]
-    assert tell(message()) == 204
+    assert post_message(create_message()) == 204
 
 
 def test_an_invalid_secret_raises_improperly_configured(settings: Settings) -> None:
     settings.ALGUNA_PORTAL_WEBHOOK_SECRETS = ["whsec_no base64!"]
     with pytest.raises(ImproperlyConfigured, match="WEBHOOK_SECRETS"):
-        tell(message())
+        post_message(create_message())
 
 
 @pytest.mark.parametrize("late", [timedelta(minutes=-6), timedelta(minutes=6)])
 def test_old_and_future_deliveries_are_rejected(late: timedelta, caplog: pytest.LogCaptureFixture) -> None:
-    assert tell(message(), at=datetime.now(UTC) + late) == 400
+    assert post_message(create_message(), at=datetime.now(UTC) + late) == 400
     assert "timestamp too" in get_refusal(caplog)
 
 
 def test_a_changed_body_is_rejected(caplog: pytest.LogCaptureFixture) -> None:
-    body = message()
-    assert tell(body + b" ", signed(body)) == 400
+    body = create_message()
+    assert post_message(body + b" ", sign_message(body)) == 400
     assert get_refusal(caplog) == "No matching signature found."
 
 
 @pytest.mark.parametrize("missing", ["id", "timestamp", "signature"])
 def test_a_delivery_without_a_header_is_rejected(missing: str, caplog: pytest.LogCaptureFixture) -> None:
-    body = message()
-    headers = signed(body)
-    assert tell(body, headers | {f"svix-{missing}": ""}) == 400
+    body = create_message()
+    headers = sign_message(body)
+    assert post_message(body, headers | {f"svix-{missing}": ""}) == 400
     assert get_refusal(caplog) == "It lacks the headers svix-id, svix-timestamp and svix-signature."
 
 
@@ -118,8 +118,8 @@ def test_a_delivery_without_a_header_is_rejected(missing: str, caplog: pytest.Lo
     ],
 )
 def test_invalid_signatures_and_timestamps_are_rejected(header: str, value: str) -> None:
-    body = message()
-    assert tell(body, signed(body) | {f"svix-{header}": value}) == 400
+    body = create_message()
+    assert post_message(body, sign_message(body) | {f"svix-{header}": value}) == 400
 
 
 def create_body(time: str) -> bytes:
@@ -160,37 +160,40 @@ def create_body(time: str) -> bytes:
 def test_invalid_bodies_are_rejected(body: bytes, reason: str, caplog: pytest.LogCaptureFixture) -> None:
     """The log contains the reason, but not the content."""
     caplog.set_level(logging.DEBUG)
-    headers = signed(body if body != b"\xff\xfe" else b"")
-    assert tell(body, headers) == 400
+    headers = sign_message(body if body != b"\xff\xfe" else b"")
+    assert post_message(body, headers) == 400
     assert get_refusal(caplog) == reason
 
 
 @pytest.mark.parametrize("time", ["2000-01-01T00:00:00Z", "2099-12-31T23:59:59Z", "2026-11-22t04:00:00z"])
 def test_timestamps_of_this_century_are_accepted(time: str) -> None:
-    with listening("a.b") as received:
-        assert tell(create_body(time)) == 204
+    with register_receiver("a.b") as received:
+        assert post_message(create_body(time)) == 204
     assert received[0].timestamp == datetime.fromisoformat(time.upper())
 
 
 def test_unusual_but_valid_bodies_are_stored() -> None:
     """With NUL, which PostgreSQL's JSON type rejects, and with thousands of keys."""
-    with listening("*") as received:
-        assert tell(message("a.b", text="\x00", **{f"key{number}": number for number in range(2000)})) == 204
+    with register_receiver("*") as received:
+        assert (
+            post_message(create_message("a.b", text="\x00", **{f"key{number}": number for number in range(2000)}))
+            == 204
+        )
     assert received[0].data["text"] == "\x00"
 
 
 def test_an_id_that_is_too_long_is_rejected(caplog: pytest.LogCaptureFixture) -> None:
-    assert tell(message(), ident="m" * 255) == 204
+    assert post_message(create_message(), ident="m" * 255) == 204
     WebhookDelivery.objects.all().delete()
-    assert tell(message(), ident="m" * 256) == 400
+    assert post_message(create_message(), ident="m" * 256) == 400
     assert get_refusal(caplog) == "Its id is none."
 
 
 def test_the_size_of_a_body_is_limited(caplog: pytest.LogCaptureFixture) -> None:
-    empty = len(message("a.b", text=""))
-    assert tell(message("a.b", text="x" * (LARGEST_BODY - empty))) == 204
+    empty = len(create_message("a.b", text=""))
+    assert post_message(create_message("a.b", text="x" * (LARGEST_BODY - empty))) == 204
     WebhookDelivery.objects.all().delete()
-    assert tell(message("a.b", text="x" * (LARGEST_BODY - empty + 1))) == 400
+    assert post_message(create_message("a.b", text="x" * (LARGEST_BODY - empty + 1))) == 400
     assert "more than 262144 bytes" in get_refusal(caplog)
 
 
@@ -199,7 +202,7 @@ def test_an_incomplete_body_is_rejected(rf: Any, caplog: pytest.LogCaptureFixtur
         def read(self, size: int = 0) -> bytes:
             raise OSError("connection reset")
 
-    request = rf.post(WEBHOOK, b"x", content_type="application/json", headers=signed(b"x"))
+    request = rf.post(WEBHOOK, b"x", content_type="application/json", headers=sign_message(b"x"))
     request._stream = Broken()
     assert webhook(request).status_code == 400
     assert get_refusal(caplog) == "It broke off."
@@ -215,19 +218,19 @@ def test_logs_contain_no_secrets_and_no_content(caplog: pytest.LogCaptureFixture
     def fail(event: Any) -> None:
         raise ValueError(f"ann@example.com {event.data}")
 
-    body = message("customer.updated", email="ann@example.com")
-    with listening("customer.updated", then=fail):
-        assert tell(body) == 503
-        assert tell(body, signed(body, secret=OTHER)) == 400
-    assert tell(message("x.y", email="ann@example.com")) == 204
+    body = create_message("customer.updated", email="ann@example.com")
+    with register_receiver("customer.updated", then=fail):
+        assert post_message(body) == 503
+        assert post_message(body, sign_message(body, secret=OTHER)) == 400
+    assert post_message(create_message("x.y", email="ann@example.com")) == 204
     log = "".join(record.getMessage() + str(record.__dict__) + str(record.exc_info or "") for record in caplog.records)
     assert "webhook_failed" in log
     assert not any(leak in log for leak in ("ann@", SECRET, SECRET[6:], OTHER[6:]))
 
 
 def test_responses_are_empty_and_not_cached() -> None:
-    body = message()
-    response = Client().post(WEBHOOK, body, content_type="application/json", headers=signed(body))
+    body = create_message()
+    response = Client().post(WEBHOOK, body, content_type="application/json", headers=sign_message(body))
     assert (response["Cache-Control"], response.content) == ("no-store", b"")
     response = Client().post(WEBHOOK, body, content_type="application/json")
     assert (response["Cache-Control"], response.content, response.status_code) == ("no-store", b"", 400)
@@ -241,7 +244,7 @@ def test_the_signal_contains_the_event() -> None:
 
     webhook_received.connect(receiver, sender=WebhookDelivery)
     try:
-        tell(message("invoice.issued", id="inv_1"))
+        post_message(create_message("invoice.issued", id="inv_1"))
     finally:
         webhook_received.disconnect(receiver, sender=WebhookDelivery)
     assert received == [("invoice.issued", {"id": "inv_1"})]
@@ -271,10 +274,10 @@ class Garbage(TestCase):
     )
     def test_it_causes_no_errors(self, body: bytes, headers: dict[str, str], *, is_signed: bool) -> None:
         try:
-            genuine = signed(body) if is_signed else {}
+            genuine = sign_message(body) if is_signed else {}
         except UnicodeEncodeError:
             genuine = {}
-        assert tell(body, genuine | headers) in (204, 400)
+        assert post_message(body, genuine | headers) in (204, 400)
 
 
 @pytest.mark.django_db
