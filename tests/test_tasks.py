@@ -66,7 +66,7 @@ def test_emails_are_enqueued(queued: Any, customer: Customer, umbrella: Customer
 
 @pytest.mark.django_db(transaction=True)
 def test_links_are_saved_by_the_hosts_router(settings: Settings, queued: Any, customer: Customer) -> None:
-    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.ObjectDatabaseRouter"]
     (link,) = send_links([customer]).sent
     settings.DATABASE_ROUTERS = []
     assert PortalLink.objects.get() == link
@@ -112,7 +112,7 @@ def test_a_failing_queue_is_reported(
 def test_a_failure_in_the_immediate_backend_is_reported(settings: Settings, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
-    use_email_backend(settings, "tests.support.mailers.Down")
+    use_email_backend(settings, "tests.support.mailers.UnreachableBackend")
     assert send_links([customer]).failed == [(customer, "LinkNotSent")]
     assert PortalLink.objects.count() == 0
 
@@ -147,7 +147,7 @@ def test_a_revoked_or_deleted_link_is_not_sent(queued: Any, customer: Customer) 
 def test_a_failed_email_fails_the_task(settings: Settings, queued: Any, customer: Customer) -> None:
     """The queue shows the exception without an address and can retry."""
     link = send_link(customer)
-    use_email_backend(settings, "tests.support.mailers.Down")
+    use_email_backend(settings, "tests.support.mailers.UnreachableBackend")
     with pytest.raises(LinkNotSent, match=rf"Link {link.pk} could not be mailed \(ConnectionRefusedError\)"):
         mail_link.call(link.pk, None)
     link.refresh_from_db()
@@ -203,7 +203,7 @@ def test_a_deleted_customer_does_not_stop_the_others(queued: Any, customer: Cust
 def test_tasks_read_from_the_primary_database(settings: Settings, alguna: FakeAlguna, customer: Customer) -> None:
     settings.ALGUNA_PORTAL_USE_TASKS = True
     settings.TASKS = backend("immediate")
-    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.ReplicaRouter"]
     link = send_link(customer)
     assert provision_customer.call(customer.pk) == "created"
     settings.DATABASE_ROUTERS = []

@@ -141,7 +141,7 @@ def test_editing_keeps_the_synchronized_plan(admin_client: Client, acme: Custome
 
 
 def test_the_page_reads_the_customer_from_the_primary_database(acme: Customer, settings: Settings) -> None:
-    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.ObjectDatabaseRouter"]
     customers = CustomerAdmin(Customer, admin.site)
     assert customers.plan_in_alguna(acme) == "Not asked for yet"
     assert '"customer_alias": "acme-1"' in customers.sent_as_viewer(acme).replace("&quot;", '"')

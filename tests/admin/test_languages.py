@@ -48,7 +48,7 @@ def test_message_parts_are_escaped() -> None:
 def test_a_failed_email_to_another_recipient_is_reported_in_the_language(
     admin_client: Client, settings: Settings, customer: Customer
 ) -> None:
-    use_email_backend(settings, "tests.support.mailers.Down")
+    use_email_backend(settings, "tests.support.mailers.UnreachableBackend")
     settings.LANGUAGE_CODE = "de"
     done = admin_client.post(
         get_url(customer, "send_portal_link"), {"role": "manager", "to": "tax@accountants.example"}, follow=True

@@ -105,7 +105,7 @@ def test_failures_are_grouped_by_error_and_name_each_customer_once(
     umbrella: Customer,
     link: PortalLink,
 ) -> None:
-    use_email_backend(settings, "tests.support.mailers.Picky")
+    use_email_backend(settings, "tests.support.mailers.RefusingBackend")
     monkeypatch.setattr(actions, "MAX_MESSAGES", 1)
     malformed = create_link(acme, recipient="no address")
     refused = [create_link(acme, recipient=f"refused{number}@acme.example") for number in range(3)]
@@ -125,7 +125,7 @@ def test_failures_are_grouped_by_error_and_name_each_customer_once(
 
 
 def test_links_are_sent_again_over_one_connection(admin_client: Client, settings: Settings, acme: Customer) -> None:
-    use_email_backend(settings, "tests.support.mailers.Picky")
+    use_email_backend(settings, "tests.support.mailers.RefusingBackend")
     mailers.RefusingBackend.opened = 0
     run_action(
         admin_client, "send_again", *(create_link(acme, recipient=f"b{number}@acme.example") for number in range(5))
@@ -186,7 +186,7 @@ def test_an_unexpected_error_does_not_hide_links_sent_again(
 def test_without_a_customer_admin_messages_contain_no_links(
     admin_client: Client, settings: Settings, link: PortalLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    use_email_backend(settings, "tests.support.mailers.Down")
+    use_email_backend(settings, "tests.support.mailers.UnreachableBackend")
     unregister(monkeypatch, Customer)
     messages = get_messages(run_action(admin_client, "send_again", link))
     assert messages == [("error", "1 portal link failed (ConnectionRefusedError): Acme")]
@@ -257,7 +257,7 @@ def test_an_unexpected_error_does_not_hide_revoked_links(
 
 
 def test_a_link_is_revoked_in_the_primary_database(settings: Settings, links: list[PortalLink]) -> None:
-    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.ObjectDatabaseRouter"]
     links[0].revoke()
     assert links[0].state == "revoked"
     settings.DATABASE_ROUTERS = []

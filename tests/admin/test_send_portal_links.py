@@ -108,7 +108,7 @@ def test_sent_links_get_a_history_entry(admin_client: Client, customer: Customer
 
 
 def test_failed_emails_are_grouped_by_error(admin_client: Client, settings: Settings, customer: Customer) -> None:
-    use_email_backend(settings, "tests.support.mailers.Picky")
+    use_email_backend(settings, "tests.support.mailers.RefusingBackend")
     for name in ("refused", "dropped", "refused2"):
         Customer.objects.create(alias=name, name=name, email=f"{name}@example.com")
     messages = run_confirmed_action(admin_client, "send_portal_link", *Customer.objects.all())
@@ -246,7 +246,7 @@ def test_an_invalid_recipient_is_a_field_error(admin_client: Client, umbrella: C
 def test_a_failed_email_to_another_recipient_is_reported(
     admin_client: Client, settings: Settings, customer: Customer
 ) -> None:
-    use_email_backend(settings, "tests.support.mailers.Down")
+    use_email_backend(settings, "tests.support.mailers.UnreachableBackend")
     done = admin_client.post(get_url(customer, "send_portal_link"), OTHER_RECIPIENT)
     assert done.status_code == 302
     messages = get_messages(admin_client.get(get_url(customer)))

@@ -49,7 +49,7 @@ def create_customers(count: int) -> list[Customer]:
 
 
 def test_five_hundred_links_are_sent_in_one_request(admin_client: Client, settings: Settings) -> None:
-    mailers.use_email_backend(settings, "tests.support.mailers.Picky")
+    mailers.use_email_backend(settings, "tests.support.mailers.RefusingBackend")
     mailers.RefusingBackend.opened = 0
     page = run_action(admin_client, "send_portal_link", *create_customers(500))
     with CaptureQueriesContext(connection) as queries:

@@ -527,7 +527,7 @@ def test_without_a_deadline_nothing_is_stored_and_each_call_has_the_budget(algun
 
 def test_the_row_is_read_from_the_primary_database(settings: Settings, alguna: FakeAlguna, customer: Customer) -> None:
     stale = Customer.objects.get()
-    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Elsewhere"]
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.ObjectDatabaseRouter"]
     assert provision(customer) is Provisioned.CREATED
     assert store_customer_id(stale, str(customer.customer_id), Provisioned.ADOPTED) is Provisioned.KNOWN
     settings.DATABASE_ROUTERS = []

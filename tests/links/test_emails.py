@@ -26,7 +26,7 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 def use_picky_backend(settings: Settings) -> None:
     """Use an email backend that rejects some addresses and counts its connections."""
-    mailers.use_email_backend(settings, "tests.support.mailers.Picky")
+    mailers.use_email_backend(settings, "tests.support.mailers.RefusingBackend")
     mailers.RefusingBackend.opened = 0
 
 
@@ -191,7 +191,7 @@ def test_an_unreachable_mail_server_is_reported(
     settings: Settings, customer: Customer, caplog: pytest.LogCaptureFixture
 ) -> None:
     """For one link as an exception, which contains no address; the link is deleted."""
-    mailers.use_email_backend(settings, "tests.support.mailers.Down")
+    mailers.use_email_backend(settings, "tests.support.mailers.UnreachableBackend")
     message = rf"customer {customer.pk} could not be mailed \(ConnectionRefusedError\)"
     with pytest.raises(LinkNotSent, match=message) as caught:
         send_link(customer)
@@ -201,7 +201,9 @@ def test_an_unreachable_mail_server_is_reported(
     assert "@" not in caplog.text
 
 
-@pytest.mark.parametrize(("backend", "failure"), [("Down", "ConnectionRefusedError"), ("Hanging", "TimeoutError")])
+@pytest.mark.parametrize(
+    ("backend", "failure"), [("UnreachableBackend", "ConnectionRefusedError"), ("TimeoutBackend", "TimeoutError")]
+)
 def test_an_unreachable_mail_server_is_tried_once(
     settings: Settings, customer: Customer, backend: str, failure: str
 ) -> None:
@@ -214,7 +216,7 @@ def test_an_unreachable_mail_server_is_tried_once(
 
 def test_links_deleted_while_they_are_sent(settings: Settings, customer: Customer) -> None:
     """A connection whose `close()` fails is ignored, too."""
-    mailers.use_email_backend(settings, "tests.support.mailers.Deleting")
+    mailers.use_email_backend(settings, "tests.support.mailers.DeletingBackend")
     result = send_links([customer] * 2)
     assert (len(result.sent), len(mail.outbox), PortalLink.objects.count()) == (2, 2, 0)
 
@@ -294,7 +296,7 @@ def test_the_connection_is_closed_if_the_run_is_interrupted(
     settings: Settings, customer: Customer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For example, by the database."""
-    mailers.use_email_backend(settings, "tests.support.mailers.Picky")
+    mailers.use_email_backend(settings, "tests.support.mailers.RefusingBackend")
     closed: list[bool] = []
     monkeypatch.setattr(mailers.RefusingBackend, "close", lambda self: closed.append(self.connected))
     saves = iter([PortalLink.save])

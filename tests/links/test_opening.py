@@ -259,5 +259,5 @@ def test_open_link_raises_the_exceptions_of_open_session(alguna: FakeApi, link: 
 
 def test_links_are_read_from_the_primary_database(settings: Settings, link: PortalLink) -> None:
     """On a replica, a revoked link may still look valid."""
-    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.ReplicaRouter"]
     assert get_link_by_token(get_link_path(link).rstrip("/").rpartition("/")[2]) == link

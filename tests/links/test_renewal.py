@@ -176,6 +176,6 @@ def test_a_revoked_link_is_not_renewed(expired: PortalLink) -> None:
 def test_the_response_does_not_reveal_a_failed_email(
     settings: Settings, expired: PortalLink, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mailers.use_email_backend(settings, "tests.support.mailers.Down")
+    mailers.use_email_backend(settings, "tests.support.mailers.UnreachableBackend")
     assert "Check your inbox" in get_text(request_renewal(expired))
     assert "could not be mailed (ConnectionRefusedError)" in caplog.text

@@ -140,7 +140,7 @@ def test_messages_are_read_from_the_primary_database(settings: Settings) -> None
         post_message(create_message(), ident="m")
     WebhookDelivery.objects.update(claimed_until=None)
     delivery = WebhookDelivery.objects.get()
-    settings.DATABASE_ROUTERS = ["tests.support.database_routers.Replica"]
+    settings.DATABASE_ROUTERS = ["tests.support.database_routers.ReplicaRouter"]
     with register_receiver("*") as received:
         assert dispatch.run_receivers(delivery) is True
     assert len(received) == 1
