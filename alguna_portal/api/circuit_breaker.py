@@ -43,6 +43,8 @@ class CircuitBreaker:
 
     def __init__(self) -> None:
         prefix = get_cache_key("breaker", [conf.API_URL])
+        # How long an entry may outlive a process that was killed during a call.
+        self._longest_call = ceil(conf.TIME_BUDGET)
         self._failures = [f"{prefix}:failure{number}" for number in range(FAILURES)]
         self._open_until = f"{prefix}:open"
         self._probe = f"{prefix}:probe"
@@ -77,12 +79,12 @@ class CircuitBreaker:
             try_cache(lambda cache: cache.delete_many([*self._failures, self._open_until, self._probe]), None)
 
     def _becomes_probe(self, cache: BaseCache) -> bool:
-        return cache.add(self._probe, 1, timeout=_get_longest_call())
+        return cache.add(self._probe, 1, timeout=self._longest_call)
 
     def _take_slot(self, cache: BaseCache) -> int | None:
         """Add an entry for a call in progress; return its number, or None if there are enough."""
         for number, (entry, not_slow) in enumerate(zip(self._in_progress, self._not_slow, strict=True)):
-            if cache.add(entry, 1, timeout=_get_longest_call()):
+            if cache.add(entry, 1, timeout=self._longest_call):
                 cache.set(not_slow, 1, timeout=SLOW_SECONDS)
                 return number
         return None
@@ -95,11 +97,6 @@ class CircuitBreaker:
             message = "Alguna failed %(failures)s times in a row, and is left alone for %(seconds)s s."
             log_event(logger.warning, "breaker_opened", message, failures=FAILURES, seconds=OPEN_SECONDS)
             cache.delete(self._probe)
-
-
-def _get_longest_call() -> int:
-    """Return how many seconds an entry may outlive a process that was killed during a call."""
-    return ceil(conf.TIME_BUDGET)
 
 
 def _create_exception(reason: str, seconds: float) -> BreakerOpen:

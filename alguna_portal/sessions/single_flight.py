@@ -84,13 +84,8 @@ def _lead(lock: str, token: str, create: Callable[[float], T], seconds: float, s
             try_cache(lambda cache: cache.set(_outcome_key(token), outcome, timeout=OUTCOME_SECONDS), None)
         # A cache that refuses to write may still delete, and a lock that stays makes other callers wait.
         if is_ours:
-            try_cache(lambda cache: _release(cache, lock, token), None, force=True)
+            try_cache(lambda cache: cache.get(lock) == token and cache.delete(lock), False, force=True)
     return value
-
-
-def _release(cache: BaseCache, lock: str, token: str) -> None:
-    if cache.get(lock) == token:
-        cache.delete(lock)
 
 
 def _follow(lock: str, seconds: float, deserialize: Callable[[Any], T | None]) -> T | None:
