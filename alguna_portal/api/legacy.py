@@ -5,7 +5,6 @@ module, so that it can be removed in one step.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from alguna_portal.portal_settings import LEGACY_FIELDS, PortalSettings
 
@@ -23,7 +22,7 @@ def create_session_payload(customer_alias: str, settings: PortalSettings) -> JSO
     billing = payload.get("billing_details_settings", {})
     if any(value is False for field, value in billing.items() if field.startswith("allow_")):
         payload["billing_details_settings"] = {"show_section": False}
-    body: dict[str, Any] = {"accountAlias": customer_alias}
+    body: JSON = {"accountAlias": customer_alias}
     for section, fields in payload.items():
         for field, value in fields.items():
             if (section, field) in LEGACY_FIELDS:
