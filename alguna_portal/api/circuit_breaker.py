@@ -43,13 +43,15 @@ class CircuitBreaker:
 
     def __init__(self) -> None:
         prefix = get_cache_key("breaker", [conf.API_URL])
+        # How long an entry may outlive a process that was killed during a call.
+        self._longest_call = ceil(conf.TIME_BUDGET)
         self._failures = [f"{prefix}:failure{number}" for number in range(FAILURES)]
         self._open_until = f"{prefix}:open"
         self._probe = f"{prefix}:probe"
         # A call in progress has an entry, and a second one until it counts as slow.
         self._in_progress = [f"{prefix}:under-way{number}" for number in range(SLOW_CALLS)]
         self._not_slow = [f"{prefix}:young{number}" for number in range(SLOW_CALLS)]
-        self._slot: int | None = None
+        self._slot: tuple[str, ...] = ()
         self._failure_count = 0
 
     def before_call(self) -> None:
@@ -64,28 +66,27 @@ class CircuitBreaker:
             raise _create_exception("keeps several calls waiting", SLOW_SECONDS)
         if self._failure_count >= FAILURES and not try_cache(self._becomes_probe, True):
             raise _create_exception("failed several times in a row", 1)
-        self._slot = try_cache(self._take_slot, None)
+        self._slot = try_cache(self._take_slot, ())
 
     def after_call(self, failure: BaseException | None) -> None:
         """Record how the call ended: success, failure, or neither if the call was interrupted."""
-        if self._slot is not None:
-            entries = [self._in_progress[self._slot], self._not_slow[self._slot]]
-            try_cache(lambda cache: cache.delete_many(entries), None, force=True)
+        if self._slot:
+            try_cache(lambda cache: cache.delete_many(self._slot), None, force=True)
         if isinstance(failure, AlgunaUnavailable) and not (failure.status and failure.status < 500):
             try_cache(self._count_failure, None)
         elif self._failure_count and (failure is None or isinstance(failure, AlgunaError)):
             try_cache(lambda cache: cache.delete_many([*self._failures, self._open_until, self._probe]), None)
 
     def _becomes_probe(self, cache: BaseCache) -> bool:
-        return cache.add(self._probe, 1, timeout=_get_longest_call())
+        return cache.add(self._probe, 1, timeout=self._longest_call)
 
-    def _take_slot(self, cache: BaseCache) -> int | None:
-        """Add an entry for a call in progress; return its number, or None if there are enough."""
-        for number, (entry, not_slow) in enumerate(zip(self._in_progress, self._not_slow, strict=True)):
-            if cache.add(entry, 1, timeout=_get_longest_call()):
+    def _take_slot(self, cache: BaseCache) -> tuple[str, ...]:
+        """Add the entries of a call in progress; return their keys, or none if there are enough."""
+        for in_progress, not_slow in zip(self._in_progress, self._not_slow, strict=True):
+            if cache.add(in_progress, 1, timeout=self._longest_call):
                 cache.set(not_slow, 1, timeout=SLOW_SECONDS)
-                return number
-        return None
+                return in_progress, not_slow
+        return ()
 
     def _count_failure(self, cache: BaseCache) -> None:
         any(cache.add(entry, 1, timeout=MEMORY_SECONDS) for entry in self._failures)
@@ -95,11 +96,6 @@ class CircuitBreaker:
             message = "Alguna failed %(failures)s times in a row, and is left alone for %(seconds)s s."
             log_event(logger.warning, "breaker_opened", message, failures=FAILURES, seconds=OPEN_SECONDS)
             cache.delete(self._probe)
-
-
-def _get_longest_call() -> int:
-    """Return how many seconds an entry may outlive a process that was killed during a call."""
-    return ceil(conf.TIME_BUDGET)
 
 
 def _create_exception(reason: str, seconds: float) -> BreakerOpen:

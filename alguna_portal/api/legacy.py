@@ -5,12 +5,10 @@ module, so that it can be removed in one step.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from alguna_portal.exceptions import UnexpectedResponse
 from alguna_portal.portal_settings import LEGACY_FIELDS, PortalSettings
 
-from .responses import JSON, PortalSession
+from .responses import JSON, PortalSession, get_text
 
 PATH = "/portal/customer-session/customer-portal"
 
@@ -24,7 +22,7 @@ def create_session_payload(customer_alias: str, settings: PortalSettings) -> JSO
     billing = payload.get("billing_details_settings", {})
     if any(value is False for field, value in billing.items() if field.startswith("allow_")):
         payload["billing_details_settings"] = {"show_section": False}
-    body: dict[str, Any] = {"accountAlias": customer_alias}
+    body: JSON = {"accountAlias": customer_alias}
     for section, fields in payload.items():
         for field, value in fields.items():
             if (section, field) in LEGACY_FIELDS:
@@ -34,9 +32,7 @@ def create_session_payload(customer_alias: str, settings: PortalSettings) -> JSO
 
 def parse_portal_session(data: JSON, *, seconds: float) -> PortalSession:
     """Return a new portal session. The response has no id, customer or times: it is assumed to last `seconds`."""
-    url = data.get("sessionUrl")
-    if not isinstance(url, str) or not url:
-        raise UnexpectedResponse("Alguna's portal session has no “sessionUrl”, or one that is not a string.")
+    url = get_text(data, "sessionUrl", of="portal session")
     now = datetime.now(UTC)
     return PortalSession(id="", customer_id="", url=url, created_at=now, expires_at=now + timedelta(seconds=seconds))
 

@@ -149,7 +149,7 @@ def parse_portal_session(data: JSON) -> PortalSession:
     session = PortalSession(
         id=_get_id(data, "id", of="portal session"),
         customer_id=_get_id(data, "customer_id", of="portal session"),
-        url=_get_text(data, "url", of="portal session"),
+        url=get_text(data, "url", of="portal session"),
         created_at=_get_time(data, "created_at"),
         expires_at=_get_time(data, "expires_at"),
     )
@@ -197,7 +197,7 @@ def parse_subscriptions(data: JSON, *, customer_id: str) -> list[Subscription]:
     subscriptions = [
         Subscription(
             customer_id=_get_id(item, "customer_id", of="subscription"),
-            status=_get_text(item, "status", of="subscription"),
+            status=get_text(item, "status", of="subscription"),
             # Null if the subscription has no plan.
             plan_id=_get_id(item, "plan_id", of="subscription") if item.get("plan_id") else "",
         )
@@ -237,7 +237,8 @@ def _parse_http_date(text: str) -> datetime | None:
 
 
 @sensitive_variables()
-def _get_text(data: JSON, key: str, *, of: str) -> str:
+def get_text(data: JSON, key: str, *, of: str) -> str:
+    """Return a text; raise `UnexpectedResponse` if the object, which is called `of`, has none."""
     value = data.get(key)
     if not isinstance(value, str) or not value:
         raise UnexpectedResponse(f"Alguna's {of} has no “{key}”, or one that is not a string.")
@@ -247,7 +248,7 @@ def _get_text(data: JSON, key: str, *, of: str) -> str:
 @sensitive_variables()
 def _get_id(data: JSON, key: str, *, of: str) -> str:
     """Return an id that is safe to store and to log."""
-    value = _get_text(data, key, of=of)
+    value = get_text(data, key, of=of)
     if len(value) > LONGEST_ID or not value.isprintable() or value != value.strip():
         raise UnexpectedResponse(f"Alguna's {of} has a “{key}” that is too long for an id, or has no place in one.")
     return value
@@ -255,7 +256,7 @@ def _get_id(data: JSON, key: str, *, of: str) -> str:
 
 @sensitive_variables()
 def _get_time(data: JSON, key: str) -> datetime:
-    text = _get_text(data, key, of="portal session")
+    text = get_text(data, key, of="portal session")
     if time := parse_rfc3339(text):
         return time
     # If a zone makes it valid, only the zone was missing.

@@ -8,7 +8,7 @@ for it when the time is up.
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, Future
-from contextvars import Context, copy_context
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from queue import SimpleQueue
@@ -68,7 +68,7 @@ def send_request(
         adapter = _get_session().get_adapter(url)
         # The environment by origin only: the path differs each time and may contain an alias.
         environment = _get_environment(urljoin(url, "/"), *map(os.environ.get, PROXY_VARIABLES))
-        with adapter.send(request, stream=True, timeout=limits, **environment) as response:
+        with adapter.send(request, timeout=limits, **environment) as response:
             body = _read_body(response, deadline)
             return RawResponse(status=response.status_code, headers=response.headers, body=body)
 
@@ -109,8 +109,7 @@ def _read_body(response: requests.Response, deadline: float) -> bytes:
 @lru_cache(maxsize=64)
 def _get_environment(origin: str, *_proxies: str | None) -> dict[str, Any]:
     """Return proxies and certificates from the environment. This is slow, so it is cached until a variable changes."""
-    found: dict[str, Any] = {**_get_session().merge_environment_settings(origin, {}, None, None, None)}
-    return {name: found[name] for name in ("proxies", "verify", "cert")}
+    return {**_get_session().merge_environment_settings(origin, {}, stream=True, verify=None, cert=None)}
 
 
 _sessions: dict[int, requests.Session] = {}
@@ -134,9 +133,9 @@ def _get_session() -> requests.Session:
 def run_within(seconds: float, function: Callable[[], T]) -> T:
     """Call a function in another thread and return its result; raise `TimeoutError` when the time is up.
 
-    The function then goes on in its thread. An executor would join its threads when Python exits.
+    The function then goes on in its thread. A `ThreadPoolExecutor` would wait for it when Python exits.
     """
-    future = _start(function)
+    future = _DaemonExecutor().submit(function)
     try:
         return future.result(seconds)
     finally:
@@ -155,25 +154,20 @@ def run_in_thread(function: Callable[[], T]) -> Callable[[], Awaitable[T]]:
 
 
 class _DaemonExecutor(Executor):
-    """The worker threads as an executor for asyncio, which doesn't wait for them at exit."""
+    """Calls functions in worker threads, in the caller's context. Python doesn't wait for these threads at exit."""
 
-    def submit(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        return _start(partial(function, *args, **kwargs))
-
-
-def _start(function: Callable[[], T]) -> "Future[T]":
-    """Call a function in a worker thread, in the caller's context."""
-    future: Future[T] = Future()
-    _get_worker().put(partial(_run, future, copy_context(), function))
-    return future
+    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        future: Future[T] = Future()
+        _get_worker().put(partial(_run, future, partial(copy_context().run, function, *args, **kwargs)))
+        return future
 
 
-def _run(future: "Future[T]", context: Context, function: Callable[[], T]) -> None:
+def _run(future: "Future[T]", function: Callable[[], T]) -> None:
     # From here on, the future can't be cancelled any more.
     if not future.set_running_or_notify_cancel():
         return
     try:
-        future.set_result(context.run(function))
+        future.set_result(function())
     except BaseException as exc:  # noqa: BLE001  (the caller raises it)
         future.set_exception(exc)
 

@@ -13,14 +13,28 @@ from django.core.validators import URLValidator, validate_email
 from .types import invalid_setting, is_visible_ascii
 
 
-def parse_api_url(name: str, raw: object) -> str:
-    """Parse the base URL of the API; return it without a slash at the end."""
-    return _parse_url(name, raw).rstrip("/")
+def parse_url(name: str, raw: object) -> str:
+    """Parse an https URL; return it without a slash at the end. Accept http for a loopback host and with DEBUG."""
+    if not isinstance(raw, str) or not is_visible_ascii(raw):
+        raise invalid_setting(name, "must be an address such as https://api.example.com, without spaces.")
+    try:
+        parts = urlsplit(raw)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError as exc:
+        raise invalid_setting(name, "is not a web address.") from exc
+    if parts.scheme not in {"https", "http"} or not host:
+        problem = "must be a whole address, with https:// and a host, such as https://api.example.com."
+        raise invalid_setting(name, problem)
+    if parts.username is not None or "?" in raw or "#" in raw:
+        raise invalid_setting(name, "has a user name, a query or a fragment; write the bare address.")
+    if parts.scheme == "http" and not (is_loopback(host) or settings.DEBUG):
+        raise invalid_setting(name, "must be https outside DEBUG, not http: secrets travel there.")
+    return raw.rstrip("/")
 
 
 def parse_site_url(name: str, raw: object) -> str:
     """Parse the origin of a site, such as `https://app.example.com`."""
-    url = _parse_url(name, raw).rstrip("/")
+    url = parse_url(name, raw)
     if urlsplit(url).path:
         raise invalid_setting(name, "must be the site's origin alone, such as https://app.example.com, without a path.")
     return url
@@ -59,25 +73,6 @@ def is_loopback(host: str) -> bool:
 def is_email_address(contact: str) -> bool:
     """Return whether a contact is an email address, and not a URL or a path."""
     return "@" in contact and "/" not in contact
-
-
-def _parse_url(name: str, raw: object) -> str:
-    """Parse an https URL; http is accepted for a loopback host and with DEBUG."""
-    if not isinstance(raw, str) or not is_visible_ascii(raw):
-        raise invalid_setting(name, "must be an address such as https://api.example.com, without spaces.")
-    try:
-        parts = urlsplit(raw)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError as exc:
-        raise invalid_setting(name, "is not a web address.") from exc
-    if parts.scheme not in {"https", "http"} or not host:
-        problem = "must be a whole address, with https:// and a host, such as https://api.example.com."
-        raise invalid_setting(name, problem)
-    if parts.username is not None or "?" in raw or "#" in raw:
-        raise invalid_setting(name, "has a user name, a query or a fragment; write the bare address.")
-    if parts.scheme == "http" and not (is_loopback(host) or settings.DEBUG):
-        raise invalid_setting(name, "must be https outside DEBUG, not http: secrets travel there.")
-    return raw
 
 
 def _parse_host(name: str, raw: object) -> str:

@@ -20,13 +20,12 @@ from django.core.cache.backends import dummy, filebased, locmem
 from django.core.checks import CheckMessage, Error, Warning  # noqa: A004  (Django's name)
 from django.core.exceptions import ImproperlyConfigured
 
-from .settings import PREFIX, SETTINGS, RequiredSetting, conf
+from .settings import PREFIX, SETTINGS, conf
 
 # Projects silence checks by their ids, so no id is reused: a new setting gets the next one, and W003 stays unused.
 IDS = dict(sorted(((name, setting.check) for name, setting in SETTINGS.items()), key=itemgetter(1)))
 # Needed on first use only, so that a project can be set up before it has them.
-REQUIRED_ON_USE = [name for name, setting in SETTINGS.items() if isinstance(setting, RequiredSetting)]
-
+REQUIRED_ON_USE = [name for name, setting in SETTINGS.items() if setting.remedy]
 
 # The positional and keyword arguments that a hook is called with, and what to write if it can't be called with them.
 HOOKS: dict[str, tuple[list[str], list[str], str]] = {

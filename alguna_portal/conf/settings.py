@@ -26,19 +26,22 @@ PREFIX = "ALGUNA_PORTAL_"
 
 T = TypeVar("T")
 
-
 # Classes whose instances can't be changed in place.
 IMMUTABLE = (str, int, float, timedelta, type(None))
 _NOT_PARSED: tuple[object, Any] = (object(), None)
 
 
 class Setting(Generic[T]):
-    """A setting with the id of its system check, its default, and the function that parses and validates it."""
+    """A setting with the id of its system check, its default, and the function that parses and validates it.
 
-    def __init__(self, check: str, default: object, parse: Callable[[str, object], T]) -> None:
+    A setting with a `remedy` has no default: it must be set before it is used, and the remedy says to what.
+    """
+
+    def __init__(self, check: str, default: object, parse: Callable[[str, object], T], *, remedy: str = "") -> None:
         self.check = check
         self.default = default
         self.parse = parse
+        self.remedy = remedy
         # The last immutable value in the settings file, or the default, with what it was parsed to.
         self._parsed = _NOT_PARSED
         setting_changed.connect(self._forget)
@@ -53,6 +56,8 @@ class Setting(Generic[T]):
     @sensitive_variables()
     def _read(self) -> T:
         raw = self.get_raw()
+        if self.remedy and raw in (None, ""):
+            raise types.invalid_setting(self.name, f"is not set. {self.remedy}")
         value = self.parse(self.name, raw)
         if raw is self.default or isinstance(raw, IMMUTABLE):
             self._parsed = (raw, value)
@@ -68,24 +73,8 @@ class Setting(Generic[T]):
         return getattr(settings if source is empty else source, self.name, self.default)
 
 
-class RequiredSetting(Setting[T]):
-    """A setting without a default, which must be set before it is used; `remedy` says to what."""
-
-    def __init__(self, check: str, parse: Callable[[str, object], T], *, remedy: str) -> None:
-        super().__init__(check, None, parse)
-        self.remedy = remedy
-
-    def _read(self) -> T:
-        if self.get_raw() in (None, ""):
-            raise types.invalid_setting(self.name, f"is not set. {self.remedy}")
-        return super()._read()
-
-
 class HookSetting(Setting[Callable[..., Any]]):
     """A callable or its dotted path. It's imported on each access, so that tests can patch it."""
-
-    def __init__(self, check: str, default: str) -> None:
-        super().__init__(check, default, _parse_hook)
 
     def __get__(self, instance: object, owner: type | None = None) -> Callable[..., Any]:
         return self.parse(self.name, self.get_raw())
@@ -134,8 +123,9 @@ class Conf:
 
     # Connection to Alguna
 
-    API_KEY = RequiredSetting(
+    API_KEY = Setting(
         "E001",
+        None,
         types.parse_secret,
         remedy="Create an API key in Alguna's dashboard and set it, from the environment rather than in code.",
     )
@@ -145,7 +135,7 @@ class Conf:
     sessions that were cached with the old key aren't used any more.
     """
 
-    API_URL = Setting("E002", "https://api.alguna.io", addresses.parse_api_url)
+    API_URL = Setting("E002", "https://api.alguna.io", addresses.parse_url)
     """The base URL of the API.
 
     `https://api.sandbox.alguna.io` is Alguna's sandbox, which has its own keys. The URL must be https, except with
@@ -241,13 +231,13 @@ class Conf:
 
     # Access and provisioning
 
-    CUSTOMER_RESOLVER = HookSetting("E016", "alguna_portal.access.resolve_by_membership")
+    CUSTOMER_RESOLVER = HookSetting("E016", "alguna_portal.access.resolve_by_membership", _parse_hook)
     """The function, or its dotted path, that returns the customers of a request; the built-in one uses memberships.
 
     It takes the request and returns an `Access`, a `Customer`, a list of these, or None. It must be synchronous.
     """
 
-    ACCESS_POLICY = HookSetting("E017", "alguna_portal.access.allow_every_member")
+    ACCESS_POLICY = HookSetting("E017", "alguna_portal.access.allow_every_member", _parse_hook)
     """The function, or its dotted path, that can deny access to a customer that the resolver returned.
 
     It takes the keyword arguments `request`, `user`, `customer` and `role`. Only the return value True allows access.
@@ -275,8 +265,9 @@ class Conf:
     LINK_MAX_USES = Setting("E026", None, types.parse_limit)
     """How often a mailed link can be used; None for no limit until it expires."""
 
-    SITE_URL = RequiredSetting(
+    SITE_URL = Setting(
         "E021",
+        None,
         addresses.parse_site_url,
         remedy="Links in mails begin with it: set it to your site's origin, such as https://app.example.com.",
     )

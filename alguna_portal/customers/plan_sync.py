@@ -66,8 +66,7 @@ def sync_plan(customer: Customer, *, within: float | None = None) -> Synced:
     """
     until = monotonic() + (conf.TIME_BUDGET if within is None else within)
     sequence = next_sequence(customer)
-    fetched = fetch_plan(customer, get_client(), until=until)
-    return store_plan(customer, fetched, sequence=sequence)
+    return store_plan(customer, fetch_plan(customer, get_client(), until=until), sequence=sequence)
 
 
 def next_sequence(customer: Customer) -> int:

@@ -29,11 +29,8 @@ class LinkNotSent(Exception):
     """The email could not be sent. `failure` is the name of the cause; nothing here contains an address."""
 
     def __init__(self, message: str, failure: str = "") -> None:
-        super().__init__(message, failure)
+        super().__init__(message)
         self.failure = failure
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 def get_link_url(link: PortalLink) -> str:

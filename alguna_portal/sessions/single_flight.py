@@ -24,6 +24,7 @@ from alguna_portal.exceptions import AlgunaError
 LOCK_SHARE = 3 / 4
 ALONE_SHARE = 1 / 8
 POLL_SECONDS = 0.01, 0.1  # The first and the longest pause: most responses come fast, the others take long.
+OUTCOME_KEY = "alguna_portal:outcome:%s"
 OUTCOME_SECONDS = 30
 
 T = TypeVar("T")
@@ -81,16 +82,11 @@ def _lead(lock: str, token: str, create: Callable[[float], T], seconds: float, s
         # After the lock has expired, another caller may hold it.
         is_ours = monotonic() - started < seconds
         if outcome:
-            try_cache(lambda cache: cache.set(_outcome_key(token), outcome, timeout=OUTCOME_SECONDS), None)
+            try_cache(lambda cache: cache.set(OUTCOME_KEY % token, outcome, timeout=OUTCOME_SECONDS), None)
         # A cache that refuses to write may still delete, and a lock that stays makes other callers wait.
         if is_ours:
-            try_cache(lambda cache: _release(cache, lock, token), None, force=True)
+            try_cache(lambda cache: cache.get(lock) == token and cache.delete(lock), False, force=True)
     return value
-
-
-def _release(cache: BaseCache, lock: str, token: str) -> None:
-    if cache.get(lock) == token:
-        cache.delete(lock)
 
 
 def _follow(lock: str, seconds: float, deserialize: Callable[[Any], T | None]) -> T | None:
@@ -103,7 +99,7 @@ def _follow(lock: str, seconds: float, deserialize: Callable[[Any], T | None]) -
         pause = min(pause * 1.5, longest)
         is_locked = try_cache(lambda cache: cache.get(lock), None) == token
         # Read after the lock, because a leader stores its outcome before it releases the lock.
-        if outcome := try_cache(lambda cache: cache.get(_outcome_key(token)), None):
+        if outcome := try_cache(lambda cache: cache.get(OUTCOME_KEY % token), None):
             if "failure" not in outcome:
                 return deserialize(outcome.get("value"))
             message, status, retry_after = outcome["arguments"]
@@ -111,7 +107,3 @@ def _follow(lock: str, seconds: float, deserialize: Callable[[Any], T | None]) -
         if not is_locked:
             break
     return None
-
-
-def _outcome_key(token: str) -> str:
-    return f"alguna_portal:outcome:{token}"

@@ -170,8 +170,7 @@ class FakeAlguna(BaseAdapter):
         alias = data.get("customer_alias") or data.get("accountAlias")
         if isinstance(alias, str):
             self._add_if_unknown(alias)
-        received = types.Request(method=method, path=path, query=query, headers=headers, body=body)
-        response = self._engine.handle(received)
+        response = self._engine.handle(types.Request(method=method, path=path, query=query, headers=headers, body=body))
         if isinstance(response, types.DroppedConnection):
             raise requests.ConnectionError("The fake Alguna dropped the connection.", request=request)
         self._record_session(data, alias, response)
@@ -187,8 +186,7 @@ class FakeAlguna(BaseAdapter):
 
     def _get_customer(self, alias: str) -> dict[str, Any]:
         self._add_if_unknown(alias)
-        customer = customers.find_by_alias(self._state, alias)
-        if customer is None:
+        if (customer := customers.find_by_alias(self._state, alias)) is None:
             raise LookupError(f"The fake knows no {alias!r}: add_customer() first.")
         return customer
 

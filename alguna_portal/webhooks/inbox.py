@@ -21,26 +21,21 @@ logger = logging.getLogger(__name__)
 def receive_message(event: Event) -> bool:
     """Store and process a message; return whether it's settled. Otherwise it must be delivered again."""
     try:
-        return process_delivery(_store(event))
+        delivery, _ = WebhookDelivery.objects.using(get_database()).get_or_create(
+            message_key=hash_message_id(event.id),
+            defaults={
+                "message_id": event.id,
+                "type": event.type,
+                "sent_at": event.timestamp if settings.USE_TZ else timezone.make_naive(event.timestamp),
+                "payload": json.dumps(event.data),
+            },
+        )
+        return process_delivery(delivery)
     # A lock, a deleted row or a lost connection. Django's own report would contain the payload.
     except (Error, WebhookDelivery.DoesNotExist) as exc:
         message = "A webhook could not be kept, or handled (%(error)s)."
         log_event(logger.error, "webhook_not_kept", message, type=event.type, exc=exc)
         return False
-
-
-def _store(event: Event) -> WebhookDelivery:
-    """Return the new or existing row of a message."""
-    delivery, _created = WebhookDelivery.objects.using(get_database()).get_or_create(
-        message_key=hash_message_id(event.id),
-        defaults={
-            "message_id": event.id,
-            "type": event.type,
-            "sent_at": event.timestamp if settings.USE_TZ else timezone.make_naive(event.timestamp),
-            "payload": json.dumps(event.data),
-        },
-    )
-    return delivery
 
 
 def process_delivery(delivery: WebhookDelivery) -> bool:

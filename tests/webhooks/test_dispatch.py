@@ -284,7 +284,7 @@ def test_a_database_error_has_the_message_sent_again(
     def fail(*_: Any, **__: Any) -> None:
         raise DatabaseError("ann@example.com")
 
-    monkeypatch.setattr("alguna_portal.webhooks.inbox._store", fail)
+    monkeypatch.setattr("alguna_portal.webhooks.inbox.hash_message_id", fail)
     assert post_message(create_message(email="ann@example.com")) == 503
     (record,) = [each for each in caplog.records if getattr(each, "event", "") == "webhook_not_kept"]
     assert (record.__dict__["error"], "ann@" in record.getMessage()) == ("DatabaseError", False)

@@ -58,7 +58,7 @@ def _get_type(setting: conf_module.Setting[Any]) -> str:
 
 def _get_default(setting: conf_module.Setting[Any]) -> str:
     """Return the default as an expression, or an empty string if the setting is required."""
-    if isinstance(setting, conf_module.RequiredSetting):
+    if setting.remedy:
         return ""
     if isinstance(setting.default, timedelta):
         return f"timedelta(days={setting.default.days})"
