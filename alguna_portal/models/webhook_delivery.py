@@ -18,8 +18,6 @@ class WebhookDelivery(models.Model):
     """
 
     class State(models.TextChoices):
-        """The state of a message."""
-
         # Translators: these four are said of a message from Alguna.
         WAITING = "waiting", _("waiting")
         HANDLED = "handled", _("handled")
