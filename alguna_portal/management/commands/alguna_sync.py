@@ -105,7 +105,6 @@ class Command(CustomersCommand):
             yield "Add what is not mapped to ALGUNA_PORTAL_PLAN_IDS, and run it again."
 
     def format_resume_hint(self) -> str:
-        """Return how to continue with the customers that aren't done."""
         if self.options["dry_run"]:
             return "Run it again."
         minutes = ceil((timezone.now() - self._started) / timedelta(minutes=1)) + RESUME_MARGIN
