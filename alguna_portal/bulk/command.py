@@ -46,7 +46,6 @@ class CustomersCommand(BaseCommand, ABC):
     progress: Progress
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the options that all these commands have."""
         parser.add_argument("--plan", help="only customers on this plan")
         parser.add_argument("--limit", type=parse_positive_int, metavar="N", help="try so many customers at most")
         rate_help = "requests a second, repeats included (default: %(default)s; Alguna's limit is 100 for everything)"

@@ -155,7 +155,6 @@ class PageResponses:
         return HttpResponseRedirect(login_url)
 
     def render_choices(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
-        """Let a member of several customers choose one."""
         return render_page(self.request, "choose", 200, accesses=accesses, fresh=fresh)
 
     def render_no_access(self) -> HttpResponse:
@@ -166,7 +165,6 @@ class PageResponses:
         return HttpResponse(status=403)
 
     def render_method_not_allowed(self) -> HttpResponse:
-        """Refuse a method, with the allowed ones in `Allow`."""
         return HttpResponseNotAllowed(METHODS)
 
     def render_failure(self, exc: AlgunaError, *, retry_url: str) -> HttpResponse:

@@ -19,8 +19,6 @@ LABELS = {
 
 
 class Command(CustomersCommand):
-    """Provision customers in bulk."""
-
     dry_run_help = "only validate: ask Alguna nothing, store nothing"
     filter_description = " without an id"
     labels = tuple(LABELS.values())
