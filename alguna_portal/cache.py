@@ -45,6 +45,7 @@ def try_cache(operation: Callable[[BaseCache], T], default: T, *, force: bool = 
         return default
     try:
         with ExitStack() as stack:
+            # Other caches don't take part in transactions.
             if isinstance(cache, BaseDatabaseCache):
                 stack.enter_context(savepoint(router.db_for_write(cache.cache_model_class)))
             return operation(cache)

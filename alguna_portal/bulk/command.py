@@ -90,23 +90,21 @@ class CustomersCommand(BaseCommand, ABC):
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002  (Django's names)
         """Run the command. The exit status is 1 if a customer failed or the run stopped, and 130 after Ctrl-C."""
         self.options = options
+        calls_api = self.dry_run_calls_api or not options["dry_run"]
         try:
-            calls_api = self.dry_run_calls_api or not options["dry_run"]
             client = RateLimitedClient.create(options["rate"]) if calls_api else None
             found = self.get_queryset()
         except ImproperlyConfigured as exc:
             raise CommandError(str(exc)) from exc
-        total = min(found.count(), options["limit"] or float("inf"))
+        total = found[: options["limit"] or None].count()
         if not total:
             on_plan = f" on the plan “{options['plan']}”" if options["plan"] else ""
             self._write(f"There is nothing to do: there are no customers{on_plan}{self.filter_description}.")
             return
-        self.summary = Summary(total=int(total))
-        self.progress = create_progress(
-            self.stderr, self.summary.total, unit="customers", verbosity=options["verbosity"]
-        )
+        self.summary = Summary(total=total)
+        self.progress = create_progress(self.stderr, total, unit="customers", verbosity=options["verbosity"])
         try:
-            self._process(islice(self.read(found), self.summary.total), client)
+            self._process(islice(self.read(found), total), client)
         except KeyboardInterrupt:
             raise CommandError(f"Left at once. {self.format_resume_hint()}", returncode=130) from None
         finally:
@@ -114,7 +112,7 @@ class CustomersCommand(BaseCommand, ABC):
         self._report()
         if self.summary.failed:
             failed = "failed" if client else "would be refused"
-            raise CommandError(f"{self.summary.failed} of {self.summary.total} customers {failed}.")
+            raise CommandError(f"{self.summary.failed} of {total} customers {failed}.")
 
     def _process(self, customers: Iterator[Customer], client: RateLimitedClient | None) -> None:
         """Process the customers, and count them in `summary`. Without a client, only prepare them."""
