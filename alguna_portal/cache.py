@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import ExitStack
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -44,7 +44,10 @@ def try_cache(operation: Callable[[BaseCache], T], default: T, *, force: bool = 
     if not force and monotonic() - getattr(cache, _FAILED_AT, -PAUSE_SECONDS) < PAUSE_SECONDS:
         return default
     try:
-        with _savepoint(cache):
+        with ExitStack() as stack:
+            # Other caches don't take part in transactions.
+            if isinstance(cache, BaseDatabaseCache):
+                stack.enter_context(savepoint(router.db_for_write(cache.cache_model_class)))
             return operation(cache)
     except Exception as exc:  # noqa: BLE001  (each backend has its own exceptions)
         setattr(cache, _FAILED_AT, monotonic())
@@ -56,10 +59,3 @@ def try_cache(operation: Callable[[BaseCache], T], default: T, *, force: bool = 
 def is_database_cache() -> bool:
     """Return whether the cache is a table in a database."""
     return isinstance(caches[conf.CACHE], BaseDatabaseCache)
-
-
-def _savepoint(cache: BaseCache) -> AbstractContextManager[Any]:
-    """Return a savepoint for the database cache; other caches don't take part in transactions."""
-    if isinstance(cache, BaseDatabaseCache):
-        return savepoint(router.db_for_write(cache.cache_model_class))
-    return nullcontext()

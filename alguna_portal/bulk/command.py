@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import router
 from django.db.models import QuerySet
@@ -15,7 +15,7 @@ from alguna_portal.conf import conf
 from alguna_portal.exceptions import CustomerMismatch
 from alguna_portal.models import Customer
 
-from .runner import BulkRunner, RateLimitedClient
+from .runner import BulkRunner, RateLimitedClient, format_reasons
 from .summary import Progress, Summary, create_progress
 
 
@@ -46,7 +46,6 @@ class CustomersCommand(BaseCommand, ABC):
     progress: Progress
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add the options that all these commands have."""
         parser.add_argument("--plan", help="only customers on this plan")
         parser.add_argument("--limit", type=parse_positive_int, metavar="N", help="try so many customers at most")
         rate_help = "requests a second, repeats included (default: %(default)s; Alguna's limit is 100 for everything)"
@@ -75,19 +74,6 @@ class CustomersCommand(BaseCommand, ABC):
     def store(self, customer: Customer, result: Any) -> str:
         """Store the result of `call_api` in the main thread; return the outcome's label."""
 
-    def process(self, customers: Iterator[Customer], client: RateLimitedClient | None) -> None:
-        """Process the customers, and count them in `summary`. Without a client, make no API calls."""
-        assert client is not None  # noqa: S101  (commands whose dry run makes no API calls override this method)
-        BulkRunner(
-            prepare=self.prepare,
-            call_api=self.call_api,
-            store=self._store,
-            key=lambda customer: customer.pk,
-            client=client,
-            workers=self.options["workers"],
-            progress=self.progress,
-        ).run(customers, self.summary)
-
     def format_counts(self) -> str:
         """Return the number of customers for each outcome."""
         counts = ", ".join(f"{self.summary.outcomes[label]} {label}" for label in self.labels)
@@ -110,25 +96,45 @@ class CustomersCommand(BaseCommand, ABC):
             found = self.get_queryset()
         except ImproperlyConfigured as exc:
             raise CommandError(str(exc)) from exc
-        total = min(found.count(), options["limit"] or float("inf"))
+        total = found[: options["limit"] or None].count()
         if not total:
             on_plan = f" on the plan “{options['plan']}”" if options["plan"] else ""
             self._write(f"There is nothing to do: there are no customers{on_plan}{self.filter_description}.")
             return
-        self.summary = Summary(total=int(total))
-        self.progress = create_progress(
-            self.stderr, self.summary.total, unit="customers", verbosity=options["verbosity"]
-        )
+        self.summary = Summary(total=total)
+        self.progress = create_progress(self.stderr, total, unit="customers", verbosity=options["verbosity"])
         try:
-            self.process(islice(self.read(found), self.summary.total), client)
+            self._process(islice(self.read(found), total), client)
         except KeyboardInterrupt:
             raise CommandError(f"Left at once. {self.format_resume_hint()}", returncode=130) from None
         finally:
             self.progress.close()
         self._report()
         if self.summary.failed:
-            failed = "failed" if calls_api else "would be refused"
-            raise CommandError(f"{self.summary.failed} of {self.summary.total} customers {failed}.")
+            failed = "failed" if client else "would be refused"
+            raise CommandError(f"{self.summary.failed} of {total} customers {failed}.")
+
+    def _process(self, customers: Iterator[Customer], client: RateLimitedClient | None) -> None:
+        """Process the customers, and count them in `summary`. Without a client, only prepare them."""
+        if client:
+            BulkRunner(
+                prepare=self.prepare,
+                call_api=self.call_api,
+                store=self._store,
+                key=lambda customer: customer.pk,
+                client=client,
+                workers=self.options["workers"],
+                progress=self.progress,
+            ).run(customers, self.summary)
+            return
+        for customer in customers:
+            try:
+                self.prepare(customer)
+            except ValidationError as exc:
+                self.summary.fail(customer.pk, *format_reasons(exc))
+            else:
+                self.summary.outcomes["valid"] += 1
+            self.progress.show(self.summary)
 
     def _store(self, customer: Customer, result: Any) -> str:
         try:

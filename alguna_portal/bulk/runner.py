@@ -97,11 +97,9 @@ class BulkRunner(Generic[Row, Result]):
         After the first Ctrl-C, no more rows are started; the second one raises `KeyboardInterrupt` at once.
         """
         limiter = self.client.backoff.limiter
-        todo: SimpleQueue[Row | None] = SimpleQueue()
-        done: SimpleQueue[tuple[Row, Future[Result]]] = SimpleQueue()
         source, in_progress = iter(rows), 0
         errors: list[Exception] = []
-        with handle_ctrl_c() as interrupted, worker_threads(self.workers, self._call_api, todo, done):
+        with handle_ctrl_c() as interrupted, worker_threads(self.workers, self._call_api) as (todo, done):
             while True:
                 while in_progress < ROWS_PER_WORKER * self.workers and not limiter.closed and not interrupted.is_set():
                     try:
@@ -194,32 +192,25 @@ def keyset(rows: QuerySet[Stored], *fields: str, size: int) -> Iterator[Stored]:
     batch = list(rows[:size])
     while batch:
         # Computed before the rows are yielded, because the caller may change them.
-        condition = _is_after(batch[-1], fields)
+        condition = Q()
+        for field in reversed(fields):
+            value = getattr(batch[-1], field)
+            # The redundant `gte` lets the database use an index.
+            condition = (Q((f"{field}__gt", value)) | condition) & Q((f"{field}__gte", value))
         yield from batch
         batch = list(rows.filter(condition)[:size])
 
 
-def _is_after(row: Model, fields: tuple[str, ...]) -> Q:
-    *leading, last = fields
-    condition = Q((f"{last}__gt", getattr(row, last)))
-    for field in reversed(leading):
-        value = getattr(row, field)
-        # The redundant `gte` lets the database use an index.
-        condition = (Q((f"{field}__gt", value)) | condition) & Q((f"{field}__gte", value))
-    return condition
-
-
 @contextmanager
 def worker_threads(
-    count: int,
-    work: Callable[[Row], Result],
-    todo: "SimpleQueue[Row | None]",
-    done: "SimpleQueue[tuple[Row, Future[Result]]]",
-) -> Iterator[None]:
-    """Start threads that take rows from one queue and put each row with its result into the other.
+    count: int, work: Callable[[Row], Result]
+) -> "Iterator[tuple[SimpleQueue[Row | None], SimpleQueue[tuple[Row, Future[Result]]]]]":
+    """Start threads that take rows from the first queue and put each row with its result into the second.
 
     They're daemon threads. Python joins an executor's threads when it exits, so the second Ctrl-C would have to wait.
     """
+    todo: SimpleQueue[Row | None] = SimpleQueue()
+    done: SimpleQueue[tuple[Row, Future[Result]]] = SimpleQueue()
 
     def run() -> None:
         while (row := todo.get()) is not None:
@@ -235,7 +226,7 @@ def worker_threads(
     for _ in range(count):
         threading.Thread(target=run, name="alguna_portal bulk", daemon=True).start()
     try:
-        yield
+        yield todo, done
     finally:
         for _ in range(count):
             todo.put(None)

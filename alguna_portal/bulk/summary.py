@@ -53,8 +53,7 @@ class Summary:
     failures: MessageGroups = field(default_factory=lambda: MessageGroups(rest="other reasons"))
     # About rows that haven't failed.
     remarks: MessageGroups = field(default_factory=lambda: MessageGroups(rest="others"))
-    # The reason why the run ended early.
-    stopped: str = ""
+    stopped: str = ""  # the reason why the run ended early
     interrupted: bool = False
 
     def fail(self, key: object, *reasons: str) -> None:

@@ -20,16 +20,12 @@ class PortalAccess(models.Model):
     """
 
     class Via(models.TextChoices):
-        """How the portal was opened."""
-
         VIEW = "view", _("Billing page")
         LINK = "link", _("mailed link")
         # Translators: the host's own code has opened it, and nobody's click.
         API = "api", pgettext_lazy("way to the portal", "code")
 
     class Outcome(models.TextChoices):
-        """The result."""
-
         # Translators: these five say what came of a click on Billing; the subject is the portal, or the click.
         OPENED = "opened", _("opened")
         REUSED = "reused", _("opened again")

@@ -20,8 +20,6 @@ class PortalLink(models.Model):
     """An emailed link to a customer's portal. The URL only identifies the row; the row decides whether it works."""
 
     class State(models.TextChoices):
-        """The state of a link."""
-
         # Translators: these six are said of a link.
         NOT_SENT = "not_sent", _("not sent yet")
         ACTIVE = "active", pgettext_lazy("of a link", "active")

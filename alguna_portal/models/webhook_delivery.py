@@ -1,11 +1,9 @@
 """Webhook deliveries: one row for each message from Alguna, with its state."""
 
-from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -18,8 +16,6 @@ class WebhookDelivery(models.Model):
     """
 
     class State(models.TextChoices):
-        """The state of a message."""
-
         # Translators: these four are said of a message from Alguna.
         WAITING = "waiting", _("waiting")
         HANDLED = "handled", _("handled")
@@ -60,8 +56,3 @@ class WebhookDelivery(models.Model):
 def hash_message_id(message_id: str) -> str:
     """Return the hash of a message id, for `message_key`."""
     return sha256(message_id.encode()).hexdigest()
-
-
-def get_unclaimed_filter(now: datetime) -> Q:
-    """Return the filter for messages that no process has claimed."""
-    return Q(claimed_until=None) | Q(claimed_until__lte=now)

@@ -79,7 +79,6 @@ class BillingButton(template.Node):
         self.content = content
 
     def render(self, context: Context) -> SafeString:
-        """Render the link, or nothing if the user may not open it."""
         values: dict[str, Any] = {name: value.resolve(context) for name, value in self.arguments.items()}
         url = billing_url(context, values.pop("customer", ANY))
         if not url:

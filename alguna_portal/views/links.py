@@ -29,7 +29,7 @@ from alguna_portal.log_events import log_event
 from alguna_portal.models import PortalLink
 from alguna_portal.transactions import non_atomic
 
-from .responses import METHODS, log_failure, redirect_page, render_failure_page, render_page, uncached, unlogged
+from .responses import METHODS, PageResponses, log_failure, redirect_page, render_page, uncached, unlogged
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def _open(request: HttpRequest, found: PortalLink, token: str) -> HttpResponse:
         return _render_unusable(request, get_link_by_token(token), opens=True)
     except AlgunaError as exc:
         log_failure(exc, logger=logger, subject=f"Link {found.pk}", customer=found.customer_id, link=found.pk)
-        return unlogged(render_failure_page(request, exc, retry_url=request.path))
+        return unlogged(PageResponses(request).render_failure(exc, retry_url=request.path))
     return redirect_page(request, session.url)
 
 

@@ -113,28 +113,13 @@ def redirect_page(request: HttpRequest, url: str) -> HttpResponse:
     return response
 
 
-def render_failure_page(request: HttpRequest, exc: AlgunaError, *, retry_url: str) -> HttpResponse:
-    """Render the page for an exception; its link to try again leads to `retry_url`."""
-    if not isinstance(exc, AlgunaUnavailable):
-        return render_page(request, "failed", 502, reason=exc)
-    seconds = get_retry_after(exc)
-    response = render_page(request, "unavailable", 503, again=retry_url, reason=exc, minutes=ceil(seconds / 60))
-    response["Retry-After"] = str(seconds)
-    return response
-
-
-def get_retry_after(exc: AlgunaUnavailable) -> int:
-    """Return the seconds to wait before another attempt."""
-    return ceil(exc.retry_after or RETRY_AFTER)
-
-
-def create_problem(kind: str, **members: Any) -> JsonResponse:
+def create_problem(kind: str, headers: dict[str, str] | None = None, **members: Any) -> JsonResponse:
     """Create a problem document; `members` are additional members."""
     status, title, detail = PROBLEMS[kind]
     document = {"type": PROBLEM_TYPE + kind, "title": title, "status": status, "detail": detail}
     # RFC 9457 has no null: unknown members are omitted.
     document |= {name: value for name, value in members.items() if value not in (None, "")}
-    return JsonResponse(document, status=status, content_type="application/problem+json")
+    return JsonResponse(document, status=status, content_type="application/problem+json", headers=headers)
 
 
 def log_failure(exc: AlgunaError, *, logger: logging.Logger, subject: str, customer: Any, link: Any = None) -> None:
@@ -170,7 +155,6 @@ class PageResponses:
         return HttpResponseRedirect(login_url)
 
     def render_choices(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
-        """Let a member of several customers choose one."""
         return render_page(self.request, "choose", 200, accesses=accesses, fresh=fresh)
 
     def render_no_access(self) -> HttpResponse:
@@ -181,11 +165,16 @@ class PageResponses:
         return HttpResponse(status=403)
 
     def render_method_not_allowed(self) -> HttpResponse:
-        """Refuse a method, with the allowed ones in `Allow`."""
         return HttpResponseNotAllowed(METHODS)
 
     def render_failure(self, exc: AlgunaError, *, retry_url: str) -> HttpResponse:
-        return render_failure_page(self.request, exc, retry_url=retry_url)
+        """Return why the portal can't be opened; if another attempt may succeed, with `retry_url` and the time."""
+        if not isinstance(exc, AlgunaUnavailable):
+            return render_page(self.request, "failed", 502, reason=exc)
+        seconds = ceil(exc.retry_after or RETRY_AFTER)
+        page = render_page(self.request, "unavailable", 503, again=retry_url, reason=exc, minutes=ceil(seconds / 60))
+        page["Retry-After"] = str(seconds)
+        return page
 
 
 class HtmxResponses(PageResponses):
@@ -223,10 +212,8 @@ class JsonResponses(PageResponses):
         return JsonResponse({"url": session.url, "expires_at": session.expires_at})
 
     def render_login_required(self, login_url: str) -> HttpResponse:
-        response = create_problem("login-required", login_url=login_url)
         # 401 requires a scheme. With this one for sign-in pages, browsers don't ask for a password.
-        response["WWW-Authenticate"] = 'Cookie realm="billing"'
-        return response
+        return create_problem("login-required", {"WWW-Authenticate": 'Cookie realm="billing"'}, login_url=login_url)
 
     def render_choices(self, accesses: Sequence[Access], *, fresh: bool) -> HttpResponse:
         """List the choices. The status isn't 300, which clients treat as a success or a redirect."""
@@ -249,19 +236,15 @@ class JsonResponses(PageResponses):
         return create_problem("prefetch")
 
     def render_method_not_allowed(self) -> HttpResponse:
-        response = create_problem("method-not-allowed")
-        response["Allow"] = ", ".join(METHODS)
-        return response
+        return create_problem("method-not-allowed", {"Allow": ", ".join(METHODS)})
 
     def render_failure(self, exc: AlgunaError, *, retry_url: str) -> HttpResponse:
-        """Return whether and when another attempt may succeed."""
         reason = str(exc) if settings.DEBUG else ""
         if not isinstance(exc, AlgunaUnavailable):
             return create_problem("failed", reason=reason)
-        seconds = get_retry_after(exc)
-        response = create_problem("unavailable", retry_after=seconds, url=retry_url, reason=reason)
-        response["Retry-After"] = str(seconds)
-        return response
+        seconds = ceil(exc.retry_after or RETRY_AFTER)
+        headers = {"Retry-After": str(seconds)}
+        return create_problem("unavailable", headers, retry_after=seconds, url=retry_url, reason=reason)
 
 
 def get_responses(request: HttpRequest) -> PageResponses:

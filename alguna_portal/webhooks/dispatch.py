@@ -19,14 +19,13 @@ from typing import Any, TypeVar
 from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.conf import settings
 from django.db import OperationalError, connections, router, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from alguna_portal.conf import conf
 from alguna_portal.customers.plan_sync import Synced, match_customer, sync_plan
 from alguna_portal.log_events import log_event
 from alguna_portal.models import WebhookDelivery
-from alguna_portal.models.webhook_delivery import get_unclaimed_filter
 from alguna_portal.signals import webhook_received
 
 from .signatures import Event
@@ -110,7 +109,8 @@ def _claim(delivery: WebhookDelivery) -> bool:
     using = get_database()
     can = connections[using].features
     now = timezone.now()
-    unclaimed = get_queryset(delivery).filter(get_unclaimed_filter(now)).exclude(state=State.HANDLED)
+    is_free = Q(claimed_until=None) | Q(claimed_until__lte=now)
+    unclaimed = get_queryset(delivery).filter(is_free).exclude(state=State.HANDLED)
     try:
         with transaction.atomic(using=using) if can.has_select_for_update_nowait else nullcontext():
             # A receiver that runs for longer than its claim holds the row lock: don't wait for it.

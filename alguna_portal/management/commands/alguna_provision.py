@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
 from alguna_portal.bulk.command import CustomersCommand, get_customers_on_plan
-from alguna_portal.bulk.runner import RateLimitedClient, format_reasons, keyset
+from alguna_portal.bulk.runner import RateLimitedClient, keyset
 from alguna_portal.customers import Provisioned, provisioning
 from alguna_portal.models import Customer
 
@@ -20,8 +19,6 @@ LABELS = {
 
 
 class Command(CustomersCommand):
-    """Provision customers in bulk."""
-
     dry_run_help = "only validate: ask Alguna nothing, store nothing"
     filter_description = " without an id"
     labels = tuple(LABELS.values())
@@ -36,20 +33,6 @@ class Command(CustomersCommand):
     def read(self, customers: QuerySet[Customer]) -> Iterator[Customer]:
         """Yield the customers by primary key, because those that are done leave the queryset."""
         return keyset(customers.only(*provisioning.SENT_FIELDS, "customer_id"), "pk", size=BATCH_SIZE)
-
-    def process(self, customers: Iterator[Customer], client: RateLimitedClient | None) -> None:
-        """Provision the customers; in a dry run, only validate them."""
-        if client:
-            super().process(customers, client)
-            return
-        for customer in customers:
-            try:
-                self.prepare(customer)
-            except ValidationError as exc:
-                self.summary.fail(customer.pk, *format_reasons(exc))
-            else:
-                self.summary.outcomes["valid"] += 1
-            self.progress.show(self.summary)
 
     def prepare(self, customer: Customer) -> None:
         provisioning.validate(customer)

@@ -22,8 +22,6 @@ BATCH_SIZE = 500
 
 
 class Command(BaseCommand):
-    """Delete records that are older than so many days, in batches."""
-
     help = (
         "Deletes records of portal accesses that are older than a number of days, mailed links, with their "
         "recipients' addresses, that ended, and could last be renewed, longer ago, and webhook deliveries that came "

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from itertools import chain
 from math import ceil
 from typing import Any
 
@@ -27,8 +26,6 @@ DRY_RUN_LABELS = (WOULD_CHANGE, *list(LABELS.values())[1:-1])
 
 
 class Command(CustomersCommand):
-    """Synchronize plans in bulk."""
-
     dry_run_calls_api = True
     dry_run_help = "ask Alguna, store nothing, and say what would change"
     help = (
@@ -68,10 +65,8 @@ class Command(CustomersCommand):
         """
         customers = customers.only("alias", "customer_id", "plan", "plan_synced_at")
         never, before = customers.filter(plan_synced_at=None), customers.exclude(plan_synced_at=None)
-        return chain(
-            keyset(never, "pk", size=BATCH_SIZE),
-            keyset(before, "plan_synced_at", "pk", size=BATCH_SIZE),
-        )
+        yield from keyset(never, "pk", size=BATCH_SIZE)
+        yield from keyset(before, "plan_synced_at", "pk", size=BATCH_SIZE)
 
     def prepare(self, customer: Customer) -> None:
         """Take a sequence number; not in a dry run, because it's stored."""
@@ -86,7 +81,6 @@ class Command(CustomersCommand):
         return plan_sync.fetch_plan(customer, client)
 
     def store(self, customer: Customer, result: FetchedPlan) -> str:
-        """Store the plan; in a dry run, compare it with the stored one."""
         if self.options["dry_run"]:
             synced = result.compare(customer.plan)
         else:
@@ -105,7 +99,6 @@ class Command(CustomersCommand):
             yield "Add what is not mapped to ALGUNA_PORTAL_PLAN_IDS, and run it again."
 
     def format_resume_hint(self) -> str:
-        """Return how to continue with the customers that aren't done."""
         if self.options["dry_run"]:
             return "Run it again."
         minutes = ceil((timezone.now() - self._started) / timedelta(minutes=1)) + RESUME_MARGIN
