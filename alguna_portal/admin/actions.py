@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import Model
@@ -48,12 +47,9 @@ class Result:
 
     outcome: str
     level: int = messages.ERROR
-    # The display name of the object.
     name: str = ""
-    # The exception's name.
     error: str = ""
-    # The object, if its history gets an entry.
-    changed: Any = None
+    changed: Any = None  # the object, if its history gets an entry
     stops: bool = False
 
 
@@ -74,17 +70,12 @@ def run_batch(keys: Iterable[Any], process: Callable[[Any, float], Result]) -> I
             return
 
 
-def get_user(request: HttpRequest) -> AbstractBaseUser:
-    """Return the user, who is never anonymous in the admin."""
-    return cast("AbstractBaseUser", request.user)
-
-
 def log_change(request: HttpRequest, objects: Sequence[Model], text: str) -> None:
     """Add an entry to each object's history with one query, unless the user has been deleted in the meantime."""
-    # Django's own admin passes lists, too.
-    queryset: Any = objects
+    # The stubs require a queryset, but Django's own admin passes lists, too.
+    log_actions: Any = LogEntry.objects.log_actions
     with suppress(IntegrityError):
-        LogEntry.objects.log_actions(get_user(request).pk, queryset, CHANGE, text)
+        log_actions(request.user.pk, objects, CHANGE, text)
 
 
 def join_names(names: Iterable[SafeString | str]) -> SafeString:
@@ -227,19 +218,14 @@ def _render_customer(customer: Customer, url: str) -> SafeString | str:
     return format_html('<a href="{}" class="alguna-portal-named">{}</a>', url, name) if url else name
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ListedCustomer:
     """A customer on a confirmation page: with the masked email address, or with reasons why it's left out."""
 
-    customer: Customer
+    name: str
     url: str
-    address: str = ""
     reasons: Sequence[str] = ()
-
-    @property
-    def name(self) -> str:
-        """The display name."""
-        return get_customer_name(self.customer)
+    address: str = ""
 
 
 def get_selection_fields(request: HttpRequest, action: str) -> list[tuple[str, str]]:

@@ -50,7 +50,7 @@ class CreateInAlgunaMixin(BaseAdmin):
 
     def create_in_alguna_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for confirmation, then create one customer and redirect to its change page."""
-        customer = self.get_permitted_object(request, object_id, partial(self.has_change_permission, request))
+        customer = self.get_permitted_object(request, object_id, self.has_change_permission)
         customers = self.get_queryset(request).filter(pk=customer.pk)
         back = self.add_list_filters(request, self.get_change_url(customer))
         if request.method == "POST":
@@ -63,14 +63,14 @@ class CreateInAlgunaMixin(BaseAdmin):
         missing, known = customers.filter(customer_id=None), customers.exclude(customer_id=None)
         missing_count, known_count = missing.count(), known.count()
         listed = [
-            ListedCustomer(customer=each, url=self.get_change_url(each), reasons=self._get_refusals(request, each))
-            for each in missing[:MAX_LISTED]
+            ListedCustomer(get_customer_name(row), self.get_change_url(row), self._get_refusals(request, row))
+            for row in missing[:MAX_LISTED]
         ]
         context |= {
             "ready": [each for each in listed if not each.reasons],
             "wrong": [each for each in listed if each.reasons],
             "unlisted": missing_count - len(listed),
-            "known": [ListedCustomer(customer=each, url=self.get_change_url(each)) for each in known[:MAX_LISTED]],
+            "known": [ListedCustomer(get_customer_name(row), self.get_change_url(row)) for row in known[:MAX_LISTED]],
             "known_count": known_count,
             "known_unlisted": max(known_count - MAX_LISTED, 0),
             "total": missing_count,
