@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from time import monotonic
 from typing import Any
 
@@ -36,9 +36,6 @@ MAX_MESSAGES = 20
 
 # Customers of each kind on a confirmation page.
 MAX_LISTED = 200
-
-# The failure that `send_links` reports for a malformed address.
-MALFORMED = ValidationError.__name__
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,17 +134,14 @@ def get_error_message(total: int, result: SendResult) -> Message:
 
 def find_resent_links(originals: Sequence[PortalLink], sent: Sequence[PortalLink]) -> list[PortalLink]:
     """Return the originals of the sent links; of identical originals, only as many as were sent."""
-    remaining = Counter(map(_get_email, sent))
+    get_email = attrgetter("customer_id", "recipient", "role", "note")
+    remaining = Counter(map(get_email, sent))
     resent = []
     for link in originals:
-        if remaining[_get_email(link)]:
-            remaining[_get_email(link)] -= 1
+        if remaining[get_email(link)]:
+            remaining[get_email(link)] -= 1
             resent.append(link)
     return resent
-
-
-def _get_email(link: PortalLink) -> tuple[int, str, str, str]:
-    return link.customer_id, link.recipient, link.role, link.note
 
 
 def _get_sent_messages(count: int, *, resent: bool) -> Iterator[Message]:
@@ -209,7 +203,7 @@ def _get_unsent_messages(
             "%(count)d portal links failed (%(kind)s): %(names)s",
             len(customers),
         )
-        reason = _("malformed e-mail address") if failure == MALFORMED else failure
+        reason = _("malformed e-mail address") if failure == ValidationError.__name__ else failure
         yield messages.ERROR, fill_in(text, customers, kind=reason)
 
 

@@ -71,16 +71,13 @@ class BaseAdmin(admin.ModelAdmin):
         return [*fields, f"{self.user_lookup}__{get_user_model().USERNAME_FIELD}"] if self.user_lookup else [*fields]
 
     def get_change_url(self, obj: Model) -> str:
-        """Return the URL of the change page of any object, or "" if its model isn't registered in this site."""
         return get_change_url(obj, self.admin_site)
 
     def get_object_page_url(self, name: str, obj: Model) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}"
         return reverse(name, args=[quote(obj.pk)], current_app=self.admin_site.name)
 
-    def get_permitted_object(
-        self, request: HttpRequest, object_id: str, has_permission: Callable[[HttpRequest, Any], bool]
-    ) -> Any:
+    def get_permitted_object(self, request: HttpRequest, object_id: str, has_permission: Callable[..., bool]) -> Any:
         """Return the object of an object page, or raise `PermissionDenied` or `Http404`.
 
         The permission is checked first: a user without it doesn't learn whether the object exists.

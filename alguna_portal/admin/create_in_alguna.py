@@ -132,17 +132,14 @@ class CreateInAlgunaMixin(BaseAdmin):
         missing = list(customers.filter(customer_id=None))
         queued: list[Customer] = []
         results: list[Result] = []
-        failures: list[str] = []
         for customer in missing:
             if reasons := self._get_refusals(request, customer):
                 results.append(_get_refused_result(customer, reasons))
                 continue
             using = router.db_for_write(Customer, instance=customer)
-            on_failure = partial(_log_queue_failure, customer.pk, failures)
+            on_failure = partial(_report_queue_failure, customer, results)
             enqueue(provision_customer, customer.pk, using=using, on_failure=on_failure)
-            if failures:
-                outcome = _("could not be queued (%(failure)s).") % {"failure": failures[0]}
-                results.append(Result(name=get_customer_name(customer), outcome=outcome))
+            if results and results[-1].stops:
                 break
             queued.append(customer)
         if queued:
@@ -172,10 +169,11 @@ class CreateInAlgunaMixin(BaseAdmin):
         return []
 
 
-def _log_queue_failure(key: Any, failures: list[str], exc: Exception) -> None:
-    failures.append(type(exc).__name__)
+def _report_queue_failure(customer: Customer, results: list[Result], exc: Exception) -> None:
     message = "Customer %(customer)s could not be enqueued (%(error)s)."
-    log_event(logger.error, "customer_not_queued", message, customer=key, exc=exc)
+    log_event(logger.error, "customer_not_queued", message, customer=customer.pk, exc=exc)
+    outcome = _("could not be queued (%(failure)s).") % {"failure": type(exc).__name__}
+    results.append(Result(name=get_customer_name(customer), outcome=outcome, stops=True))
 
 
 def _provision(customer: Customer, *, within: float) -> Result:

@@ -82,8 +82,7 @@ class CustomerForm(forms.ModelForm):
 
     def clean_customer_id(self) -> Any:
         """Keep the stored id unless the user has changed the field."""
-        changed = "customer_id" in self.changed_data
-        return self.cleaned_data["customer_id"] if changed else self.instance.customer_id
+        return self.cleaned_data["customer_id"] if "customer_id" in self.changed_data else self.instance.customer_id
 
     def clean_plan(self) -> Any:
         """Keep the stored plan unless the user has changed the field."""

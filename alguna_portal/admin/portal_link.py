@@ -115,13 +115,7 @@ class PortalLinkAdmin(ReadOnlyAdmin):
             # If an unexpected error ends the loop, this is the only report of what was revoked before.
             revoked = [link for link in tried if link.revoked_at]
             admin_actions.log_change(request, revoked, gettext("Revoked."))
-            counts = {
-                "failed": len(valid) - len(tried),
-                "revoked": len(revoked),
-                "already": len(visible) - len(valid),
-                "deleted": len(tried) - len(revoked),
-            }
-            self.show_messages(request, _get_revoke_messages(**counts))
+            self.show_messages(request, _get_revoke_messages(len(visible), len(valid), len(tried), len(revoked)))
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         return self._run_for_one(request, object_id, self.has_revoke_permission, self.revoke)
@@ -172,9 +166,9 @@ class PortalLinkAdmin(ReadOnlyAdmin):
         return [link for link in links if self.has_view_permission(request, link)]
 
 
-def _get_revoke_messages(*, failed: int, revoked: int, already: int, deleted: int) -> Iterator[Message]:
-    """Report how many links were revoked; `failed` is the number of links that an unexpected error has left."""
-    if failed:
+def _get_revoke_messages(visible: int, valid: int, tried: int, revoked: int) -> Iterator[Message]:
+    """Report how many links were revoked. Valid links that weren't tried were left by an unexpected error."""
+    if failed := valid - tried:
         text = ngettext(
             "An unexpected error ended it: %(count)d portal link was not revoked, as far as is known.",
             "An unexpected error ended it: %(count)d portal links were not revoked, as far as is known.",
@@ -184,9 +178,9 @@ def _get_revoke_messages(*, failed: int, revoked: int, already: int, deleted: in
     if revoked:
         text = ngettext("%(count)d portal link revoked.", "%(count)d portal links revoked.", revoked)
         yield messages.SUCCESS, text % {"count": revoked}
-    if already:
+    if already := visible - valid:
         text = ngettext("%(count)d link was revoked already.", "%(count)d links were revoked already.", already)
         yield messages.INFO, text % {"count": already}
-    if deleted:
+    if deleted := tried - revoked:
         text = ngettext("%(count)d link was deleted meanwhile.", "%(count)d links were deleted meanwhile.", deleted)
         yield messages.INFO, text % {"count": deleted}

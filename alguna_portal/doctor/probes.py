@@ -1,12 +1,11 @@
 """Requests of the doctor: HTTP probes of any host, and a read-only client for the Alguna API."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from socket import gaierror
 from time import time
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -29,8 +28,7 @@ class Unreachable(Exception):
     """A host did not respond; the text is the reason, as a clause without a full stop."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProbeResponse:
+class ProbeResponse(NamedTuple):
     """The response of a host. `location` is a redirect's target without the query, which may contain secrets."""
 
     status: int
