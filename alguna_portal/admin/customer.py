@@ -66,11 +66,10 @@ class CustomerForm(forms.ModelForm):
         if self.instance.plan and self.instance.plan not in plans:
             choices.append((self.instance.plan, _("%(plan)s (not configured)") % {"plan": self.instance.plan}))
         field = self.fields["plan"]
-        help_text = field.help_text
         if get_valid_mapping("PLAN_IDS"):
             hint = gettext("It follows Alguna: what is chosen here lasts until it is next asked for the plan.")
-            help_text = f"{help_text} {hint}"
-        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=help_text)
+            field.help_text = f"{field.help_text} {hint}"
+        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=field.help_text)
 
     @property
     def changed_fields(self) -> list[str]:
