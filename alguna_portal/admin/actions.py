@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models import Model
@@ -38,9 +37,6 @@ MAX_MESSAGES = 20
 # Customers of each kind on a confirmation page.
 MAX_LISTED = 200
 
-# The failure that `send_links` reports for a malformed address.
-MALFORMED = ValidationError.__name__
-
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
@@ -48,12 +44,9 @@ class Result:
 
     outcome: str
     level: int = messages.ERROR
-    # The display name of the object.
     name: str = ""
-    # The exception's name.
     error: str = ""
-    # The object, if its history gets an entry.
-    changed: Any = None
+    changed: Any = None  # the object, if its history gets an entry
     stops: bool = False
 
 
@@ -74,17 +67,12 @@ def run_batch(keys: Iterable[Any], process: Callable[[Any, float], Result]) -> I
             return
 
 
-def get_user(request: HttpRequest) -> AbstractBaseUser:
-    """Return the user, who is never anonymous in the admin."""
-    return cast("AbstractBaseUser", request.user)
-
-
 def log_change(request: HttpRequest, objects: Sequence[Model], text: str) -> None:
     """Add an entry to each object's history with one query, unless the user has been deleted in the meantime."""
-    # Django's own admin passes lists, too.
-    queryset: Any = objects
+    # The stubs require a queryset, but Django's own admin passes lists, too.
+    log_actions: Any = LogEntry.objects.log_actions
     with suppress(IntegrityError):
-        LogEntry.objects.log_actions(get_user(request).pk, queryset, CHANGE, text)
+        log_actions(request.user.pk, objects, CHANGE, text)
 
 
 def join_names(names: Iterable[SafeString | str]) -> SafeString:
@@ -146,17 +134,14 @@ def get_error_message(total: int, result: SendResult) -> Message:
 
 def find_resent_links(originals: Sequence[PortalLink], sent: Sequence[PortalLink]) -> list[PortalLink]:
     """Return the originals of the sent links; of identical originals, only as many as were sent."""
-    remaining = Counter(map(_get_email, sent))
+    get_email = attrgetter("customer_id", "recipient", "role", "note")
+    remaining = Counter(map(get_email, sent))
     resent = []
     for link in originals:
-        if remaining[_get_email(link)]:
-            remaining[_get_email(link)] -= 1
+        if remaining[get_email(link)]:
+            remaining[get_email(link)] -= 1
             resent.append(link)
     return resent
-
-
-def _get_email(link: PortalLink) -> tuple[int, str, str, str]:
-    return link.customer_id, link.recipient, link.role, link.note
 
 
 def _get_sent_messages(count: int, *, resent: bool) -> Iterator[Message]:
@@ -218,7 +203,7 @@ def _get_unsent_messages(
             "%(count)d portal links failed (%(kind)s): %(names)s",
             len(customers),
         )
-        reason = _("malformed e-mail address") if failure == MALFORMED else failure
+        reason = _("malformed e-mail address") if failure == ValidationError.__name__ else failure
         yield messages.ERROR, fill_in(text, customers, kind=reason)
 
 
@@ -227,19 +212,14 @@ def _render_customer(customer: Customer, url: str) -> SafeString | str:
     return format_html('<a href="{}" class="alguna-portal-named">{}</a>', url, name) if url else name
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ListedCustomer:
     """A customer on a confirmation page: with the masked email address, or with reasons why it's left out."""
 
-    customer: Customer
+    name: str
     url: str
-    address: str = ""
     reasons: Sequence[str] = ()
-
-    @property
-    def name(self) -> str:
-        """The display name."""
-        return get_customer_name(self.customer)
+    address: str = ""
 
 
 def get_selection_fields(request: HttpRequest, action: str) -> list[tuple[str, str]]:

@@ -71,20 +71,19 @@ class BaseAdmin(admin.ModelAdmin):
         return [*fields, f"{self.user_lookup}__{get_user_model().USERNAME_FIELD}"] if self.user_lookup else [*fields]
 
     def get_change_url(self, obj: Model) -> str:
-        """Return the URL of the change page of any object, or "" if its model isn't registered in this site."""
         return get_change_url(obj, self.admin_site)
 
     def get_object_page_url(self, name: str, obj: Model) -> str:
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{name}"
         return reverse(name, args=[quote(obj.pk)], current_app=self.admin_site.name)
 
-    def get_permitted_object(self, request: HttpRequest, object_id: str, is_permitted: Callable[[Any], bool]) -> Any:
+    def get_permitted_object(self, request: HttpRequest, object_id: str, has_permission: Callable[..., bool]) -> Any:
         """Return the object of an object page, or raise `PermissionDenied` or `Http404`.
 
         The permission is checked first: a user without it doesn't learn whether the object exists.
         """
         obj = self.get_object(request, unquote(object_id))
-        if not is_permitted(obj):
+        if not has_permission(request, obj):
             raise PermissionDenied
         if obj is None:
             raise Http404
@@ -106,11 +105,9 @@ class ReadOnlyAdmin(BaseAdmin):
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
-        """Return False: the app creates the objects."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
-        """Return False: the objects are a record of what happened."""
         return False
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
@@ -125,14 +122,12 @@ class JSONField(forms.JSONField):
     """A JSON form field that rejects what can't be stored: endless nesting or numbers, and lone surrogates."""
 
     def to_python(self, value: Any) -> Any:
-        """Parse the JSON; raise `ValidationError` if it can't be serialized again."""
         try:
             return _check_serializable(super().to_python(value))
         except (RecursionError, ValueError):
             raise ValidationError(self.error_messages["invalid"], code="invalid", params={"value": value}) from None
 
     def bound_data(self, data: Any, initial: Any) -> Any:
-        """Return the value to show again; rejected text is returned as it was entered."""
         try:
             return _check_serializable(super().bound_data(data, initial))
         except (RecursionError, ValueError):
@@ -166,6 +161,11 @@ def get_change_url(obj: Model, site: AdminSite) -> str:
         return ""
     name = f"admin:{meta.app_label}_{meta.model_name}_change"
     return reverse(name, args=[quote(obj.pk)], current_app=site.name)
+
+
+def render_warning(text: str, warning: str) -> SafeString:
+    """Put the warning below the text, without punctuation between them, which depends on the language."""
+    return format_html("<div>{}</div><strong>{}</strong>", text, warning)
 
 
 def render_link(url: str, text: object) -> SafeString | str:

@@ -50,7 +50,7 @@ class CreateInAlgunaMixin(BaseAdmin):
 
     def create_in_alguna_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Ask for confirmation, then create one customer and redirect to its change page."""
-        customer = self.get_permitted_object(request, object_id, partial(self.has_change_permission, request))
+        customer = self.get_permitted_object(request, object_id, self.has_change_permission)
         customers = self.get_queryset(request).filter(pk=customer.pk)
         back = self.add_list_filters(request, self.get_change_url(customer))
         if request.method == "POST":
@@ -63,14 +63,14 @@ class CreateInAlgunaMixin(BaseAdmin):
         missing, known = customers.filter(customer_id=None), customers.exclude(customer_id=None)
         missing_count, known_count = missing.count(), known.count()
         listed = [
-            ListedCustomer(customer=each, url=self.get_change_url(each), reasons=self._get_refusals(request, each))
-            for each in missing[:MAX_LISTED]
+            ListedCustomer(get_customer_name(row), self.get_change_url(row), self._get_refusals(request, row))
+            for row in missing[:MAX_LISTED]
         ]
         context |= {
             "ready": [each for each in listed if not each.reasons],
             "wrong": [each for each in listed if each.reasons],
             "unlisted": missing_count - len(listed),
-            "known": [ListedCustomer(customer=each, url=self.get_change_url(each)) for each in known[:MAX_LISTED]],
+            "known": [ListedCustomer(get_customer_name(row), self.get_change_url(row)) for row in known[:MAX_LISTED]],
             "known_count": known_count,
             "known_unlisted": max(known_count - MAX_LISTED, 0),
             "total": missing_count,
@@ -132,17 +132,14 @@ class CreateInAlgunaMixin(BaseAdmin):
         missing = list(customers.filter(customer_id=None))
         queued: list[Customer] = []
         results: list[Result] = []
-        failures: list[str] = []
         for customer in missing:
             if reasons := self._get_refusals(request, customer):
                 results.append(_get_refused_result(customer, reasons))
                 continue
             using = router.db_for_write(Customer, instance=customer)
-            on_failure = partial(_log_queue_failure, customer.pk, failures)
+            on_failure = partial(_report_queue_failure, customer, results)
             enqueue(provision_customer, customer.pk, using=using, on_failure=on_failure)
-            if failures:
-                outcome = _("could not be queued (%(failure)s).") % {"failure": failures[0]}
-                results.append(Result(name=get_customer_name(customer), outcome=outcome))
+            if results and results[-1].stops:
                 break
             queued.append(customer)
         if queued:
@@ -172,10 +169,11 @@ class CreateInAlgunaMixin(BaseAdmin):
         return []
 
 
-def _log_queue_failure(key: Any, failures: list[str], exc: Exception) -> None:
-    failures.append(type(exc).__name__)
+def _report_queue_failure(customer: Customer, results: list[Result], exc: Exception) -> None:
     message = "Customer %(customer)s could not be enqueued (%(error)s)."
-    log_event(logger.error, "customer_not_queued", message, customer=key, exc=exc)
+    log_event(logger.error, "customer_not_queued", message, customer=customer.pk, exc=exc)
+    outcome = _("could not be queued (%(failure)s).") % {"failure": type(exc).__name__}
+    results.append(Result(name=get_customer_name(customer), outcome=outcome, stops=True))
 
 
 def _provision(customer: Customer, *, within: float) -> Result:

@@ -29,9 +29,9 @@ from alguna_portal.plans import merge_settings
 from alguna_portal.redaction import redact_id
 from alguna_portal.roles import Role
 
-from .base import JSONField
+from .base import JSONField, render_warning
 from .create_in_alguna import CreateInAlgunaMixin
-from .filters import PlanMappedFilter, get_plan_ids
+from .filters import PlanMappedFilter, get_valid_mapping
 from .membership import MembershipInline, has_inline_members
 from .send_portal_links import SendPortalLinksMixin
 
@@ -61,16 +61,15 @@ class CustomerForm(forms.ModelForm):
 
     def _create_plan_field(self) -> forms.ChoiceField:
         """Offer the configured plans and the customer's plan, so that saving never changes it unnoticed."""
-        plans = _get_configured_plans()
+        plans = get_valid_mapping("PLANS")
         choices = [("", _("no plan")), *((plan, plan) for plan in plans)]
         if self.instance.plan and self.instance.plan not in plans:
             choices.append((self.instance.plan, _("%(plan)s (not configured)") % {"plan": self.instance.plan}))
         field = self.fields["plan"]
-        help_text = field.help_text
-        if get_plan_ids():
+        if get_valid_mapping("PLAN_IDS"):
             hint = gettext("It follows Alguna: what is chosen here lasts until it is next asked for the plan.")
-            help_text = f"{help_text} {hint}"
-        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=help_text)
+            field.help_text = f"{field.help_text} {hint}"
+        return forms.ChoiceField(choices=choices, required=False, label=field.label, help_text=field.help_text)
 
     @property
     def changed_fields(self) -> list[str]:
@@ -82,8 +81,7 @@ class CustomerForm(forms.ModelForm):
 
     def clean_customer_id(self) -> Any:
         """Keep the stored id unless the user has changed the field."""
-        changed = "customer_id" in self.changed_data
-        return self.cleaned_data["customer_id"] if changed else self.instance.customer_id
+        return self.cleaned_data["customer_id"] if "customer_id" in self.changed_data else self.instance.customer_id
 
     def clean_plan(self) -> Any:
         """Keep the stored plan unless the user has changed the field."""
@@ -93,14 +91,6 @@ class CustomerForm(forms.ModelForm):
         """Convert an empty field and JSON's null to an empty mapping."""
         cleaned = self.cleaned_data["portal_settings"]
         return {} if cleaned is None else cleaned
-
-
-def _get_configured_plans() -> list[str]:
-    """Return the configured plans, or none if the setting is invalid, so that the page still opens."""
-    try:
-        return list(conf.PLANS)
-    except ImproperlyConfigured:
-        return []
 
 
 @admin.register(Customer)
@@ -129,7 +119,6 @@ class CustomerAdmin(CreateInAlgunaMixin, SendPortalLinksMixin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Customer | None = None) -> Any:
-        """Omit the fields of a saved customer from the page that adds one."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is not None:
             return fieldsets
@@ -279,7 +268,7 @@ def render_alguna_plan(customer: Customer) -> SafeString | str:
     try:
         plan_ids = conf.PLAN_IDS
     except ImproperlyConfigured as exc:
-        return _render_warning(text, str(exc))
+        return render_warning(text, str(exc))
     if not plan_ids or plan_ids.get(customer.plan_id) == customer.plan:
         return text
     if customer.plan_id in plan_ids:
@@ -290,9 +279,4 @@ def render_alguna_plan(customer: Customer) -> SafeString | str:
             "It is not mapped, so the plan here was left as it is. Add %(plan)s to ALGUNA_PORTAL_PLAN_IDS, and run "
             "“manage.py alguna_sync”."
         )
-    return _render_warning(text, warning % facts)
-
-
-def _render_warning(text: str, warning: str) -> SafeString:
-    """Put the warning below the text, without punctuation between them, which depends on the language."""
-    return format_html("<div>{}</div><strong>{}</strong>", text, warning)
+    return render_warning(text, warning % facts)

@@ -1,6 +1,6 @@
 """List filters of the model admins."""
 
-from typing import Any
+from typing import Any, Literal
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
@@ -73,16 +73,15 @@ class PlanMappedFilter(admin.SimpleListFilter):
     parameter_name = "plan_in_alguna"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:  # noqa: ARG002
-        return [("unmapped", str(_("plan not mapped")))] if get_plan_ids() else []
+        return [("unmapped", str(_("plan not mapped")))] if get_valid_mapping("PLAN_IDS") else []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Customer]) -> QuerySet[Customer]:  # noqa: ARG002
-        """Return the customers whose plan isn't mapped by the present settings."""
         value = self.value()
         if value is None:
             return queryset
         if value != "unmapped":
             raise IncorrectLookupParameters
-        plan_ids = get_plan_ids()
+        plan_ids = get_valid_mapping("PLAN_IDS")
         return queryset.exclude(plan_id="").exclude(plan_id__in=plan_ids) if plan_ids else queryset.none()
 
 
@@ -103,9 +102,9 @@ class TypeFilter(admin.SimpleListFilter):
         return queryset if value is None else queryset.filter(Q(type=value) | Q(type__startswith=f"{value}."))
 
 
-def get_plan_ids() -> dict[str, str]:
-    """Return `ALGUNA_PORTAL_PLAN_IDS`, or an empty mapping if the setting is invalid, so that pages still open."""
+def get_valid_mapping(setting: Literal["PLANS", "PLAN_IDS"]) -> dict[str, Any]:
+    """Return a setting, or an empty mapping if the setting is invalid, so that pages still open."""
     try:
-        return conf.PLAN_IDS
+        return conf.PLANS if setting == "PLANS" else conf.PLAN_IDS
     except ImproperlyConfigured:
         return {}

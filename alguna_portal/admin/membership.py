@@ -67,7 +67,6 @@ class AutocompleteMixin(BaseModelAdmin):
     """Use the `raw_id_fields` as autocomplete fields if the user can search for their objects in this site."""
 
     def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-
         def is_searchable(name: str) -> bool:
             model: Any = Membership._meta.get_field(name).related_model
             # `get_model_admin` raises an exception if the model isn't registered.

@@ -1,7 +1,6 @@
 """The admin of emailed portal links: read-only, with actions that revoke links or send them again."""
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib import admin, messages
@@ -71,7 +70,6 @@ class PortalLinkAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("recipient"))
     def masked_recipient(self, link: PortalLink) -> str:
-        """Show enough of the address to recognize it."""
         return link.masked_recipient
 
     @admin.display(description=pgettext_lazy("of a link", "state"))
@@ -106,7 +104,6 @@ class PortalLinkAdmin(ReadOnlyAdmin):
     # Without a confirmation page: a misdirected link has to be revoked quickly, and a new one is quickly sent.
     @admin.action(permissions=["revoke"], description=_("Revoke"))
     def revoke(self, request: HttpRequest, links: QuerySet[PortalLink]) -> None:
-        """Revoke links, then update histories and show messages."""
         visible = self._get_visible(request, links)
         valid = [link for link in visible if link.revoked_at is None]
         tried: list[PortalLink] = []
@@ -118,16 +115,9 @@ class PortalLinkAdmin(ReadOnlyAdmin):
             # If an unexpected error ends the loop, this is the only report of what was revoked before.
             revoked = [link for link in tried if link.revoked_at]
             admin_actions.log_change(request, revoked, gettext("Revoked."))
-            counts = {
-                "failed": len(valid) - len(tried),
-                "revoked": len(revoked),
-                "already": len(visible) - len(valid),
-                "deleted": len(tried) - len(revoked),
-            }
-            self.show_messages(request, _get_revoke_messages(**counts))
+            self.show_messages(request, _get_revoke_messages(len(visible), len(valid), len(tried), len(revoked)))
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Revoke one link, and redirect to its change page."""
         return self._run_for_one(request, object_id, self.has_revoke_permission, self.revoke)
 
     @admin.action(permissions=["send"], description=_("Send again, as new links"))
@@ -144,20 +134,16 @@ class PortalLinkAdmin(ReadOnlyAdmin):
         self._send_again(request, [link for link in visible if link.revoked_at is None])
 
     def send_again_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Send one link again, even if it's revoked, and redirect to its change page."""
+        """Send one link again, even if it's revoked."""
+        return self._run_for_one(request, object_id, self.has_send_permission, self._send_again)
 
-        def send(request: HttpRequest, links: QuerySet[PortalLink]) -> None:
-            self._send_again(request, self._get_visible(request, links))
-
-        return self._run_for_one(request, object_id, self.has_send_permission, send)
-
-    def _send_again(self, request: HttpRequest, links: Sequence[PortalLink]) -> None:
+    def _send_again(self, request: HttpRequest, links: Any) -> None:
         """Send new links, then update histories and show messages. The original links stay valid."""
         if error := find_settings_error():
             self.message_user(request, error, messages.ERROR)
             return
         with admin_actions.report_sent_links(self, request, len(links), originals=links) as result:
-            sent_by = admin_actions.get_user(request)
+            sent_by: Any = request.user
             send_again(links, sent_by=sent_by, within=admin_actions.START_SECONDS, result=result)
 
     def _run_for_one(
@@ -167,9 +153,10 @@ class PortalLinkAdmin(ReadOnlyAdmin):
         has_permission: Callable[[HttpRequest], bool],
         action: Callable[[HttpRequest, QuerySet[PortalLink]], None],
     ) -> HttpResponse:
+        """Run an action for one link, and redirect to its change page."""
         if not has_permission(request):
             raise PermissionDenied
-        link = self.get_permitted_object(request, object_id, partial(self.has_view_permission, request))
+        link = self.get_permitted_object(request, object_id, self.has_view_permission)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         action(request, self.get_queryset(request).filter(pk=link.pk))
@@ -179,9 +166,9 @@ class PortalLinkAdmin(ReadOnlyAdmin):
         return [link for link in links if self.has_view_permission(request, link)]
 
 
-def _get_revoke_messages(*, failed: int, revoked: int, already: int, deleted: int) -> Iterator[Message]:
-    """Report how many links were revoked; `failed` is the number of links that an unexpected error has left."""
-    if failed:
+def _get_revoke_messages(visible: int, valid: int, tried: int, revoked: int) -> Iterator[Message]:
+    """Report how many links were revoked. Valid links that weren't tried were left by an unexpected error."""
+    if failed := valid - tried:
         text = ngettext(
             "An unexpected error ended it: %(count)d portal link was not revoked, as far as is known.",
             "An unexpected error ended it: %(count)d portal links were not revoked, as far as is known.",
@@ -191,9 +178,9 @@ def _get_revoke_messages(*, failed: int, revoked: int, already: int, deleted: in
     if revoked:
         text = ngettext("%(count)d portal link revoked.", "%(count)d portal links revoked.", revoked)
         yield messages.SUCCESS, text % {"count": revoked}
-    if already:
+    if already := visible - valid:
         text = ngettext("%(count)d link was revoked already.", "%(count)d links were revoked already.", already)
         yield messages.INFO, text % {"count": already}
-    if deleted:
+    if deleted := tried - revoked:
         text = ngettext("%(count)d link was deleted meanwhile.", "%(count)d links were deleted meanwhile.", deleted)
         yield messages.INFO, text % {"count": deleted}

@@ -4,7 +4,6 @@ A confirmation page with a form comes first. It shows which customers get an ema
 """
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -26,15 +25,14 @@ from alguna_portal.redaction import mask_email
 from alguna_portal.roles import Role
 
 from . import actions
-from .actions import MAX_LISTED, ListedCustomer, get_user
-from .base import BaseAdmin
+from .actions import MAX_LISTED, ListedCustomer
+from .base import BaseAdmin, get_customer_name
 
 
 class NoteField(forms.CharField):
     """A text field that counts a line break as one character, as browsers do."""
 
     def to_python(self, value: Any) -> str:
-        """Normalize line breaks before the length is validated."""
         return str(super().to_python(value)).replace("\r\n", "\n")
 
 
@@ -117,7 +115,7 @@ class SendPortalLinksMixin(BaseAdmin):
         """Show the form, then send a link to one customer and redirect to its change page."""
         if not self.has_send_portal_link_permission(request):
             raise PermissionDenied
-        customer = self.get_permitted_object(request, object_id, partial(self.has_view_permission, request))
+        customer = self.get_permitted_object(request, object_id, self.has_view_permission)
         customers = self.get_queryset(request).filter(pk=customer.pk)
         data = request.POST if request.method == "POST" else None
         back = self.add_list_filters(request, self.get_change_url(customer))
@@ -155,13 +153,13 @@ class SendPortalLinksMixin(BaseAdmin):
         """Return the customers that get an email, and those that don't."""
         ready, without = CustomerGroup(), CustomerGroup()
         for customer in customers.iterator():
-            url = self.get_change_url(customer)
+            name, url = get_customer_name(customer), self.get_change_url(customer)
             is_visible = self.has_view_permission(request, customer)
             error = find_email_error(customer) if is_visible else gettext("You may not view this customer.")
             if error:
-                without.add(ListedCustomer(customer=customer, url=url, reasons=[error]))
+                without.add(ListedCustomer(name, url, [error]))
             else:
-                ready.add(ListedCustomer(customer=customer, url=url, address=mask_email(customer.email)))
+                ready.add(ListedCustomer(name, url, address=mask_email(customer.email)))
         return ready, without
 
     def _send(self, request: HttpRequest, customers: list[Customer], form: LinkForm) -> None:
@@ -170,7 +168,8 @@ class SendPortalLinksMixin(BaseAdmin):
         hidden: list[Customer] = []
         for customer in customers:
             (visible if self.has_view_permission(request, customer) else hidden).append(customer)
-        options = {"sent_by": get_user(request), "role": form.cleaned_data["role"], "note": form.cleaned_data["note"]}
+        role, note = form.cleaned_data["role"], form.cleaned_data["note"]
+        options: dict[str, Any] = {"sent_by": request.user, "role": role, "note": note}
         with actions.report_sent_links(self, request, len(visible), hidden=hidden) as result:
             if to := form.cleaned_data.get("to"):
                 try:

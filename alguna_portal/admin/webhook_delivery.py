@@ -10,7 +10,7 @@ from django.db import DatabaseError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -20,7 +20,7 @@ from alguna_portal.models import WebhookDelivery
 
 from . import actions as admin_actions
 from .actions import Result, log_change
-from .base import Message, ReadOnlyAdmin
+from .base import Message, ReadOnlyAdmin, render_warning
 from .filters import TypeFilter
 
 State = WebhookDelivery.State
@@ -115,7 +115,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
         if delivery.state != State.UNMAPPED:
             return label
         remedy = gettext("Add the plan to ALGUNA_PORTAL_PLAN_IDS, and handle the message again.")
-        return format_html("<div>{}</div><strong>{}</strong>", label, remedy)
+        return render_warning(label, remedy)
 
     @admin.display(description=_("handled by"))
     def handled_by(self, delivery: WebhookDelivery) -> SafeString | str:

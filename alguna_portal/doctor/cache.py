@@ -143,7 +143,6 @@ def _try_operations(cache: BaseCache) -> tuple[str, float]:
 
 
 def _check_eviction(cache: redis.RedisCache, context: DoctorContext) -> Finding:
-    """Check the eviction policy, if Redis allows the command."""
     name, timeout = "cache.eviction", context.get_timeout()
     try:
         memory = transport.run_within(timeout, lambda: cache._cache.get_client(None).info("memory"))  # noqa: SLF001

@@ -136,16 +136,14 @@ def _look_up_customers(context: DoctorContext, limit: int) -> tuple[Lookups, str
     try:
         for customer in customers[:limit].iterator():
             try:
-                result = _look_up_customer(context, customer)
+                lookups[_look_up_customer(context, customer)].append(str(customer.pk))
+                failures = 0
             except AlgunaUnavailable as exc:
                 lookups[FAILED].append(str(customer.pk))
                 failures += 1
                 if failures == MAX_FAILURES:
                     raise
                 sleep(min(exc.retry_after or 0.0, LONGEST_WAIT, context.get_timeout()))
-            else:
-                lookups[result].append(str(customer.pk))
-                failures = 0
     except OutOfTime:
         stop_reason = "there was no time left"
     except AuthenticationFailed:

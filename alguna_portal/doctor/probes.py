@@ -1,13 +1,12 @@
 """Requests of the doctor: HTTP probes of any host, and a read-only client for the Alguna API."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from socket import gaierror
 from time import time
-from typing import Any, Self
-from urllib.parse import quote, urlsplit
+from typing import Any, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import requests
 from requests.exceptions import SSLError
@@ -19,7 +18,6 @@ from alguna_portal.api.responses import JSON, ApiResponse
 from alguna_portal.api.retries import USER_AGENT
 from alguna_portal.api.transport import RawResponse
 from alguna_portal.bulk.rate_limiter import RateLimiter
-from alguna_portal.exceptions import CustomerUnknown
 
 NO_CERTIFICATE = "its certificate is not valid for it"
 NO_SUCH_NAME = "its name cannot be resolved"
@@ -30,8 +28,7 @@ class Unreachable(Exception):
     """A host did not respond; the text is the reason, as a clause without a full stop."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProbeResponse:
+class ProbeResponse(NamedTuple):
     """The response of a host. `location` is a redirect's target without the query, which may contain secrets."""
 
     status: int
@@ -98,11 +95,7 @@ class ReadOnlyClient(AlgunaClient):
 
     def has_customer(self, customer_id: str, *, within: float) -> bool:
         """Return whether a customer has this id, whatever its aliases."""
-        try:
-            self._call("GET", f"/customers/{quote(customer_id, safe='')}", None, within=within)
-        except CustomerUnknown:
-            return False
-        return True
+        return self._get_customer(customer_id, within=within) is not None
 
     def _call(
         self, method: str, path: str, body: JSON | None, *, within: float | None, key: str | None = None

@@ -13,7 +13,7 @@ from alguna_portal.conf import conf
 from alguna_portal.conf.addresses import is_loopback
 
 from .context import DoctorContext
-from .report import Finding, Findings, Level, error, note, ok, warning
+from .report import Findings, error, note, ok, warning
 
 # The account and cache checks report these in more detail: a missing key, a cache that processes can't share.
 IGNORED_IDS = ("alguna_portal.W001", "alguna_portal.W005")
@@ -24,12 +24,8 @@ def check_settings(_context: DoctorContext) -> Findings:
     """Report each message of the system checks, by its check id."""
     messages = [message for message in system_checks.check_settings() if message.id not in IGNORED_IDS]
     for message in messages:
-        yield Finding(
-            str(message.id).replace("alguna_portal", "settings"),
-            message.msg,
-            message.hint or "",
-            level=Level.ERROR if message.level >= checks.ERROR else Level.WARNING,
-        )
+        level = error if message.level >= checks.ERROR else warning
+        yield level(str(message.id).replace("alguna_portal", "settings"), message.msg, message.hint or "")
     if not messages:
         yield ok("settings.valid", "All settings can be read.")
 
