@@ -19,7 +19,7 @@ from alguna_portal.sandbox import dashboard
 from alguna_portal.sandbox.engine.customers import get_customer
 from alguna_portal.sandbox.engine.portal import Portal
 from alguna_portal.sandbox.engine.types import utc_now
-from alguna_portal.sandbox.web.store import write_state
+from alguna_portal.sandbox.models import write_state
 from alguna_portal.sandbox.web.webhook_delivery import wait_until_delivered
 with write_state() as state:
     Portal(state=state, customer=get_customer(state, "company-1"), settings={}, now=utc_now()).set_auto_pay(on=True)

@@ -16,7 +16,7 @@ from django.core.management import call_command
 from alguna_portal.models import Customer, WebhookDelivery
 from alguna_portal.sandbox import dashboard
 from alguna_portal.sandbox.engine.faults import Fault, parse_fault, set_fault
-from alguna_portal.sandbox.web.store import write_state
+from alguna_portal.sandbox.models import write_state
 from alguna_portal.sandbox.web.webhook_delivery import wait_until_delivered
 from django.conf import settings
 

@@ -103,7 +103,7 @@ def test_second_seed_keeps_changes(manage: Manage) -> None:
         "Membership.objects.filter(user__username='gil').delete()"
     )
     count = (
-        "from alguna_portal.models import Customer, Membership; from alguna_portal.sandbox.web.store import get_state\n"
+        "from alguna_portal.models import Customer, Membership; from alguna_portal.sandbox.models import get_state\n"
         "from django.contrib.auth.models import User\n"
         "print(User.objects.count(), Membership.objects.count(), len(get_state()['customers']))\n"
         "print(*sorted(f'{each.alias}:{each.plan}' for each in Customer.objects.all()))"
