@@ -71,6 +71,8 @@ def test_read_only_turns_every_permission_off(raw: dict[str, dict[str, bool]]) -
          "Did you mean “plan_overview_settings”?"),
         ({"allow_autopay_edit": True}, "Portal settings have no section “allow_autopay_edit”. "
          "It is a field of “billing_details_settings”."),
+        ({"show_section": True}, "Portal settings have no section “show_section”. It is a field of "
+         "“plan_overview_settings”, “invoice_list_settings”, “billing_details_settings”."),
         ({"allowAutopayEdit": True}, "Portal settings have no section “allowAutopayEdit”. "
          "It is a field of “billing_details_settings”."),
         ({"plan_overview_settings": {"allow_cancel": True}}, "“plan_overview_settings” has no field “allow_cancel”. "
