@@ -50,8 +50,13 @@ class Setting(Generic[T]):
         self.name = PREFIX + name
 
     def __get__(self, instance: object, owner: type | None = None) -> T:
-        # Without local variables: error reports show them, and some settings are secrets.
-        return self._parsed[1] if self._parsed[0] is self.get_raw() else self._read()
+        # Read once: another thread may replace it.
+        parsed = self._parsed
+        if parsed[0] is self.get_raw():
+            return parsed[1]
+        # Error reports show local variables, and some settings are secrets.
+        del parsed
+        return self._read()
 
     @sensitive_variables()
     def _read(self) -> T:
@@ -98,7 +103,10 @@ def _parse_hook(name: str, raw: object) -> Callable[..., Any]:
 def _parse_portal_settings(name: str, raw: object) -> PortalSettings:
     """Parse portal settings in the API's own keys; reject fields that the configured API version doesn't have."""
     portal_settings, problems = PortalSettings.parse_leniently(raw)
-    if problems := problems or find_unsupported_fields(portal_settings, conf.API_VERSION):
+    if not problems and find_unsupported_fields(portal_settings, LEGACY_API_VERSION):
+        # Read only if it matters: an invalid API_VERSION is reported once, under its own name.
+        problems = find_unsupported_fields(portal_settings, conf.API_VERSION)
+    if problems:
         raise types.invalid_setting(name, f"is not right. {' '.join(problems)}")
     return portal_settings
 

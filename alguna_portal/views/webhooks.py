@@ -29,7 +29,7 @@ RETRY_AFTER = 30  # seconds; Svix uses its own schedule, but other senders may n
 @non_atomic
 @uncached
 @login_not_required
-@sensitive_variables("secrets", "message")
+@sensitive_variables("secrets", "message", "headers")
 def webhook(request: HttpRequest) -> HttpResponse:
     """Receive a message from Alguna. Return 404 if `WEBHOOK_SECRETS` is empty."""
     secrets = conf.WEBHOOK_SECRETS
