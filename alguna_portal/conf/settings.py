@@ -53,7 +53,8 @@ class Setting(Generic[T]):
         # Read once: another thread may replace it.
         parsed = self._parsed
         if parsed[0] is self.get_raw():
-            return parsed[1]
+            value: T = parsed[1]
+            return value
         # Error reports show local variables, and some settings are secrets.
         del parsed
         return self._read()
