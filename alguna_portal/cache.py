@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -44,11 +43,11 @@ def try_cache(operation: Callable[[BaseCache], T], default: T, *, force: bool = 
     if not force and monotonic() - getattr(cache, _FAILED_AT, -PAUSE_SECONDS) < PAUSE_SECONDS:
         return default
     try:
-        with ExitStack() as stack:
-            # Other caches don't take part in transactions.
-            if isinstance(cache, BaseDatabaseCache):
-                stack.enter_context(savepoint(router.db_for_write(cache.cache_model_class)))
-            return operation(cache)
+        # Only the database cache takes part in transactions.
+        if isinstance(cache, BaseDatabaseCache):
+            with savepoint(router.db_for_write(cache.cache_model_class)):
+                return operation(cache)
+        return operation(cache)
     except Exception as exc:  # noqa: BLE001  (each backend has its own exceptions)
         setattr(cache, _FAILED_AT, monotonic())
         message = "The cache “%(cache)s” failed (%(error)s) and is done without. Check CACHES."

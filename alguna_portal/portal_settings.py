@@ -121,10 +121,8 @@ class PortalSettings:
         }
 
 
-def find_unsupported_fields(settings: PortalSettings, api_version: str) -> list[str]:
-    """Return one sentence for each field that is set and that this version of the API doesn't have."""
-    if api_version != LEGACY_API_VERSION:
-        return []
+def find_legacy_problems(settings: PortalSettings) -> list[str]:
+    """Return one sentence for each field that is set and that the legacy API doesn't have."""
     return [
         f"“{section}.{field}” is not in the earlier API that ALGUNA_PORTAL_API_VERSION asks for; leave it out."
         for section, fields in settings.payload().items()

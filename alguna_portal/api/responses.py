@@ -220,13 +220,12 @@ def parse_json_object(body: bytes) -> JSON | None:
     return data if isinstance(data, dict) else None
 
 
-def parse_rfc3339(text: str) -> datetime | None:
-    """Return a time, or None if the text isn't one or has no time zone."""
+def parse_time(value: object) -> datetime | None:
+    """Parse a time as in RFC 3339, but maybe without time zone; return None if it isn't one."""
     try:
-        time = datetime.fromisoformat(text.upper())
+        return datetime.fromisoformat(value.upper()) if isinstance(value, str) else None
     except ValueError:
         return None
-    return time if time.tzinfo else None
 
 
 def _parse_http_date(text: str) -> datetime | None:
@@ -256,9 +255,8 @@ def _get_id(data: JSON, key: str, *, of: str) -> str:
 
 @sensitive_variables()
 def _get_time(data: JSON, key: str) -> datetime:
-    text = get_text(data, key, of="portal session")
-    if time := parse_rfc3339(text):
-        return time
-    # If a zone makes it valid, only the zone was missing.
-    problem = "without a time zone" if parse_rfc3339(f"{text}Z") else "that is not a time as in RFC 3339"
-    raise UnexpectedResponse(f"Alguna's portal session has a “{key}” {problem}.")
+    time = parse_time(get_text(data, key, of="portal session"))
+    if time is None or time.tzinfo is None:
+        problem = "without a time zone" if time else "that is not a time as in RFC 3339"
+        raise UnexpectedResponse(f"Alguna's portal session has a “{key}” {problem}.")
+    return time

@@ -7,6 +7,7 @@ dicts, are parsed on each access.
 """
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import timedelta
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -17,7 +18,7 @@ from django.utils.functional import empty
 from django.utils.module_loading import import_string
 from django.views.decorators.debug import sensitive_variables
 
-from alguna_portal.portal_settings import LEGACY_API_VERSION, PortalSettings, find_unsupported_fields
+from alguna_portal.portal_settings import LEGACY_API_VERSION, PortalSettings, find_legacy_problems
 from alguna_portal.roles import Role
 
 from . import addresses, types
@@ -28,7 +29,7 @@ T = TypeVar("T")
 
 # Classes whose instances can't be changed in place.
 IMMUTABLE = (str, int, float, timedelta, type(None))
-_NOT_PARSED: tuple[object, Any] = (object(), None)
+_NOT_PARSED: tuple[object, bool, Any] = (object(), False, None)
 
 
 class Setting(Generic[T]):
@@ -51,23 +52,24 @@ class Setting(Generic[T]):
 
     def __get__(self, instance: object, owner: type | None = None) -> T:
         # Read once: another thread may replace it.
-        parsed = self._parsed
-        if parsed[0] is self.get_raw():
-            value: T = parsed[1]
-            return value
-        # Error reports show local variables, and some settings are secrets.
-        del parsed
-        return self._read()
+        parsed: tuple[object, bool, T] = self._parsed
+        if parsed[0] is not self.get_raw() or parsed[1] is not settings.DEBUG:
+            # Error reports show local variables, and some settings are secrets.
+            del parsed
+            parsed = self._parse()
+        # Callers must not share a default that is a list or a dict.
+        return copy(parsed[2]) if isinstance(parsed[2], list | dict) else parsed[2]
 
     @sensitive_variables()
-    def _read(self) -> T:
+    def _parse(self) -> tuple[object, bool, T]:
         raw = self.get_raw()
         if self.remedy and raw in (None, ""):
             raise types.invalid_setting(self.name, f"is not set. {self.remedy}")
-        value = self.parse(self.name, raw)
+        # With DEBUG, http URLs are accepted. It can be assigned without sending the signal.
+        parsed = (raw, settings.DEBUG, self.parse(self.name, raw))
         if raw is self.default or isinstance(raw, IMMUTABLE):
-            self._parsed = (raw, value)
-        return value
+            self._parsed = parsed
+        return parsed
 
     def _forget(self, **_: Any) -> None:
         self._parsed = _NOT_PARSED
@@ -104,22 +106,31 @@ def _parse_hook(name: str, raw: object) -> Callable[..., Any]:
 def _parse_portal_settings(name: str, raw: object) -> PortalSettings:
     """Parse portal settings in the API's own keys; reject fields that the configured API version doesn't have."""
     portal_settings, problems = PortalSettings.parse_leniently(raw)
-    if not problems and find_unsupported_fields(portal_settings, LEGACY_API_VERSION):
-        # Read only if it matters: an invalid API_VERSION is reported once, under its own name.
-        problems = find_unsupported_fields(portal_settings, conf.API_VERSION)
+    # The version is read only if it matters, so that an invalid one is reported once, under its own name.
+    if not problems and (missing := find_legacy_problems(portal_settings)) and conf.API_VERSION == LEGACY_API_VERSION:
+        problems = missing
     if problems:
         raise types.invalid_setting(name, f"is not right. {' '.join(problems)}")
     return portal_settings
 
 
+def _parse_mapping(name: str, raw: object, *, values: str) -> Mapping[str, Any]:
+    """Parse a mapping whose keys are non-empty strings. `values` describes its values, which aren't checked."""
+    if not isinstance(raw, Mapping):
+        raise types.invalid_setting(name, f"must be a mapping from a name to {values}.")
+    if not all(isinstance(key, str) and key for key in raw):
+        raise types.invalid_setting(name, "has a key that is empty or not a string.")
+    return raw
+
+
 def _parse_plans(name: str, raw: object) -> dict[str, PortalSettings]:
-    mapping = types.parse_mapping(name, raw, values="portal settings")
+    mapping = _parse_mapping(name, raw, values="portal settings")
     return {plan: _parse_portal_settings(f"{name}[{plan!r}]", each) for plan, each in mapping.items()}
 
 
 def _parse_plan_ids(name: str, raw: object) -> dict[str, str]:
     plans = tuple(conf.PLANS)
-    mapping = types.parse_mapping(name, raw, values="a plan in ALGUNA_PORTAL_PLANS")
+    mapping = _parse_mapping(name, raw, values="a plan in ALGUNA_PORTAL_PLANS")
     if mapping and not plans:
         raise types.invalid_setting(name, "names plans, but there are none in ALGUNA_PORTAL_PLANS.")
     return {key: types.parse_choice(f"{name}[{key!r}]", plan, choices=plans) for key, plan in mapping.items()}
@@ -306,11 +317,8 @@ class Conf:
     def plan(self, name: str) -> PortalSettings | None:
         """Return the portal settings of one plan without parsing the others; None if `PLANS` doesn't have it."""
         setting = SETTINGS["PLANS"]
-        plans = setting.get_raw()
-        if isinstance(plans, Mapping) and name in plans:
-            return _parse_portal_settings(f"{setting.name}[{name!r}]", plans[name])
-        types.parse_mapping(setting.name, plans, values="portal settings")
-        return None
+        mapping = _parse_mapping(setting.name, setting.get_raw(), values="portal settings")
+        return _parse_portal_settings(f"{setting.name}[{name!r}]", mapping[name]) if name in mapping else None
 
 
 SETTINGS: dict[str, Setting[Any]] = {name: each for name, each in vars(Conf).items() if isinstance(each, Setting)}

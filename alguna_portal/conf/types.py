@@ -6,11 +6,9 @@ Each function takes the setting's full name and its raw value. It returns a valu
 
 import binascii
 from base64 import b64decode
-from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from importlib.util import find_spec
-from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -105,15 +103,6 @@ def parse_choice(name: str, raw: object, *, choices: tuple[str, ...]) -> str:
 def parse_cache_alias(name: str, raw: object) -> str:
     """Parse the alias of one of the caches in `CACHES`."""
     return parse_choice(name, raw, choices=tuple(settings.CACHES))
-
-
-def parse_mapping(name: str, raw: object, *, values: str) -> Mapping[str, Any]:
-    """Parse a mapping whose keys are non-empty strings. `values` describes its values, which aren't checked."""
-    if not isinstance(raw, Mapping):
-        raise invalid_setting(name, f"must be a mapping from a name to {values}.")
-    if not all(isinstance(key, str) and key for key in raw):
-        raise invalid_setting(name, "has a key that is empty or not a string.")
-    return raw
 
 
 @sensitive_variables()

@@ -5,7 +5,7 @@ from django.db.models import Count
 
 from alguna_portal.conf import conf
 from alguna_portal.models import Customer
-from alguna_portal.portal_settings import PortalSettings, find_unsupported_fields
+from alguna_portal.portal_settings import LEGACY_API_VERSION, PortalSettings, find_legacy_problems
 
 from .context import DoctorContext
 from .report import Finding, Findings, error, format_count, format_list, ok, skipped, warning
@@ -47,7 +47,7 @@ def _check_portal_settings(context: DoctorContext) -> Finding:
     customers = Customer.objects.using(context.using).exclude(portal_settings={}).order_by("pk")
     for key, raw in customers.values_list("pk", "portal_settings").iterator():
         settings, problems = PortalSettings.parse_leniently(raw)
-        if problems or find_unsupported_fields(settings, conf.API_VERSION):
+        if problems or (find_legacy_problems(settings) and conf.API_VERSION == LEGACY_API_VERSION):
             invalid.append(str(key))
     if invalid:
         count, keys = format_count(len(invalid), "customer"), format_list(invalid)

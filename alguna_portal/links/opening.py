@@ -1,7 +1,7 @@
 """Opening the portal with an emailed link.
 
 The email doesn't contain a portal URL of Alguna's: that expires within an hour, a mail scanner could use it up, and
-everyone to whom it's forwarded could use the account. It contains a signed link to a page of this app, which creates
+if it's forwarded, every reader could use the account. It contains a signed link to a page of this app, which creates
 the session when a person presses a button.
 
 A link needs no user account: everyone who has it can open the portal. Therefore links expire, can be revoked, and can

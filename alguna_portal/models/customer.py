@@ -8,7 +8,12 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from alguna_portal.conf import conf
-from alguna_portal.portal_settings import InvalidPortalSettings, PortalSettings, find_unsupported_fields
+from alguna_portal.portal_settings import (
+    LEGACY_API_VERSION,
+    InvalidPortalSettings,
+    PortalSettings,
+    find_legacy_problems,
+)
 from alguna_portal.roles import Role
 
 
@@ -18,7 +23,7 @@ def validate_portal_settings(value: object) -> None:
         portal_settings = PortalSettings.parse(value)
     except InvalidPortalSettings as exc:
         raise ValidationError(exc.problems) from exc
-    if missing := find_unsupported_fields(portal_settings, conf.API_VERSION):
+    if (missing := find_legacy_problems(portal_settings)) and conf.API_VERSION == LEGACY_API_VERSION:
         raise ValidationError(missing)
 
 

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from time import monotonic
 
 from asgiref.sync import sync_to_async
@@ -79,13 +80,12 @@ async def aopen_session(
     run in Django's thread for synchronous code instead: one for each request, or else one for the process. If the call
     is cancelled, the session is still created and cached, but not recorded.
     """
-    # Here, since it imports `requests`, which must not be imported while Django starts.
-    from alguna_portal.api import transport
-
     opener = SessionOpener(customer=customer, user=user, browser=browser, role=role, fresh=fresh, via=via, link=link)
     try:
         session = await sync_to_async(opener.get_cached)()
         if session is None:
+            # Imported in a thread: loading `requests` takes long. Not at the top: Django would load it at start-up.
+            transport = await sync_to_async(import_module)("alguna_portal.api.transport")
             run = sync_to_async if opener.may_use_database() else transport.run_in_thread
             session = await run(opener.create)()
     except Exception as exc:

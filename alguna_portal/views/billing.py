@@ -96,7 +96,7 @@ def _open(request: HttpRequest, access: Access, responses: PageResponses) -> Htt
     except AlgunaError as exc:
         key = access.customer.pk
         # Not the alias, which may be an email address.
-        log_failure(exc, logger=logger, subject=f"Customer {key or '(unsaved)'}", customer=key)
+        log_failure(exc, logger=logger, subject="Customer %(customer)s", customer=key)
         query = {"customer": access.choice} | ({"fresh": "1"} if fresh else {})
         return responses.render_failure(exc, retry_url=f"{reverse('alguna_portal:billing')}?{urlencode(query)}")
     return responses.render_portal(session)

@@ -94,7 +94,7 @@ def _open(request: HttpRequest, found: PortalLink, token: str) -> HttpResponse:
         # It has changed since it was looked up.
         return _render_unusable(request, get_link_by_token(token), opens=True)
     except AlgunaError as exc:
-        log_failure(exc, logger=logger, subject=f"Link {found.pk}", customer=found.customer_id, link=found.pk)
+        log_failure(exc, logger=logger, subject="Link %(link)s", customer=found.customer_id, link=found.pk)
         return unlogged(PageResponses(request).render_failure(exc, retry_url=request.path))
     return redirect_page(request, session.url)
 

@@ -123,8 +123,8 @@ def create_problem(kind: str, headers: dict[str, str] | None = None, **members: 
 
 
 def log_failure(exc: AlgunaError, *, logger: logging.Logger, subject: str, customer: Any, link: Any = None) -> None:
-    """Log why no session was opened; `customer` and `link` are primary keys."""
-    message = f"{subject}: no portal session. %(detail)s"
+    """Log why no session was opened; `customer` and `link` are primary keys, which `subject` names as fields."""
+    message = subject + ": no portal session. %(detail)s"
     fields = {"customer": customer, "link": link, "status": exc.status}
     if isinstance(exc, AlgunaUnavailable):
         fields["retry_after"] = exc.retry_after

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 from django.views.decorators.debug import sensitive_variables
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from alguna_portal.api.responses import parse_time
+
 LARGEST_BODY = 256 * 1024  # bytes; Svix sends at most 350 KB, and Alguna's events have a few
 LONGEST = 255  # characters of an id or a type
 EARLIEST, LATEST = 2000, 2099  # years that every database and time zone supports
@@ -47,7 +49,7 @@ class Event:
         """
         value: Any = self.data.get(key)
         if kind is datetime:
-            value = _parse_time(value)
+            value = parse_time(value)
             if value is None or value.tzinfo is None:
                 raise PayloadError(f"{self.type}: “{key}” is missing, or no time as in RFC 3339.")
         # In JSON, 10 is as valid a number as 10.5.
@@ -127,7 +129,7 @@ def _reject_constant(name: str) -> None:
 
 
 def _parse_timestamp(value: Any) -> datetime:
-    time = _parse_time(str(value))
+    time = parse_time(str(value))
     if time is not None and time.tzinfo is None:
         raise InvalidMessage("Its timestamp has no time zone.")
     try:
@@ -139,11 +141,3 @@ def _parse_timestamp(value: Any) -> datetime:
     if not EARLIEST <= time.year <= LATEST:
         raise InvalidMessage("Its timestamp is of another century.")
     return time
-
-
-def _parse_time(value: object) -> datetime | None:
-    """Parse a time as in RFC 3339, but maybe without time zone; return None if it isn't one."""
-    try:
-        return datetime.fromisoformat(value.upper()) if isinstance(value, str) else None
-    except ValueError:
-        return None

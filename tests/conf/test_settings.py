@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, run_checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
@@ -19,7 +20,7 @@ from pytest_django import Settings
 
 from alguna_portal.access import allow_every_member, resolve_by_membership
 from alguna_portal.conf import conf
-from alguna_portal.conf.checks import IDS
+from alguna_portal.conf.checks import IDS, check_settings
 from alguna_portal.conf.settings import Conf, Setting
 from alguna_portal.portal_settings import PortalSettings
 
@@ -398,3 +399,22 @@ def test_every_setting_has_its_own_check_id() -> None:
     assert len(set(IDS.values())) == len(IDS)
     with pytest.raises(AttributeError):
         conf.AUDIT = False  # type: ignore[misc]
+
+
+def test_http_is_rejected_again_when_debug_is_turned_off_without_a_signal() -> None:
+    with override_settings(DEBUG=True, ALGUNA_PORTAL_API_URL="http://api.example.com"):
+        assert conf.API_URL == "http://api.example.com"
+        django_settings.DEBUG = False
+        with pytest.raises(ImproperlyConfigured, match="must be https outside DEBUG"):
+            _ = conf.API_URL
+
+
+def test_a_default_list_is_not_shared() -> None:
+    conf.URL_HOSTS.append("evil.example")
+    assert "evil.example" not in conf.URL_HOSTS
+
+
+def test_an_invalid_api_version_is_reported_once(settings: Settings) -> None:
+    settings.ALGUNA_PORTAL_API_VERSION = "2026-04-02"
+    settings.ALGUNA_PORTAL_PLANS = {"starter": {}}
+    assert [each.id for each in check_settings() if "API_VERSION" in each.msg] == ["alguna_portal.E003"]
