@@ -96,7 +96,8 @@ class CustomersCommand(BaseCommand, ABC):
             found = self.get_queryset()
         except ImproperlyConfigured as exc:
             raise CommandError(str(exc)) from exc
-        total = found[: options["limit"] or None].count()
+        count = found.count()
+        total = min(count, options["limit"] or count)
         if not total:
             on_plan = f" on the plan “{options['plan']}”" if options["plan"] else ""
             self._write(f"There is nothing to do: there are no customers{on_plan}{self.filter_description}.")

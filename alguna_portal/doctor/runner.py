@@ -34,7 +34,7 @@ CHECKS = (
     Check(name="mail", title="Mail", run=links.check_email),
     Check(name="workers", title="Workers", run=settings.check_workers),
     Check(name="webhooks", title="Webhooks", run=webhooks.check_webhooks),
-    # Last, since it may take all the time that is left.
+    # Last, since it may take all the time that is left, and lifts the time limit with `--all`.
     Check(name="customers", title="Customers in Alguna", run=customers.check_customers),
 )
 

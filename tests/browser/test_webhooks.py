@@ -62,7 +62,7 @@ wait_until_delivered(60, hurry=True)
 
 @pytest.mark.parametrize(("seed", "loss"), [(1, 0), (2, 0), (3, 0.3)])
 def test_plans_agree_with_the_sandbox_after_delivery_faults(demo_shell: Shell, seed: int, loss: float) -> None:
-    """With duplicates, delays and another order, and with lost messages followed by `alguna_sync_plans`."""
+    """With duplicates, delays and another order, and with lost messages followed by `alguna_sync`."""
     assert demo_shell(CHANGES_WITH_FAULTS.format(seed=seed, loss=loss)).splitlines()[-1] == "True True True"
 
 

@@ -102,6 +102,7 @@ def test_plan_and_limit(fake: FakeAlguna) -> None:
     assert Customer.objects.filter(pk=others[2].pk, customer_id=None).exists()
     assert "Of 3 customers: 3 created" in run("--plan", "starter", "--limit", "10")[0]
     assert run("--plan", "growth")[0].startswith("There is nothing to do")
+    assert "Of 1 customers: 1 created" in run("--limit", "9" * 30)[0], "A limit that no database accepts is no limit."
 
 
 def test_an_unknown_plan_is_an_error(fake: FakeAlguna, settings: Settings) -> None:

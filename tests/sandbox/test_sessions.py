@@ -26,7 +26,7 @@ def create_session(engine: EngineClient) -> JSON:
 
 
 def open_url(engine: EngineClient, url: str) -> Portal:
-    return enter_portal(engine.state, url.rpartition("/")[2], now=engine.clock())
+    return enter_portal(engine.state, url.rpartition("/")[2], browser="", single_use="off", now=engine.clock())
 
 
 def open_portal(engine: EngineClient, **settings: Any) -> Portal:

@@ -175,29 +175,30 @@ def get_single_use_mode(state: State, default: str) -> str:
     return faults.get_fault(state).parts.get("single-use", default)
 
 
-def enter_portal(state: State, token: str, *, browser: str = "", single_use: str = "off", now: datetime) -> Portal:
+def enter_portal(state: State, token: str, *, browser: str, single_use: str, now: datetime) -> Portal:
     """Return the portal for one of its pages; raise PortalError."""
-    session = _get_session(state, token, now=now)
-    if single_use != "off" and session.get("opened_by") not in (None, _hash(browser)):
-        raise LinkUsed
+    session = _get_session(state, token, browser=browser, single_use=single_use, now=now)
     customer = state["customers"][session["customer_id"]]
     return Portal(state=state, customer=customer, settings=session["settings"], now=now)
 
 
 def open_link(state: State, token: str, *, browser: str, single_use: str, now: datetime) -> None:
     """Record that a browser opens the portal's link; raise PortalError."""
-    enter_portal(state, token, browser=browser, single_use=single_use, now=now)
-    if single_use == "anywhere" and "opened_by" in _get_session(state, token, now=now):
+    session = _get_session(state, token, browser=browser, single_use=single_use, now=now)
+    if single_use == "anywhere" and "opened_by" in session:
         raise LinkUsed
     sessions.set_opened_by(state, token, _hash(browser))
 
 
-def _get_session(state: State, token: str, *, now: datetime) -> JSON:
+def _get_session(state: State, token: str, *, browser: str, single_use: str, now: datetime) -> JSON:
+    """Return the session if it hasn't expired and no other browser has opened its link."""
     session = sessions.find_session(state, token)
     if session is None:
         raise PageNotFound
     if now >= datetime.fromisoformat(session["expires_at"]):
         raise LinkExpired
+    if single_use != "off" and session.get("opened_by") not in (None, _hash(browser)):
+        raise LinkUsed
     return session
 
 

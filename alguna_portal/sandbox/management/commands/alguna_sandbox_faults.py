@@ -17,7 +17,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "faults",
             nargs="?",
-            help='parts such as "latency=2.5" or "status=429; retry-after=7; times=3"; "clear" for a good day',
+            help='parts such as "latency=2.5" or "status=429; retry-after=7; times=3"; "clear" to end them',
         )
 
     def handle(self, *args: Any, **options: Any) -> None:  # noqa: ARG002
